@@ -1,0 +1,224 @@
+//! The crate's one error type.
+
+use std::{fmt, path::PathBuf};
+
+use crate::{KeyPath, check::Finding, verify::Verdict};
+
+/// What the crate's fallible functions return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The cause beneath an [`Error`], of whatever library it comes from.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why something was not done.
+///
+/// Each message is one line and names the place and the thing; the file's name is the caller's to add.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes do not have the form that they must have.
+    #[error("{place}{problem}")]
+    Malformed {
+        /// What the bytes were read as.
+        form: Form,
+        /// Where in the bytes.
+        place: Place,
+        /// What is wrong there.
+        problem: String,
+        /// What a library said of it.
+        #[source]
+        source: Option<Source>,
+    },
+    /// A property list was read, but it is not a configuration profile.
+    #[error("{place}{problem}")]
+    NotAProfile {
+        /// Where in the property list.
+        place: Place,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// A signed file was asked for, and this one carries no signature.
+    #[error("not signed: {found}")]
+    NotSigned {
+        /// What the file is instead.
+        found: &'static str,
+    },
+    /// An unsigned file was asked for, and this one is signed.
+    #[error("signed already: sign the unsigned profile, or unwrap this one first")]
+    AlreadySigned,
+    /// The signature does not hold.
+    #[error("{verdict}: {problem}")]
+    Integrity {
+        /// The stable word for it.
+        verdict: Verdict,
+        /// What does not hold.
+        problem: String,
+    },
+    /// Signing was refused: every device would refuse the profile.
+    #[error("{}", Refusals(.findings))]
+    Refused {
+        /// What is wrong, at least one.
+        findings: Vec<Finding>,
+    },
+    /// An overwrite would be signed with another certificate than the profile that it must replace (fact R4).
+    #[error(
+        "OtherSigner: the installed profile is signed by certificate sha256:{installed}, this identity is sha256:{offered}; a device refuses the overwrite (R4)"
+    )]
+    OtherSigner {
+        /// SHA-256 of the leaf certificate that signed what is installed, in hexadecimal.
+        installed: String,
+        /// SHA-256 of the leaf certificate that was offered, in hexadecimal.
+        offered: String,
+    },
+    /// No overwrite that frees can be made of this profile.
+    #[error("no overwrite can be made: {problem}")]
+    NoOverwrite {
+        /// What stands in the way.
+        problem: String,
+    },
+    /// Placeholders could not be filled; nothing was.
+    #[error("{}", join(.problems))]
+    Placeholders {
+        /// One sentence for each placeholder, at least one.
+        problems: Vec<String>,
+    },
+    /// A spec says something that has no meaning.
+    #[error("{place}{problem}")]
+    Spec {
+        /// Where in the spec.
+        place: Place,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// A key, a certificate or a passphrase cannot be used.
+    #[error("{problem}")]
+    Identity {
+        /// What is wrong with it.
+        problem: String,
+        /// What a library said of it.
+        #[source]
+        source: Option<Source>,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {doing}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The property list cannot be written in the form that was asked for.
+    #[error("{place}{problem}")]
+    Unwritable {
+        /// Where in the property list.
+        place: Place,
+        /// What the form cannot hold.
+        problem: String,
+    },
+    /// OpenSSL failed where nothing of the caller's is at fault.
+    #[error("OpenSSL failed while {doing}")]
+    Crypto {
+        /// What was being done.
+        doing: &'static str,
+        /// OpenSSL's own words.
+        #[source]
+        source: Source,
+    },
+}
+
+/// What bytes were read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Form {
+    /// An XML property list.
+    XmlPlist,
+    /// A binary property list.
+    BinaryPlist,
+    /// A Cryptographic Message Syntax structure, RFC 5652.
+    Cms,
+    /// A certificate, RFC 5280.
+    Certificate,
+    /// A spec in TOML.
+    Spec,
+    /// Nothing that could be recognised.
+    Unknown,
+}
+
+/// Where in a file something stands: as much as is known of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Line and column, both counted from 1, the column in characters.
+    pub line: Option<(usize, usize)>,
+    /// Bytes from the start.
+    pub offset: Option<usize>,
+    /// The key path.
+    pub path: Option<KeyPath>,
+}
+
+impl Place {
+    /// The whole file.
+    pub fn whole() -> Self {
+        Self::default()
+    }
+
+    /// A line and a column, both counted from 1.
+    pub fn line(line: usize, column: usize) -> Self {
+        Self { line: Some((line, column)), ..Self::default() }
+    }
+
+    /// A number of bytes from the start.
+    pub fn offset(offset: usize) -> Self {
+        Self { offset: Some(offset), ..Self::default() }
+    }
+
+    /// A key path.
+    pub fn path(path: KeyPath) -> Self {
+        Self { path: Some(path), ..Self::default() }
+    }
+
+    /// This place, at a key path too.
+    pub fn at(self, path: KeyPath) -> Self {
+        Self { path: Some(path), ..self }
+    }
+}
+
+/// The place and a colon, or nothing where no place is known.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        if let Some((line, column)) = self.line {
+            parts.push(format!("line {line}, column {column}"));
+        }
+        if let Some(offset) = self.offset {
+            parts.push(format!("byte {offset}"));
+        }
+        if let Some(path) = self.path.as_ref().filter(|path| !path.0.is_empty()) {
+            parts.push(path.to_string());
+        }
+        if parts.is_empty() {
+            return Ok(());
+        }
+        write!(f, "{}: ", parts.join(", "))
+    }
+}
+
+struct Refusals<'a>(&'a [Finding]);
+
+impl fmt::Display for Refusals<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, finding) in self.0.iter().enumerate() {
+            if position > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{finding}")?;
+        }
+        Ok(())
+    }
+}
+
+fn join(problems: &[String]) -> String {
+    problems.join("; ")
+}

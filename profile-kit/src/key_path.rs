@@ -1,0 +1,111 @@
+//! Where in a property list a value stands.
+
+use std::fmt;
+
+use plist::{Dictionary, Value};
+
+/// A path of dictionary keys and array indices from the root of a property list.
+///
+/// Shown as `PayloadContent[0].PayloadUUID`; a key that is not a plain word is quoted and its control
+/// characters escaped, so that a hostile file cannot write to the terminal through it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyPath(pub Vec<Step>);
+
+/// One step down.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Step {
+    /// Into a dictionary.
+    Key(String),
+    /// Into an array, counted from 0.
+    Index(usize),
+}
+
+impl KeyPath {
+    /// The root itself.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// This path and one dictionary key more.
+    pub fn key(&self, key: &str) -> Self {
+        self.with(Step::Key(key.to_owned()))
+    }
+
+    /// This path and one array index more, counted from 0.
+    pub fn index(&self, index: usize) -> Self {
+        self.with(Step::Index(index))
+    }
+
+    fn with(&self, step: Step) -> Self {
+        let mut steps = self.0.clone();
+        steps.push(step);
+        Self(steps)
+    }
+
+    /// The value at this path, if there is one.
+    pub fn find<'a>(&self, dictionary: &'a Dictionary) -> Option<&'a Value> {
+        let (first, rest) = self.0.split_first()?;
+        let Step::Key(key) = first else {
+            return None;
+        };
+        rest.iter().try_fold(dictionary.get(key)?, |value, step| match (step, value) {
+            (Step::Key(key), Value::Dictionary(inner)) => inner.get(key),
+            (Step::Index(index), Value::Array(items)) => items.get(*index),
+            _ => None,
+        })
+    }
+}
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Index(index) => write!(f, "[{index}]")?,
+                Step::Key(key) => {
+                    if position > 0 {
+                        f.write_str(".")?;
+                    }
+                    write_key(f, key)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_key(f: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !key.is_empty() && key.len() <= LONGEST_KEY && key.chars().all(plain) {
+        return f.write_str(key);
+    }
+    let shown: String = key.chars().take(LONGEST_KEY).collect();
+    write!(f, "{shown:?}")?;
+    if shown.len() < key.len() {
+        f.write_str("…")?;
+    }
+    Ok(())
+}
+
+const LONGEST_KEY: usize = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_plain_keys_bare_and_others_quoted() {
+        let path = KeyPath::root().key("PayloadContent").index(2).key("a.b\u{1b}[31m");
+        assert_eq!(path.to_string(), r#"PayloadContent[2]."a.b\u{1b}[31m""#);
+    }
+
+    #[test]
+    fn finds_the_value_that_it_names() {
+        let mut inner = Dictionary::new();
+        inner.insert("SSID_STR".into(), Value::String("guest".into()));
+        let mut root = Dictionary::new();
+        root.insert("PayloadContent".into(), Value::Array(vec![Value::Dictionary(inner)]));
+        let path = KeyPath::root().key("PayloadContent").index(0).key("SSID_STR");
+        assert_eq!(path.find(&root).and_then(Value::as_string), Some("guest"));
+        assert_eq!(KeyPath::root().key("Other").find(&root), None);
+    }
+}

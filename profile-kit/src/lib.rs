@@ -1,0 +1,21 @@
+//! Apple configuration profiles that an MDM locks and frees.
+//!
+//! Builds the profile that a device's owner cannot delete, and its *overwrite*, which frees it.
+
+mod error;
+mod key_path;
+mod os;
+
+pub mod check;
+pub mod document;
+pub mod payload;
+pub mod profile;
+pub mod removal;
+pub mod verify;
+
+pub use error::{Error, Form, Place, Result, Source};
+pub use key_path::{KeyPath, Step};
+pub use os::{InvalidVersion, Os, OsVersion, Platform};
+pub use payload::Payload;
+pub use profile::Profile;
+pub use removal::{PasswordForm, Removal};

@@ -1,0 +1,209 @@
+//! A configuration profile as plain data.
+
+use plist::{Dictionary, Value};
+
+use crate::{Error, KeyPath, Payload, Place, Result, document};
+
+/// Apple's top-level `Configuration` dictionary.
+///
+/// Keeps what it does not know: unknown keys, their order, and every payload as it was.
+/// It always has a non-empty `PayloadIdentifier`, the `PayloadType` `Configuration`, and either
+/// `PayloadContent` (an array of dictionaries) or `EncryptedPayloadContent` (data).
+/// Everything else may be wrong in it: [`check`](crate::check) tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// All top-level keys in order; `PayloadContent` is an empty array that marks its place.
+    keys: Dictionary,
+    payloads: Vec<Payload>,
+}
+
+impl Profile {
+    /// A profile without payloads, removable, its UUIDs not chosen yet (see
+    /// [`fill_uuids`](Profile::fill_uuids); signing fills them from the content).
+    pub fn new(identifier: &str, display_name: &str) -> Self {
+        let mut keys = Dictionary::new();
+        keys.insert("PayloadContent".into(), Value::Array(Vec::new()));
+        keys.insert("PayloadDisplayName".into(), display_name.into());
+        keys.insert("PayloadIdentifier".into(), identifier.into());
+        keys.insert("PayloadType".into(), CONFIGURATION.into());
+        keys.insert("PayloadVersion".into(), Value::Integer(1.into()));
+        Self { keys, payloads: Vec::new() }
+    }
+
+    /// Takes a whole dictionary as a profile.
+    ///
+    /// # Errors
+    /// [`Error::NotAProfile`] where one of the promises above does not hold.
+    pub fn from_dictionary(mut keys: Dictionary) -> Result<Self> {
+        match keys.get("PayloadType") {
+            Some(Value::String(kind)) if kind == CONFIGURATION => {}
+            Some(Value::String(kind)) => {
+                return Err(not_a_profile("PayloadType", format!("is {kind:?}, not \"{CONFIGURATION}\"")));
+            }
+            Some(_) => return Err(not_a_profile("PayloadType", "is not a string".into())),
+            None => return Err(not_a_profile("PayloadType", "is missing: not a configuration profile".into())),
+        }
+        match keys.get("PayloadIdentifier") {
+            Some(Value::String(identifier)) if !identifier.is_empty() => {}
+            Some(Value::String(_)) => return Err(not_a_profile("PayloadIdentifier", "is empty".into())),
+            Some(_) => return Err(not_a_profile("PayloadIdentifier", "is not a string".into())),
+            None => return Err(not_a_profile("PayloadIdentifier", "is missing".into())),
+        }
+        let encrypted = matches!(keys.get("EncryptedPayloadContent"), Some(Value::Data(_)));
+        let payloads = match keys.get_mut("PayloadContent") {
+            Some(Value::Array(items)) => payloads_of(std::mem::take(items))?,
+            Some(_) => return Err(not_a_profile("PayloadContent", "is not an array".into())),
+            None if encrypted => Vec::new(),
+            None => return Err(not_a_profile("PayloadContent", "is missing".into())),
+        };
+        Ok(Self { keys, payloads })
+    }
+
+    /// Reads an XML or binary property list. A signed file is refused: verify or unwrap it.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`], [`Error::NotAProfile`], [`Error::AlreadySigned`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::from_dictionary(document::read(bytes)?.into_dictionary()?)
+    }
+
+    /// The whole dictionary, payloads in their place.
+    pub fn to_dictionary(&self) -> Dictionary {
+        let mut whole = self.keys.clone();
+        if let Some(content) = whole.get_mut("PayloadContent") {
+            let payloads = self.payloads.iter().map(|payload| Value::Dictionary(payload.dictionary().clone()));
+            *content = Value::Array(payloads.collect());
+        }
+        whole
+    }
+
+    /// An XML property list, as Apple's tools lay it out (tabs, UTF-8).
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`] for what XML cannot hold: control characters, a UID, a date out of years 1 to 9999.
+    pub fn to_xml(&self) -> Result<Vec<u8>> {
+        document::to_xml(&self.to_dictionary())
+    }
+
+    /// A binary property list, version 00.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
+    pub fn to_binary(&self) -> Result<Vec<u8>> {
+        document::to_binary(&self.to_dictionary())
+    }
+
+    /// `PayloadIdentifier`: what decides whether a device replaces or adds (fact R1).
+    pub fn identifier(&self) -> &str {
+        self.text("PayloadIdentifier").unwrap_or_default()
+    }
+
+    /// `PayloadUUID`, if it is there and a string.
+    pub fn uuid(&self) -> Option<&str> {
+        self.text("PayloadUUID")
+    }
+
+    /// `PayloadDisplayName`, if it is there and a string.
+    pub fn display_name(&self) -> Option<&str> {
+        self.text("PayloadDisplayName")
+    }
+
+    /// `PayloadOrganization`, if it is there and a string.
+    pub fn organization(&self) -> Option<&str> {
+        self.text("PayloadOrganization")
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.keys.get(key)?.as_string()
+    }
+
+    /// Whether the payloads are hidden in `EncryptedPayloadContent`.
+    pub fn is_encrypted(&self) -> bool {
+        self.keys.contains_key("EncryptedPayloadContent")
+    }
+
+    /// A top-level key; not `PayloadContent`, which [`payloads`](Profile::payloads) shows.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.keys.get(key).filter(|_| key != "PayloadContent")
+    }
+
+    /// The top-level keys in order, `PayloadContent` among them.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(String::as_str)
+    }
+
+    /// Sets a top-level key: in its place if it is there, else at the end.
+    ///
+    /// # Errors
+    /// [`Error::NotAProfile`] where the value would break one of the promises above.
+    pub fn set(&mut self, key: &str, value: impl Into<Value>) -> Result<()> {
+        let value = value.into();
+        let mut whole = self.keys.clone();
+        whole.insert(key.to_owned(), value);
+        let changed = Self::from_dictionary(whole)?;
+        self.keys = changed.keys;
+        if key == "PayloadContent" {
+            self.payloads = changed.payloads;
+        }
+        Ok(())
+    }
+
+    /// Takes a top-level key away, the others keep their order.
+    ///
+    /// # Errors
+    /// [`Error::NotAProfile`] for a key that every profile has.
+    pub fn unset(&mut self, key: &str) -> Result<()> {
+        let mut whole = self.keys.clone();
+        whole.retain(|present, _| present != key);
+        self.keys = Self::from_dictionary(whole)?.keys;
+        Ok(())
+    }
+
+    /// The payloads in order; none where they are encrypted.
+    pub fn payloads(&self) -> &[Payload] {
+        &self.payloads
+    }
+
+    /// The payloads, to change, add to, or take from.
+    pub fn payloads_mut(&mut self) -> &mut Vec<Payload> {
+        &mut self.payloads
+    }
+
+    /// Adds a payload at the end. Where it has no identifier it gets one below the profile's, from its type
+    /// and, where that is taken, a number.
+    pub fn push(&mut self, payload: impl Into<Payload>) {
+        let mut payload = payload.into();
+        if payload.identifier().is_none() {
+            let identifier = self.free_identifier(payload.kind().unwrap_or("payload"));
+            payload.insert("PayloadIdentifier", identifier);
+        }
+        self.payloads.push(payload);
+    }
+
+    fn free_identifier(&self, kind: &str) -> String {
+        let taken = |identifier: &str| self.payloads.iter().any(|payload| payload.identifier() == Some(identifier));
+        let plain = format!("{}.{kind}", self.identifier());
+        let numbered = (2..).map(|number| format!("{plain}.{number}"));
+        std::iter::once(plain.clone())
+            .chain(numbered)
+            .find(|identifier| !taken(identifier))
+            .expect("an endless range has a free number")
+    }
+}
+
+fn payloads_of(items: Vec<Value>) -> Result<Vec<Payload>> {
+    let payload = |(index, item)| match item {
+        Value::Dictionary(dictionary) => Ok(Payload::from_dictionary(dictionary)),
+        _ => Err(Error::NotAProfile {
+            place: Place::path(KeyPath::root().key("PayloadContent").index(index)),
+            problem: "is not a dictionary".into(),
+        }),
+    };
+    items.into_iter().enumerate().map(payload).collect()
+}
+
+fn not_a_profile(key: &str, problem: String) -> Error {
+    Error::NotAProfile { place: Place::path(KeyPath::root().key(key)), problem }
+}
+
+const CONFIGURATION: &str = "Configuration";

@@ -1,0 +1,1 @@
+//! The signer daemon: an empty crate until its first floor is laid.
