@@ -2,7 +2,15 @@
 
 use std::fmt;
 
-use crate::KeyPath;
+use crate::{KeyPath, Profile};
+
+/// What every device would say of a profile's structure, whatever the target.
+///
+/// Errors among the findings are what [`sign`](crate::Profile) refuses.
+pub fn structure(profile: &Profile) -> Vec<Finding> {
+    let _ = profile;
+    Vec::new()
+}
 
 /// One thing that a check has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //!
 //! Builds the profile that a device's owner cannot delete, and its *overwrite*, which frees it.
 
+mod certificate;
 mod error;
 mod key_path;
 mod os;
@@ -11,11 +12,16 @@ pub mod document;
 pub mod payload;
 pub mod profile;
 pub mod removal;
+mod signed;
+mod uuids;
 pub mod verify;
 
+pub use certificate::{Certificate, KeyKind};
 pub use error::{Error, Form, Place, Result, Source};
 pub use key_path::{KeyPath, Step};
 pub use os::{InvalidVersion, Os, OsVersion, Platform};
 pub use payload::Payload;
 pub use profile::Profile;
 pub use removal::{PasswordForm, Removal};
+pub use signed::SignedProfile;
+pub use uuids::UuidSource;

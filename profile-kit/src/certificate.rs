@@ -1,0 +1,204 @@
+//! A certificate as signing and verifying see it.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use openssl::{
+    asn1::{Asn1StringRef, Asn1Time, Asn1TimeRef},
+    nid::Nid,
+    pkey::{Id, PKey, Public},
+    sha::sha256,
+    x509::{X509, X509NameRef},
+};
+
+use crate::{Error, Form, Place, Result};
+
+/// An X.509 certificate (RFC 5280) with the bytes that it came in.
+#[derive(Clone)]
+pub struct Certificate {
+    der: Vec<u8>,
+    x509: X509,
+}
+
+/// The kind and size of a public key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyKind {
+    /// RSA, with the modulus' length in bits.
+    Rsa(u32),
+    /// Elliptic curve, with the curve's name as OpenSSL writes it (`prime256v1`, `secp384r1`).
+    Ec(String),
+    /// Another algorithm, by its name.
+    Other(String),
+}
+
+impl Certificate {
+    /// Reads DER.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn from_der(der: &[u8]) -> Result<Self> {
+        let x509 = X509::from_der(der).map_err(|cause| malformed("not a certificate in DER", cause.into()))?;
+        Ok(Self { der: der.to_owned(), x509 })
+    }
+
+    /// Reads every certificate of a PEM file in its order; other PEM blocks are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where there is none or one cannot be read.
+    pub fn from_pem(pem: &[u8]) -> Result<Vec<Self>> {
+        let certificates = X509::stack_from_pem(pem)
+            .map_err(|cause| malformed("a certificate in the PEM file cannot be read", cause.into()))?;
+        if certificates.is_empty() {
+            return Err(Error::Malformed {
+                form: Form::Certificate,
+                place: Place::whole(),
+                problem: "no certificate in the PEM file".into(),
+                source: None,
+            });
+        }
+        certificates.into_iter().map(Self::from_x509).collect()
+    }
+
+    pub(crate) fn from_x509(x509: X509) -> Result<Self> {
+        let der =
+            x509.to_der().map_err(|cause| Error::Crypto { doing: "encoding a certificate", source: cause.into() })?;
+        Ok(Self { der, x509 })
+    }
+
+    pub(crate) fn x509(&self) -> &X509 {
+        &self.x509
+    }
+
+    /// The certificate's DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// SHA-256 of the DER, in hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        hex(&sha256(&self.der))
+    }
+
+    /// The subject, most specific part first: `CN=…, O=…`, control characters escaped.
+    pub fn subject(&self) -> String {
+        name(self.x509.subject_name())
+    }
+
+    /// The issuer, as [`subject`](Certificate::subject) shows it.
+    pub fn issuer(&self) -> String {
+        name(self.x509.issuer_name())
+    }
+
+    /// The serial number in hexadecimal, without leading zeros.
+    pub fn serial(&self) -> String {
+        let number = self.x509.serial_number().to_bn().and_then(|number| number.to_hex_str());
+        number.map(|text| text.to_string().to_lowercase()).unwrap_or_default()
+    }
+
+    /// The first moment at which it is valid; `None` where the field cannot be read.
+    pub fn not_before(&self) -> Option<SystemTime> {
+        time(self.x509.not_before())
+    }
+
+    /// The last moment at which it is valid; `None` where the field cannot be read.
+    pub fn not_after(&self) -> Option<SystemTime> {
+        time(self.x509.not_after())
+    }
+
+    /// The kind and size of its public key.
+    pub fn key_kind(&self) -> KeyKind {
+        self.x509.public_key().map_or_else(|_| KeyKind::Other("unreadable".into()), |key| kind(&key))
+    }
+
+    /// Whether subject and issuer are the same name and its own key made its signature.
+    pub fn is_self_signed(&self) -> bool {
+        let same_name = self.x509.subject_name().try_cmp(self.x509.issuer_name()).is_ok_and(|order| order.is_eq());
+        let own_key = |key: PKey<Public>| self.x509.verify(&key).unwrap_or(false);
+        same_name && self.x509.public_key().is_ok_and(own_key)
+    }
+
+    /// Whether another certificate's name and key issued this one. Validity times are not asked.
+    pub fn is_issued_by(&self, issuer: &Certificate) -> bool {
+        let named = self.x509.issuer_name().try_cmp(issuer.x509.subject_name()).is_ok_and(|order| order.is_eq());
+        let signed = |key: PKey<Public>| self.x509.verify(&key).unwrap_or(false);
+        named && issuer.x509.public_key().is_ok_and(signed)
+    }
+}
+
+/// Two certificates are equal when their DER is.
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for Certificate {}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate")
+            .field("subject", &self.subject())
+            .field("fingerprint", &self.fingerprint())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyKind::Rsa(bits) => write!(f, "RSA-{bits}"),
+            KeyKind::Ec(curve) => match curve.as_str() {
+                "prime256v1" => f.write_str("ECDSA P-256"),
+                "secp384r1" => f.write_str("ECDSA P-384"),
+                "secp521r1" => f.write_str("ECDSA P-521"),
+                other => write!(f, "ECDSA {other}"),
+            },
+            KeyKind::Other(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn kind(key: &PKey<Public>) -> KeyKind {
+    match key.id() {
+        Id::RSA => KeyKind::Rsa(key.bits()),
+        Id::EC => {
+            let curve = key.ec_key().ok().and_then(|key| key.group().curve_name());
+            KeyKind::Ec(curve.and_then(|nid| nid.short_name().ok()).unwrap_or("unnamed curve").to_owned())
+        }
+        other => KeyKind::Other(Nid::from_raw(other.as_raw()).long_name().unwrap_or("unknown key").to_owned()),
+    }
+}
+
+fn name(name: &X509NameRef) -> String {
+    let entries: Vec<_> = name.entries().collect();
+    let shown = entries.iter().rev().map(|entry| {
+        let key = entry.object().nid().short_name().map_or_else(|_| entry.object().to_string(), str::to_owned);
+        format!("{key}={}", text(entry.data()))
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+fn text(data: &Asn1StringRef) -> String {
+    let text = data.to_string().unwrap_or_else(|_| hex(data.as_slice()));
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+fn time(time: &Asn1TimeRef) -> Option<SystemTime> {
+    let epoch = Asn1Time::from_unix(0).ok()?;
+    let since = epoch.diff(time).ok()?;
+    let seconds = i64::from(since.days) * 86_400 + i64::from(since.secs);
+    let distance = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
+}
+
+fn malformed(problem: &str, source: crate::Source) -> Error {
+    Error::Malformed { form: Form::Certificate, place: Place::whole(), problem: problem.into(), source: Some(source) }
+}
