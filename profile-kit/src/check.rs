@@ -1,16 +1,18 @@
 //! Rules over the values of a profile: what a device would say of it.
+//!
+//! No I/O and no clock: the time is an argument. Issue a [`Finding`] for each thing that a rule has to say.
 
-use std::fmt;
+mod code;
+mod dates;
+mod removal;
+mod settings;
+mod structure;
+
+use std::{fmt, time::SystemTime};
+
+pub use code::{Code, Severity};
 
 use crate::{KeyPath, Profile};
-
-/// What every device would say of a profile's structure, whatever the target.
-///
-/// Errors among the findings are what [`sign`](crate::Profile) refuses.
-pub fn structure(profile: &Profile) -> Vec<Finding> {
-    let _ = profile;
-    Vec::new()
-}
 
 /// One thing that a check has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,35 +20,54 @@ pub fn structure(profile: &Profile) -> Vec<Finding> {
 pub struct Finding {
     /// A stable word for the rule.
     pub code: Code,
-    /// How much it matters.
-    pub severity: Severity,
     /// Where in the profile.
     pub path: KeyPath,
     /// One sentence.
     pub message: String,
 }
 
-/// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// Worth knowing.
-    Note,
-    /// It may not do what you think.
-    Warning,
-    /// A device refuses it, or it cannot do its work.
-    Error,
+impl Finding {
+    pub(crate) fn new(code: Code, path: KeyPath, message: impl Into<String>) -> Self {
+        Self { code, path, message: message.into() }
+    }
+
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
 }
 
-/// The stable word for a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Code {
-    /// A key that every device requires is not there (device error 1002, 2002).
-    MissingKey,
-}
-
+/// `MissingKey: PayloadUUID: is missing (1002)`.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}: {}", self.code, self.path, self.message)
+        write!(f, "{}: ", self.code)?;
+        if !self.path.0.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)
     }
+}
+
+/// Everything that can be said of a profile without knowing the device, in the order of the rules.
+///
+/// `at` is the moment that dates are compared with.
+pub fn check(profile: &Profile, at: SystemTime) -> Vec<Finding> {
+    let mut findings = structure(profile);
+    dates::check(profile, at, &mut findings);
+    removal::check(profile, &mut findings);
+    settings::check(profile, &mut findings);
+    findings
+}
+
+/// What a profile's own structure breaks: keys that every profile has, and their types.
+pub fn structure(profile: &Profile) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    structure::check(profile, &mut findings);
+    findings
+}
+
+/// The structural errors that no target takes: what signing refuses, each allowable by its code.
+pub fn refusals(profile: &Profile) -> Vec<Finding> {
+    let everywhere = |finding: &Finding| finding.code.refused_everywhere();
+    structure(profile).into_iter().filter(everywhere).collect()
 }

@@ -13,6 +13,8 @@ pub mod payload;
 pub mod profile;
 pub mod removal;
 mod signed;
+pub mod spec;
+pub mod template;
 mod uuids;
 pub mod verify;
 
@@ -24,4 +26,5 @@ pub use payload::Payload;
 pub use profile::Profile;
 pub use removal::{PasswordForm, Removal};
 pub use signed::SignedProfile;
+pub use template::Template;
 pub use uuids::UuidSource;

@@ -1,0 +1,81 @@
+//! Lock, password and what in the profile would keep its overwrite from freeing (sections 2 and 3 of the facts).
+
+use plist::Value;
+
+use super::{Code, Finding};
+use crate::{KeyPath, Profile, Removal, removal::PASSWORD_TYPE};
+
+pub(super) fn check(profile: &Profile, findings: &mut Vec<Finding>) {
+    flag(profile, findings);
+    password(profile, findings);
+    if profile.get("PayloadRemovalDisallowed").and_then(Value::as_boolean) == Some(true) {
+        lock(profile, findings);
+    }
+}
+
+fn flag(profile: &Profile, findings: &mut Vec<Finding>) {
+    if profile.get("PayloadRemovalDisallowed").is_some_and(|flag| flag.as_boolean().is_none()) {
+        let path = KeyPath::root().key("PayloadRemovalDisallowed");
+        findings.push(Finding::new(Code::RemovalFlagNotBoolean, path, "is not a boolean"));
+    }
+}
+
+fn password(profile: &Profile, findings: &mut Vec<Finding>) {
+    let payloads = payloads_of_type(profile, PASSWORD_TYPE);
+    if let [_, second, ..] = payloads.as_slice() {
+        findings.push(Finding::new(Code::SeveralRemovalPasswords, second.clone(), "is a second removal password"));
+    }
+    let removal = profile.removal();
+    let flag_path = KeyPath::root().key("PayloadRemovalDisallowed");
+    match &removal {
+        Removal::Password(password) if password.is_empty() => {
+            let message = "is true, and the removal password is empty";
+            findings.push(Finding::new(Code::LockedWithEmptyPassword, flag_path, message));
+        }
+        Removal::AllowedEmptyPassword => {
+            let path = payloads.first().cloned().unwrap_or_default();
+            let message = "has an empty password: iOS 14 and later are observed to refuse it (2002); omit the payload";
+            findings.push(Finding::new(Code::EmptyRemovalPassword, path, message));
+        }
+        _ => {}
+    }
+    let asks = matches!(&removal, Removal::Password(password) if !password.is_empty());
+    let hint = profile.get("HasRemovalPasscode").and_then(Value::as_boolean);
+    if hint.is_some_and(|hint| hint != asks) && !profile.is_encrypted() {
+        let message = if asks {
+            "is false, and there is a removal password"
+        } else {
+            "is true, and there is no removal password"
+        };
+        findings.push(Finding::new(Code::RemovalPasscodeMismatch, KeyPath::root().key("HasRemovalPasscode"), message));
+    }
+}
+
+fn lock(profile: &Profile, findings: &mut Vec<Finding>) {
+    if let Some(path) = payloads_of_type(profile, "com.apple.mdm").into_iter().next() {
+        let message = "is an MDM payload in a locked profile: refused (1000)";
+        findings.push(Finding::new(Code::LockedWithMdm, path, message));
+    }
+    let restrictions =
+        profile.payloads().iter().enumerate().filter(|(_, p)| p.kind() == Some("com.apple.applicationaccess"));
+    for (index, payload) in restrictions {
+        let path = KeyPath::root().key("PayloadContent").index(index);
+        let forbids = |key: &str| payload.get(key).and_then(Value::as_boolean) == Some(false);
+        if forbids(INSTALL) {
+            let message = "is false in a locked profile: the overwrite cannot be installed by hand (4037)";
+            findings.push(Finding::new(Code::OverwriteForbidden, path.key(INSTALL), message));
+        }
+        if forbids("allowSafari") {
+            let message = "is false in a locked profile: Safari cannot fetch the overwrite";
+            findings.push(Finding::new(Code::SafariForbidden, path.key("allowSafari"), message));
+        }
+    }
+}
+
+fn payloads_of_type(profile: &Profile, kind: &str) -> Vec<KeyPath> {
+    let content = KeyPath::root().key("PayloadContent");
+    let all = profile.payloads().iter().enumerate();
+    all.filter(|(_, payload)| payload.kind() == Some(kind)).map(|(index, _)| content.index(index)).collect()
+}
+
+const INSTALL: &str = "allowUIConfigurationProfileInstallation";

@@ -1,0 +1,156 @@
+//! Keys that every profile and payload has, and their types (section 4 of the facts).
+
+use std::collections::HashMap;
+
+use plist::{Dictionary, Value};
+
+use super::{Code, Finding};
+use crate::{KeyPath, Payload, Profile};
+
+pub(super) fn check(profile: &Profile, findings: &mut Vec<Finding>) {
+    let top = profile.to_dictionary();
+    let root = KeyPath::root();
+    texts(&top, &root, &["PayloadUUID"], findings);
+    version(&top, &root, &[1, 2], findings);
+    uuid_form(profile.uuid(), &root, findings);
+    identifier_form(profile.identifier(), &root, findings);
+    optional_keys(&top, findings);
+    encryption(profile, findings);
+    if profile.payloads().is_empty() && !profile.is_encrypted() {
+        let path = root.key("PayloadContent");
+        findings.push(Finding::new(Code::EmptyContent, path, "has no payload (1005)"));
+    }
+    for (index, payload) in profile.payloads().iter().enumerate() {
+        check_payload(payload, &root.key("PayloadContent").index(index), findings);
+    }
+    duplicates(profile, "PayloadUUID", Code::DuplicateUuid, findings);
+    duplicates(profile, "PayloadIdentifier", Code::DuplicateIdentifier, findings);
+    strings(&Value::Dictionary(top), &root, findings);
+}
+
+fn check_payload(payload: &Payload, path: &KeyPath, findings: &mut Vec<Finding>) {
+    let keys = payload.dictionary();
+    texts(keys, path, &["PayloadType", "PayloadIdentifier", "PayloadUUID"], findings);
+    version(keys, path, &[1], findings);
+    uuid_form(payload.uuid(), path, findings);
+    if let Some(identifier) = payload.identifier() {
+        identifier_form(identifier, path, findings);
+    }
+}
+
+fn texts(keys: &Dictionary, path: &KeyPath, required: &[&str], findings: &mut Vec<Finding>) {
+    for key in required {
+        match keys.get(key) {
+            Some(Value::String(text)) if !text.is_empty() => {}
+            Some(Value::String(_)) => findings.push(Finding::new(Code::MissingKey, path.key(key), "is empty")),
+            Some(_) => findings.push(Finding::new(Code::WrongType, path.key(key), "is not a string")),
+            None => findings.push(Finding::new(Code::MissingKey, path.key(key), "is missing")),
+        }
+    }
+}
+
+fn version(keys: &Dictionary, path: &KeyPath, taken: &[i64], findings: &mut Vec<Finding>) {
+    let path = path.key("PayloadVersion");
+    let finding = match keys.get("PayloadVersion") {
+        Some(Value::Integer(number)) if number.as_signed() == Some(1) => return,
+        Some(Value::Integer(number)) if number.as_signed().is_some_and(|number| taken.contains(&number)) => {
+            Finding::new(Code::LooseVersion, path, format!("is {number}, not 1"))
+        }
+        Some(Value::Integer(number)) => Finding::new(Code::BadVersion, path, format!("is {number}, not 1")),
+        Some(Value::String(text)) if text == "1" => {
+            Finding::new(Code::LooseVersion, path, "is the string \"1\", not the integer 1")
+        }
+        Some(Value::Real(1.0)) => Finding::new(Code::LooseVersion, path, "is the real 1.0, not the integer 1"),
+        Some(_) => Finding::new(Code::WrongType, path, "is not an integer"),
+        None => Finding::new(Code::MissingKey, path, "is missing"),
+    };
+    findings.push(finding);
+}
+
+fn uuid_form(uuid: Option<&str>, path: &KeyPath, findings: &mut Vec<Finding>) {
+    let Some(uuid) = uuid.filter(|uuid| !uuid.is_empty()) else { return };
+    if uuid.len() != 36 || uuid::Uuid::try_parse(uuid).is_err() {
+        let message = format!("{uuid:?} is not a UUID as RFC 9562 writes it");
+        findings.push(Finding::new(Code::UuidForm, path.key("PayloadUUID"), message));
+    }
+}
+
+fn identifier_form(identifier: &str, path: &KeyPath, findings: &mut Vec<Finding>) {
+    let strange = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '/' | '\\');
+    if let Some(found) = identifier.chars().find(|&c| strange(c)) {
+        let message = format!("{identifier:?} holds {found:?}");
+        findings.push(Finding::new(Code::IdentifierForm, path.key("PayloadIdentifier"), message));
+    }
+}
+
+fn optional_keys(top: &Dictionary, findings: &mut Vec<Finding>) {
+    let root = KeyPath::root();
+    match top.get("PayloadScope") {
+        None => {}
+        Some(Value::String(scope)) if scope == "System" || scope == "User" => {}
+        Some(_) => {
+            let message = "is neither \"System\" nor \"User\"";
+            findings.push(Finding::new(Code::ScopeUnknown, root.key("PayloadScope"), message));
+        }
+    }
+    match top.get("TargetDeviceType") {
+        None => {}
+        Some(Value::Integer(kind)) if kind.as_unsigned().is_some_and(|kind| kind <= 6) => {}
+        Some(_) => {
+            let path = root.key("TargetDeviceType");
+            findings.push(Finding::new(Code::TargetDeviceTypeUnknown, path, "is not an integer from 0 to 6 (1015)"));
+        }
+    }
+    for key in ["PayloadDisplayName", "PayloadDescription", "PayloadOrganization"] {
+        if top.get(key).is_some_and(|value| value.as_string().is_none()) {
+            findings.push(Finding::new(Code::WrongType, root.key(key), "is not a string"));
+        }
+    }
+}
+
+fn encryption(profile: &Profile, findings: &mut Vec<Finding>) {
+    let flag = profile.get("IsEncrypted").and_then(Value::as_boolean).unwrap_or(false);
+    if flag != profile.is_encrypted() {
+        let message = match flag {
+            true => "is true, and there is no EncryptedPayloadContent",
+            false => "is not true, and there is an EncryptedPayloadContent",
+        };
+        findings.push(Finding::new(Code::EncryptionFlag, KeyPath::root().key("IsEncrypted"), message));
+    }
+}
+
+/// UUIDs and identifiers are compared without regard to case: devices are not known to tell them apart.
+fn duplicates(profile: &Profile, key: &str, code: Code, findings: &mut Vec<Finding>) {
+    let mut first = HashMap::new();
+    for (index, payload) in profile.payloads().iter().enumerate() {
+        let Some(text) = payload.get(key).and_then(Value::as_string) else { continue };
+        let earlier = *first.entry(text.to_ascii_lowercase()).or_insert(index);
+        if earlier != index {
+            let path = KeyPath::root().key("PayloadContent").index(index).key(key);
+            let message = format!("{text:?} is that of PayloadContent[{earlier}] too");
+            findings.push(Finding::new(code, path, message));
+        }
+    }
+}
+
+fn strings(value: &Value, path: &KeyPath, findings: &mut Vec<Finding>) {
+    match value {
+        Value::Dictionary(keys) => keys.iter().for_each(|(key, value)| strings(value, &path.key(key), findings)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| strings(item, &path.index(index), findings));
+        }
+        Value::String(text) => string(text, path, findings),
+        _ => {}
+    }
+}
+
+fn string(text: &str, path: &KeyPath, findings: &mut Vec<Finding>) {
+    if let Some(found) = text.chars().find(|&c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        let message = format!("holds the control character {found:?}");
+        findings.push(Finding::new(Code::ControlCharacters, path.clone(), message));
+    }
+    if let Some(name) = crate::template::names(text).next() {
+        let message = format!("holds the placeholder {{{{{name}}}}}, never filled");
+        findings.push(Finding::new(Code::PlaceholderLeft, path.clone(), message));
+    }
+}

@@ -1,0 +1,291 @@
+//! Placeholders `{{name}}` in the values of a profile, filled typed and all or nothing.
+//!
+//! A value that is a placeholder and nothing else takes the declared type; inside a longer string a placeholder
+//! is text. Only values are filled, never keys. `%…%` and `$…` belong to others and pass untouched.
+
+mod placeholder;
+
+use std::collections::BTreeMap;
+
+use plist::{Dictionary, Value};
+
+pub(crate) use placeholder::date;
+pub use placeholder::{Kind, Pattern, Placeholder};
+
+use crate::{Error, KeyPath, Profile, Result, UuidSource};
+
+/// The values for placeholders, by name, as text: from a command line, a table's row, a request.
+pub type Values = BTreeMap<String, String>;
+
+/// A profile whose values may hold placeholders, and what each placeholder takes.
+#[derive(Clone, Debug)]
+pub struct Template {
+    dictionary: Dictionary,
+    placeholders: BTreeMap<String, Placeholder>,
+}
+
+impl Template {
+    /// A template whose every placeholder must be declared: what a spec is.
+    ///
+    /// # Errors
+    /// [`Error::Placeholders`] for an undeclared name or a `{{` that starts none.
+    pub fn new(profile: &Profile, placeholders: BTreeMap<String, Placeholder>) -> Result<Self> {
+        let template = Self { dictionary: profile.to_dictionary(), placeholders };
+        let undeclared = |name: &str| !template.placeholders.contains_key(name);
+        let problem = |(name, path): (&str, &KeyPath)| format!("{path}: placeholder {name:?} is not declared");
+        let uses = template.uses()?;
+        let problems: Vec<_> = uses.iter().filter(|(name, _)| undeclared(name)).map(|(n, p)| problem((n, p))).collect();
+        if problems.is_empty() { Ok(template) } else { Err(Error::Placeholders { problems }) }
+    }
+
+    /// A template whose undeclared placeholders are strings without a default: what a `.mobileconfig` is.
+    ///
+    /// # Errors
+    /// [`Error::Placeholders`] for a `{{` that starts no placeholder.
+    pub fn with_strings(profile: &Profile, placeholders: BTreeMap<String, Placeholder>) -> Result<Self> {
+        let mut template = Self { dictionary: profile.to_dictionary(), placeholders };
+        for (name, _) in template.uses()? {
+            template.placeholders.entry(name).or_default();
+        }
+        Ok(template)
+    }
+
+    /// The placeholders by name, used or not.
+    pub fn placeholders(&self) -> &BTreeMap<String, Placeholder> {
+        &self.placeholders
+    }
+
+    /// The names that are declared and stand nowhere.
+    pub fn unused(&self) -> Vec<&str> {
+        let uses = self.uses().unwrap_or_default();
+        let used = |name: &str| uses.iter().any(|(used, _)| used == name);
+        self.placeholders.keys().map(String::as_str).filter(|name| !used(name)).collect()
+    }
+
+    /// Where each placeholder stands, in the order of the profile.
+    fn uses(&self) -> Result<Vec<(String, KeyPath)>> {
+        let mut uses = Vec::new();
+        let mut problems = Vec::new();
+        each_string(&self.dictionary, &KeyPath::root(), &mut |text, path| {
+            uses.extend(names(text).map(|name| (name.to_owned(), path.clone())));
+            if parts(text).any(|part| matches!(part, Part::Stray)) {
+                problems.push(format!("{path}: \"{{{{\" starts no placeholder: write {{{{name}}}}"));
+            }
+        });
+        if problems.is_empty() { Ok(uses) } else { Err(Error::Placeholders { problems }) }
+    }
+
+    /// The profile with every placeholder filled, missing UUIDs from `source`.
+    ///
+    /// # Errors
+    /// [`Error::Placeholders`] with everything that is wrong: a value for a name that is not declared, a value of
+    /// another type or not of the pattern, no value and no default. Values of secrets are not shown.
+    /// [`Error::NotAProfile`] where a filled value breaks what every profile must be.
+    pub fn fill(&self, values: &Values, source: UuidSource) -> Result<Profile> {
+        let typed = self.typed(values)?;
+        let filled = fill_dictionary(&self.dictionary, &typed);
+        let mut profile = Profile::from_dictionary(filled)?;
+        profile.fill_uuids(source);
+        Ok(profile)
+    }
+
+    fn typed(&self, values: &Values) -> Result<BTreeMap<&str, Value>> {
+        let mut typed = BTreeMap::new();
+        let mut problems = Vec::new();
+        for name in values.keys().filter(|name| !self.placeholders.contains_key(*name)) {
+            problems.push(format!("placeholder {name:?} is not declared"));
+        }
+        for (name, placeholder) in &self.placeholders {
+            match placeholder.value(name, values.get(name).map(String::as_str)) {
+                Ok(value) => drop(typed.insert(name.as_str(), value)),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(typed) } else { Err(Error::Placeholders { problems }) }
+    }
+}
+
+fn each_string(dictionary: &Dictionary, path: &KeyPath, visit: &mut impl FnMut(&str, &KeyPath)) {
+    for (key, value) in dictionary {
+        each_string_of(value, &path.key(key), visit);
+    }
+}
+
+fn each_string_of(value: &Value, path: &KeyPath, visit: &mut impl FnMut(&str, &KeyPath)) {
+    match value {
+        Value::String(text) => visit(text, path),
+        Value::Dictionary(inner) => each_string(inner, path, visit),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                each_string_of(item, &path.index(index), visit);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn fill_dictionary(dictionary: &Dictionary, typed: &BTreeMap<&str, Value>) -> Dictionary {
+    let mut filled = Dictionary::new();
+    for (key, value) in dictionary {
+        filled.insert(key.clone(), fill_value(value, typed));
+    }
+    filled
+}
+
+fn fill_value(value: &Value, typed: &BTreeMap<&str, Value>) -> Value {
+    match value {
+        Value::String(text) => fill_text(text, typed),
+        Value::Dictionary(inner) => Value::Dictionary(fill_dictionary(inner, typed)),
+        Value::Array(items) => Value::Array(items.iter().map(|item| fill_value(item, typed)).collect()),
+        other => other.clone(),
+    }
+}
+
+fn fill_text(text: &str, typed: &BTreeMap<&str, Value>) -> Value {
+    let value = |name: &str| typed.get(name).expect("every name that is used has a value");
+    let parts: Vec<_> = parts(text).collect();
+    if let [Part::Name(name)] = parts.as_slice() {
+        return value(name).clone();
+    }
+    let text = parts.into_iter().map(|part| match part {
+        Part::Text(text) => text.to_owned(),
+        Part::Name(name) => placeholder::text(value(name)),
+        Part::Stray => "{{".to_owned(),
+    });
+    Value::String(text.collect())
+}
+
+/// The names of the placeholders in a string.
+pub(crate) fn names(text: &str) -> impl Iterator<Item = &str> {
+    parts(text).filter_map(|part| match part {
+        Part::Name(name) => Some(name),
+        _ => None,
+    })
+}
+
+enum Part<'a> {
+    Text(&'a str),
+    Name(&'a str),
+    /// A `{{` that starts no placeholder.
+    Stray,
+}
+
+fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (part, left) = match rest.find("{{") {
+            Some(0) => match name_at(rest) {
+                Some((name, left)) => (Part::Name(name), left),
+                None => (Part::Stray, &rest[2..]),
+            },
+            Some(start) => (Part::Text(&rest[..start]), &rest[start..]),
+            None => (Part::Text(rest), ""),
+        };
+        rest = left;
+        Some(part)
+    })
+}
+
+/// The name of a placeholder at the start of a text, and what comes after it.
+fn name_at(text: &str) -> Option<(&str, &str)> {
+    let (inner, left) = text.strip_prefix("{{")?.split_once("}}")?;
+    let name = inner.trim_matches(' ');
+    is_name(name).then_some((name, left))
+}
+
+/// Whether a word can name a placeholder: a letter or `_`, then letters, digits, `_`, `-`.
+pub(crate) fn is_name(word: &str) -> bool {
+    let first = word.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    first && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+    use super::*;
+    use crate::Payload;
+
+    fn template(ssid: &str, placeholders: &[(&str, Placeholder)]) -> Result<Template> {
+        let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+        let mut wifi = Payload::new("com.apple.wifi.managed");
+        wifi.insert("SSID_STR", ssid);
+        profile.push(wifi);
+        let placeholders = placeholders.iter().map(|(name, placeholder)| (name.to_string(), placeholder.clone()));
+        Template::new(&profile, placeholders.collect())
+    }
+
+    fn filled(ssid: &str, placeholders: &[(&str, Placeholder)], values: &[(&str, &str)]) -> Result<Value> {
+        let values = values.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let profile = template(ssid, placeholders)?.fill(&values, UuidSource::Content)?;
+        Ok(profile.payloads()[0].get("SSID_STR").unwrap().clone())
+    }
+
+    fn of_kind(kind: Kind) -> Placeholder {
+        Placeholder { kind, ..Placeholder::default() }
+    }
+
+    #[test]
+    fn a_whole_value_takes_the_declared_type() {
+        let value = filled("{{n}}", &[("n", of_kind(Kind::Integer))], &[("n", "18446744073709551615")]).unwrap();
+        assert_eq!(value, Value::Integer(u64::MAX.into()));
+    }
+
+    #[test]
+    fn inside_a_longer_string_a_placeholder_is_text() {
+        let value = filled("n={{n}}.", &[("n", of_kind(Kind::Integer))], &[("n", "7")]).unwrap();
+        assert_eq!(value, Value::String("n=7.".into()));
+    }
+
+    #[test]
+    fn a_name_that_is_the_prefix_of_another_is_not_taken_for_it() {
+        let placeholders = [("ser", Placeholder::default()), ("serial", Placeholder::default())];
+        let value = filled("{{serial}}-{{ser}}", &placeholders, &[("ser", "A"), ("serial", "B")]).unwrap();
+        assert_eq!(value, Value::String("B-A".into()));
+    }
+
+    #[test]
+    fn a_value_is_not_searched_for_placeholders_again() {
+        let value = filled("{{a}}", &[("a", Placeholder::default())], &[("a", "{{a}}</string>&")]).unwrap();
+        assert_eq!(value, Value::String("{{a}}</string>&".into()));
+    }
+
+    #[test]
+    fn variables_of_others_pass_untouched() {
+        let value = filled("%serial% $UUID {one}", &[], &[]).unwrap();
+        assert_eq!(value, Value::String("%serial% $UUID {one}".into()));
+    }
+
+    #[test]
+    fn says_everything_that_is_missing_at_once() {
+        let placeholders = [("a", Placeholder::default()), ("b", of_kind(Kind::Boolean))];
+        let error = filled("{{a}}{{b}}", &placeholders, &[("b", "yes"), ("c", "x")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "placeholder \"c\" is not declared; placeholder \"a\" has no value; \
+             placeholder \"b\": \"yes\" is not a boolean: true or false"
+        );
+    }
+
+    #[test]
+    fn refuses_an_undeclared_name_with_its_place() {
+        let error = template("{{ssid}}", &[]).unwrap_err();
+        assert_eq!(error.to_string(), "PayloadContent[0].SSID_STR: placeholder \"ssid\" is not declared");
+    }
+
+    #[test]
+    fn refuses_an_opening_that_starts_no_placeholder() {
+        assert!(template("{{not closed", &[]).is_err());
+        assert!(template("{{two words}}", &[]).is_err());
+    }
+
+    #[test]
+    fn a_secret_value_is_not_shown() {
+        let secret = Placeholder { kind: Kind::Integer, secret: true, ..Placeholder::default() };
+        let error = filled("{{pin}}", &[("pin", secret)], &[("pin", "hunter2")]).unwrap_err();
+        assert_eq!(error.to_string(), "placeholder \"pin\": [redacted] is not an integer from -2^63 to 2^64-1");
+    }
+}
