@@ -2,6 +2,8 @@
 
 mod field;
 mod secret;
+#[cfg(test)]
+mod tests;
 mod typed;
 
 mod acme;
