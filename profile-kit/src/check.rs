@@ -10,7 +10,8 @@ mod structure;
 
 use std::{fmt, time::SystemTime};
 
-pub use code::{Code, Severity};
+pub use code::{Code, Severity, UnknownCode};
+pub(crate) use dates::past;
 
 use crate::{KeyPath, Profile};
 

@@ -36,6 +36,11 @@ impl KeyPath {
         self.with(Step::Index(index))
     }
 
+    /// This path and another one below it.
+    pub fn join(&self, below: &KeyPath) -> Self {
+        Self([self.0.as_slice(), below.0.as_slice()].concat())
+    }
+
     fn with(&self, step: Step) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);

@@ -8,6 +8,7 @@ mod key_path;
 mod os;
 
 pub mod check;
+pub mod diff;
 pub mod document;
 pub mod payload;
 pub mod profile;

@@ -210,7 +210,7 @@ pub fn check_known(payload: &Payload) -> Option<Result<()>> {
 }
 
 /// Whether a key belongs to every payload, whatever its type (Apple's `CommonPayloadKeys`).
-fn is_common(key: &str) -> bool {
+pub(crate) fn is_common(key: &str) -> bool {
     COMMON_KEYS.contains(&key)
 }
 

@@ -17,6 +17,9 @@ use crate::{Error, KeyPath, Profile, Result, UuidSource};
 /// The values for placeholders, by name, as text: from a command line, a table's row, a request.
 pub type Values = BTreeMap<String, String>;
 
+/// Declared placeholders, by name.
+pub type Declarations = BTreeMap<String, Placeholder>;
+
 /// A profile whose values may hold placeholders, and what each placeholder takes.
 #[derive(Clone, Debug)]
 pub struct Template {

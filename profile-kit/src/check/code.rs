@@ -76,7 +76,7 @@ codes! {
     /// Two payloads have the same `PayloadUUID` (1007).
     DuplicateUuid Error some
     /// Two payloads have the same `PayloadIdentifier` (1008).
-    DuplicateIdentifier Warning some
+    DuplicateIdentifier Error some
     /// A UUID has not the form of RFC 9562; devices do not look.
     UuidForm Warning some
     /// An identifier holds characters that do not belong into one, or would be a path.
@@ -127,6 +127,13 @@ codes! {
     SeveralOfOne Error some
     /// A certificate or PKCS#12 payload does not hold one.
     CertificateUnreadable Warning some
+}
+
+impl Code {
+    /// Whether a finding in the installed profile keeps its overwrite from reaching the device.
+    pub(crate) fn bars_an_overwrite(self) -> bool {
+        matches!(self, Code::OverwriteForbidden | Code::SafariForbidden | Code::LockedWithMdm)
+    }
 }
 
 impl fmt::Display for Code {
