@@ -1,0 +1,269 @@
+//! Writes property lists that [`read`](super::read) reads back without loss.
+
+use std::time::SystemTime;
+
+use plist::{Date, Dictionary, Value};
+
+use super::{DATES, DEEPEST, LARGEST, LONGEST_KEY, MOST_VALUES, is_xml_char};
+use crate::{Error, Form, KeyPath, Place, Result, Step};
+
+mod binary;
+mod xml;
+
+/// An XML property list.
+pub(super) fn xml(dictionary: &Dictionary) -> Result<Vec<u8>> {
+    Check::new(Form::XmlPlist).dictionary(dictionary, &Trail::Root)?;
+    sized(xml::write(dictionary).into_bytes())
+}
+
+/// A binary property list.
+pub(super) fn binary(dictionary: &Dictionary) -> Result<Vec<u8>> {
+    Check::new(Form::BinaryPlist).dictionary(dictionary, &Trail::Root)?;
+    sized(binary::write(dictionary))
+}
+
+fn sized(bytes: Vec<u8>) -> Result<Vec<u8>> {
+    if bytes.len() > LARGEST {
+        return Err(unwritable(&Trail::Root, format!("larger than the {LARGEST} bytes that are allowed")));
+    }
+    Ok(bytes)
+}
+
+/// Looks for what the form cannot hold, before anything is written.
+struct Check {
+    form: Form,
+    values: usize,
+    level: usize,
+}
+
+impl Check {
+    fn new(form: Form) -> Self {
+        Self { form, values: 1, level: 0 }
+    }
+
+    fn dictionary(&mut self, dictionary: &Dictionary, trail: &Trail<'_>) -> Result<()> {
+        self.container(dictionary.len(), trail)?;
+        for (key, value) in dictionary {
+            let trail = Trail::Key(trail, key);
+            if key.len() > LONGEST_KEY {
+                return Err(unwritable(&trail, format!("the key is longer than {LONGEST_KEY} bytes")));
+            }
+            self.text(key, &trail)?;
+            self.value(value, &trail)?;
+        }
+        self.level -= 1;
+        Ok(())
+    }
+
+    fn array(&mut self, items: &[Value], trail: &Trail<'_>) -> Result<()> {
+        self.container(items.len(), trail)?;
+        items.iter().enumerate().try_for_each(|(index, item)| self.value(item, &Trail::Index(trail, index)))?;
+        self.level -= 1;
+        Ok(())
+    }
+
+    /// Counts, a level deeper.
+    fn container(&mut self, length: usize, trail: &Trail<'_>) -> Result<()> {
+        self.values = self.values.saturating_add(length);
+        if self.values > MOST_VALUES {
+            return Err(unwritable(trail, format!("more than the {MOST_VALUES} values that are allowed")));
+        }
+        self.level += 1;
+        if self.level > DEEPEST {
+            return Err(unwritable(trail, format!("nested deeper than the {DEEPEST} levels that are allowed")));
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, value: &Value, trail: &Trail<'_>) -> Result<()> {
+        match value {
+            Value::Array(items) => self.array(items, trail),
+            Value::Dictionary(dictionary) => self.dictionary(dictionary, trail),
+            Value::String(text) => self.text(text, trail),
+            Value::Date(date) => self.date(*date, trail),
+            Value::Real(real) if !real.is_finite() => Err(unwritable(trail, "a real that is not finite")),
+            Value::Boolean(_) | Value::Data(_) | Value::Integer(_) | Value::Real(_) => Ok(()),
+            Value::Uid(_) => Err(unwritable(trail, "a UID, which is for keyed archives")),
+            _ => Err(unwritable(trail, "a value of an unknown type")),
+        }
+    }
+
+    fn text(&self, text: &str, trail: &Trail<'_>) -> Result<()> {
+        match text.chars().find(|character| !is_xml_char(*character)) {
+            Some(character) if self.form == Form::XmlPlist => {
+                Err(unwritable(trail, format!("XML cannot hold the character U+{:04X}", u32::from(character))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn date(&self, date: Date, trail: &Trail<'_>) -> Result<()> {
+        let (seconds, whole) = match SystemTime::from(date).duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => (i64::try_from(after.as_secs()), after.subsec_nanos() == 0),
+            Err(before) => {
+                let before = before.duration();
+                // The second in which it lies begins earlier.
+                let whole = before.subsec_nanos() == 0;
+                (i64::try_from(before.as_secs()).map(|seconds| -seconds - i64::from(!whole)), whole)
+            }
+        };
+        if !seconds.is_ok_and(|seconds| DATES.contains(&seconds)) {
+            return Err(unwritable(trail, "a date that is not in years 1 to 9999"));
+        }
+        if self.form == Form::XmlPlist && !whole {
+            return Err(unwritable(trail, "XML cannot hold a date with parts of a second"));
+        }
+        Ok(())
+    }
+}
+
+/// The way down to a value, on the stack: a key path is made of it only for an error.
+enum Trail<'a> {
+    Root,
+    Key(&'a Trail<'a>, &'a str),
+    Index(&'a Trail<'a>, usize),
+}
+
+impl Trail<'_> {
+    fn path(&self) -> KeyPath {
+        let mut steps = Vec::new();
+        let mut trail = self;
+        loop {
+            match trail {
+                Self::Root => break,
+                Self::Key(parent, key) => {
+                    steps.push(Step::Key((*key).to_owned()));
+                    trail = parent;
+                }
+                Self::Index(parent, index) => {
+                    steps.push(Step::Index(*index));
+                    trail = parent;
+                }
+            }
+        }
+        steps.reverse();
+        KeyPath(steps)
+    }
+}
+
+fn unwritable(trail: &Trail<'_>, problem: impl Into<String>) -> Error {
+    Error::Unwritable { place: Place::path(trail.path()), problem: problem.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+    use std::time::Duration;
+
+    use plist::Uid;
+
+    use super::*;
+    use crate::document::read;
+
+    fn holding(value: impl Into<Value>) -> Dictionary {
+        Dictionary::from_iter([("a", Value::Array(vec![value.into()]))])
+    }
+
+    fn refusal(written: Result<Vec<u8>>) -> String {
+        written.unwrap_err().to_string()
+    }
+
+    fn date(seconds: i64, nanos: u32) -> Value {
+        let span = Duration::from_secs(seconds.unsigned_abs());
+        let whole = if seconds < 0 { SystemTime::UNIX_EPOCH - span } else { SystemTime::UNIX_EPOCH + span };
+        Value::Date((whole + Duration::new(0, nanos)).into())
+    }
+
+    #[test]
+    fn refuses_uids() {
+        let dictionary = holding(Value::Uid(Uid::new(1)));
+        assert_eq!(refusal(xml(&dictionary)), "a[0]: a UID, which is for keyed archives");
+        assert_eq!(refusal(binary(&dictionary)), "a[0]: a UID, which is for keyed archives");
+    }
+
+    #[test]
+    fn refuses_reals_that_are_not_finite() {
+        for real in [f64::NAN, f64::NEG_INFINITY] {
+            assert_eq!(refusal(xml(&holding(real))), "a[0]: a real that is not finite");
+            assert_eq!(refusal(binary(&holding(real))), "a[0]: a real that is not finite");
+        }
+    }
+
+    #[test]
+    fn refuses_dates_out_of_years_1_to_9999() {
+        for outside in [date(DATES.start, 0), date(DATES.start - 1, 0), date(DATES.end, 0)] {
+            let is_start = outside == date(DATES.start, 0);
+            assert_eq!(xml(&holding(outside.clone())).is_ok(), is_start);
+            assert_eq!(binary(&holding(outside)).is_ok(), is_start);
+        }
+        assert_eq!(
+            refusal(binary(&holding(date(DATES.start - 1, 500_000_000)))),
+            "a[0]: a date that is not in years 1 to 9999"
+        );
+    }
+
+    #[test]
+    fn xml_refuses_parts_of_a_second_and_binary_keeps_them() {
+        for seconds in [-5, 5] {
+            let dictionary = holding(date(seconds, 500_000_000));
+            assert_eq!(refusal(xml(&dictionary)), "a[0]: XML cannot hold a date with parts of a second");
+            assert_eq!(read(&binary(&dictionary).unwrap()).unwrap().into_dictionary().unwrap(), dictionary);
+        }
+    }
+
+    #[test]
+    fn xml_refuses_characters_that_it_cannot_hold_and_binary_keeps_them() {
+        for text in ["\0", "\u{1b}", "\u{ffff}"] {
+            let value = holding(text);
+            assert!(refusal(xml(&value)).starts_with("a[0]: XML cannot hold the character U+"));
+            assert_eq!(read(&binary(&value).unwrap()).unwrap().into_dictionary().unwrap(), value);
+            let key = Dictionary::from_iter([(text, true)]);
+            assert!(refusal(xml(&key)).contains("XML cannot hold the character U+"));
+        }
+    }
+
+    #[test]
+    fn takes_512_levels_and_refuses_one_more() {
+        let nested = |levels: usize| {
+            let value = (2..levels).fold(Value::Array(Vec::new()), |inner, _| Value::Array(vec![inner]));
+            Dictionary::from_iter([("a", value)])
+        };
+        let deepest = nested(DEEPEST);
+        assert_eq!(read(&xml(&deepest).unwrap()).unwrap().into_dictionary().unwrap(), deepest);
+        assert_eq!(read(&binary(&deepest).unwrap()).unwrap().into_dictionary().unwrap(), deepest);
+        let deeper = nested(DEEPEST + 1);
+        assert!(refusal(xml(&deeper)).ends_with("nested deeper than the 512 levels that are allowed"));
+        assert!(refusal(binary(&deeper)).ends_with("nested deeper than the 512 levels that are allowed"));
+    }
+
+    #[test]
+    fn refuses_what_reading_would_refuse_for_its_size() {
+        let long = Dictionary::from_iter([("k".repeat(LONGEST_KEY + 1), true)]);
+        assert!(refusal(xml(&long)).ends_with("the key is longer than 65536 bytes"));
+        let many = holding(vec![Value::Boolean(true); MOST_VALUES]);
+        assert!(refusal(xml(&many)).contains("more than the 1000000 values"));
+        let large = holding("x".repeat(LARGEST));
+        assert!(refusal(xml(&large)).contains("larger than the 33554432 bytes"));
+        assert!(refusal(binary(&large)).contains("larger than the 33554432 bytes"));
+    }
+
+    #[test]
+    fn a_carriage_return_is_written_so_that_it_survives() {
+        let text = String::from_utf8(xml(&holding("a\r\nb")).unwrap()).unwrap();
+        assert!(text.contains("<string>a&#13;\nb</string>"));
+        assert!(text.ends_with("</dict>\n</plist>\n"));
+    }
+
+    /// `CFBinaryPList.c` demands that the number of objects itself fits a reference.
+    #[test]
+    fn references_are_as_wide_as_core_foundation_demands() {
+        for (integers, size) in [(252, 1), (253, 2), (254, 2)] {
+            let items: Vec<Value> = (0..integers).map(|integer| Value::Integer(integer.into())).collect();
+            let dictionary = Dictionary::from_iter([("a", Value::Array(items))]);
+            let bytes = binary(&dictionary).unwrap();
+            assert_eq!(bytes[bytes.len() - 25], size, "{integers} integers, a key, an array and a dictionary");
+            assert_eq!(read(&bytes).unwrap().into_dictionary().unwrap(), dictionary);
+        }
+    }
+}
