@@ -5,13 +5,19 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use const_oid::AssociatedOid;
+use der::{
+    Decode, Encode, Header, Sequence, SliceReader,
+    asn1::{AnyRef, BitStringRef},
+};
 use openssl::{
     asn1::{Asn1StringRef, Asn1Time, Asn1TimeRef},
     nid::Nid,
-    pkey::{Id, PKey, Public},
+    pkey::{HasPublic, Id, PKey, PKeyRef, Public},
     sha::sha256,
-    x509::{X509, X509NameRef},
+    x509::{X509, X509KeyUsage, X509NameRef},
 };
+use x509_cert::ext::{Extension, Extensions, pkix::BasicConstraints};
 
 use crate::{Error, Form, Place, Result};
 
@@ -35,11 +41,19 @@ pub enum KeyKind {
 }
 
 impl Certificate {
-    /// Reads DER.
+    /// Reads DER, and nothing after it.
     ///
     /// # Errors
     /// [`Error::Malformed`].
     pub fn from_der(der: &[u8]) -> Result<Self> {
+        if let Some(end) = end(der).filter(|end| *end < der.len()) {
+            return Err(Error::Malformed {
+                form: Form::Certificate,
+                place: Place::offset(end),
+                problem: "bytes follow the certificate".into(),
+                source: None,
+            });
+        }
         let x509 = X509::from_der(der).map_err(|cause| malformed("not a certificate in DER", cause.into()))?;
         Ok(Self { der: der.to_owned(), x509 })
     }
@@ -126,6 +140,79 @@ impl Certificate {
         let signed = |key: PKey<Public>| self.x509.verify(&key).unwrap_or(false);
         named && issuer.x509.public_key().is_ok_and(signed)
     }
+
+    /// Whether the key is this certificate's.
+    pub(crate) fn has_key<T: HasPublic>(&self, key: &PKeyRef<T>) -> bool {
+        self.x509.public_key().is_ok_and(|own| own.public_eq(key))
+    }
+
+    /// Whether its key may be used so: the key usage says it, or there is none (RFC 5280 §4.2.1.3).
+    pub(crate) fn may(&self, usage: X509KeyUsage) -> bool {
+        self.x509.key_usage().is_none_or(|allowed| allowed.contains(usage))
+    }
+
+    /// Whether its basic constraints say that it is a CA (RFC 5280 §4.2.1.9).
+    pub(crate) fn is_ca(&self) -> bool {
+        let constraints = |extension: &Extension| BasicConstraints::from_der(extension.extn_value.as_bytes()).ok();
+        let extensions = self.parts().ok().and_then(|parts| parts.tbs.extensions?.decode_as::<Extensions>().ok());
+        extensions
+            .unwrap_or_default()
+            .iter()
+            .find(|extension| extension.extn_id == BasicConstraints::OID)
+            .and_then(constraints)
+            .is_some_and(|constraints| constraints.ca)
+    }
+
+    /// `IssuerAndSerialNumber` (RFC 5652 §10.2.4) in DER, issuer and serial number being the certificate's own bytes.
+    pub(crate) fn issuer_and_serial(&self) -> Result<Vec<u8>> {
+        let parts = self.parts().map_err(|cause| malformed("not in DER", cause.into()))?;
+        let both = IssuerAndSerial { issuer: parts.tbs.issuer, serial: parts.tbs.serial };
+        both.to_der().map_err(|cause| malformed("issuer and serial number cannot be copied", cause.into()))
+    }
+
+    fn parts(&self) -> der::Result<Parts<'_>> {
+        Parts::from_der(&self.der)
+    }
+}
+
+/// `Certificate` (RFC 5280 §4.1), only what is asked of it taken apart.
+#[derive(Sequence)]
+struct Parts<'a> {
+    tbs: Tbs<'a>,
+    algorithm: AnyRef<'a>,
+    signature: AnyRef<'a>,
+}
+
+/// `TBSCertificate` (RFC 5280 §4.1).
+#[derive(Sequence)]
+struct Tbs<'a> {
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
+    version: Option<u8>,
+    serial: AnyRef<'a>,
+    algorithm: AnyRef<'a>,
+    issuer: AnyRef<'a>,
+    validity: AnyRef<'a>,
+    subject: AnyRef<'a>,
+    key: AnyRef<'a>,
+    #[asn1(context_specific = "1", tag_mode = "IMPLICIT", optional = "true")]
+    issuer_id: Option<BitStringRef<'a>>,
+    #[asn1(context_specific = "2", tag_mode = "IMPLICIT", optional = "true")]
+    subject_id: Option<BitStringRef<'a>>,
+    #[asn1(context_specific = "3", tag_mode = "EXPLICIT", optional = "true")]
+    extensions: Option<AnyRef<'a>>,
+}
+
+#[derive(Sequence)]
+struct IssuerAndSerial<'a> {
+    issuer: AnyRef<'a>,
+    serial: AnyRef<'a>,
+}
+
+/// Where the first value of DER ends; `None` where its header cannot be read.
+fn end(der: &[u8]) -> Option<usize> {
+    let header = Header::decode(&mut SliceReader::new(der).ok()?).ok()?;
+    let length = (header.encoded_len().ok()? + header.length).ok()?;
+    usize::try_from(length).ok()
 }
 
 /// Two certificates are equal when their DER is.
@@ -166,7 +253,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn kind(key: &PKey<Public>) -> KeyKind {
+pub(crate) fn kind<T: HasPublic>(key: &PKeyRef<T>) -> KeyKind {
     match key.id() {
         Id::RSA => KeyKind::Rsa(key.bits()),
         Id::EC => {
