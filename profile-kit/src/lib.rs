@@ -10,7 +10,9 @@ mod os;
 pub mod check;
 pub mod diff;
 pub mod document;
+pub mod identity;
 pub mod payload;
+pub mod pki;
 pub mod profile;
 pub mod removal;
 mod signed;
@@ -21,6 +23,7 @@ pub mod verify;
 
 pub use certificate::{Certificate, KeyKind};
 pub use error::{Error, Form, Place, Result, Source};
+pub use identity::{Identity, IdentityFiles, IdentityWarning, Passphrase};
 pub use key_path::{KeyPath, Step};
 pub use os::{InvalidVersion, Os, OsVersion, Platform};
 pub use payload::Payload;

@@ -1,0 +1,284 @@
+//! Who signs: a leaf certificate, its chain and its private key.
+
+mod chain;
+mod file;
+mod key;
+mod passphrase;
+mod pkcs12;
+mod warning;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use openssl::{
+    pkey::{PKey, PKeyRef, Private},
+    x509::X509KeyUsage,
+};
+
+pub use passphrase::Passphrase;
+pub use warning::IdentityWarning;
+pub(crate) use warning::{dates, shown};
+
+use crate::{Certificate, Error, KeyKind, Result, certificate};
+
+/// A signing certificate, its chain and its private key.
+///
+/// Cheap to clone and to share between threads. Nothing shows the key.
+#[derive(Clone)]
+pub struct Identity {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    key: PKey<Private>,
+    kind: KeyKind,
+    chain: chain::Chain,
+    other_leaves: usize,
+    decrypt_only: bool,
+    issuer_and_serial: Vec<u8>,
+    certificate_set: Vec<u8>,
+}
+
+/// Where an identity's PEM files are, and what is allowed of them.
+#[derive(Clone, Debug)]
+pub struct IdentityFiles {
+    /// The leaf's certificate, and as many others as there are: in PEM, or one in DER.
+    pub certificate: PathBuf,
+    /// The private key, in PEM.
+    pub key: PathBuf,
+    /// Further certificates for the chain, in PEM, or one in DER.
+    pub chain: Option<PathBuf>,
+    /// What opens the key, if it is encrypted.
+    pub passphrase: Option<Passphrase>,
+    /// Takes a key file that group or others may read.
+    pub allow_readable_key: bool,
+    /// The identity opens encrypted profiles and signs nothing: its key usage need not allow signing.
+    pub decrypt_only: bool,
+}
+
+impl IdentityFiles {
+    /// An unencrypted key that nobody else may read, and its certificate.
+    pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        Self {
+            certificate: certificate.into(),
+            key: key.into(),
+            chain: None,
+            passphrase: None,
+            allow_readable_key: false,
+            decrypt_only: false,
+        }
+    }
+
+    /// Reads the files.
+    ///
+    /// The leaf is the first certificate whose public key is the key's. The chain is put in order; its root,
+    /// duplicates and strangers are left out.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Identity`] where a file cannot be read as what it should be, the key is encrypted
+    /// and the passphrase does not open it, the key is of a kind that devices do not take, no certificate belongs
+    /// to it, the leaf's key usage does not allow signing, or the key file is open to others.
+    pub fn load(&self) -> Result<Identity> {
+        let pem = file::read_key(&self.key, self.allow_readable_key)?;
+        let key = key::from_pem(&pem, self.passphrase.as_ref()).map_err(naming(&self.key))?;
+        key::usable(&certificate::kind(&key)).map_err(naming(&self.key))?;
+        let mut candidates = certificates(&file::read(&self.certificate)?).map_err(naming(&self.certificate))?;
+        if let Some(path) = &self.chain {
+            candidates.extend(certificates(&file::read(path)?).map_err(naming(path))?);
+        }
+        if !candidates.iter().any(|candidate| candidate.has_key(&key)) {
+            let (certificate, key) = (self.certificate.display(), self.key.display());
+            return Err(problem(format!("no certificate in {certificate} belongs to the private key in {key}")));
+        }
+        Identity::assemble(key, &candidates, self.decrypt_only).map_err(naming(&self.certificate))
+    }
+}
+
+impl Identity {
+    /// Reads a certificate file, which may hold the chain too, and a file with an unencrypted key, both in PEM.
+    ///
+    /// # Errors
+    /// As [`IdentityFiles::load`], which offers more.
+    pub fn from_pem_files(certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self> {
+        IdentityFiles::new(certificate.as_ref(), key.as_ref()).load()
+    }
+
+    /// Reads certificates, a key and further certificates for the chain (which may be empty), all in PEM.
+    ///
+    /// # Errors
+    /// [`Error::Identity`], as [`IdentityFiles::load`].
+    pub fn from_pem(certificate: &[u8], key: &[u8], chain: &[u8], passphrase: Option<&Passphrase>) -> Result<Self> {
+        let key = key::from_pem(key, passphrase)?;
+        let mut candidates = certificates(certificate)?;
+        if !chain.is_empty() {
+            candidates.extend(certificates(chain)?);
+        }
+        Self::assemble(key, &candidates, false)
+    }
+
+    /// Reads a PKCS#12 file that nobody else may read.
+    ///
+    /// # Errors
+    /// As [`IdentityFiles::load`].
+    pub fn from_pkcs12_file(path: impl AsRef<Path>, passphrase: &Passphrase) -> Result<Self> {
+        Self::from_pkcs12_file_with(path, passphrase, false)
+    }
+
+    /// Reads a PKCS#12 file; `allow_readable_key` takes one that group or others may read.
+    ///
+    /// # Errors
+    /// As [`IdentityFiles::load`].
+    pub fn from_pkcs12_file_with(
+        path: impl AsRef<Path>,
+        passphrase: &Passphrase,
+        allow_readable_key: bool,
+    ) -> Result<Self> {
+        let der = file::read_key(path.as_ref(), allow_readable_key)?;
+        Self::from_pkcs12(&der, passphrase).map_err(naming(path.as_ref()))
+    }
+
+    /// Reads a PKCS#12 archive (RFC 7292).
+    ///
+    /// Older ciphers such as RC2 need OpenSSL's legacy algorithms, which are loaded for the moment where there are any.
+    ///
+    /// # Errors
+    /// [`Error::Identity`], as [`IdentityFiles::load`].
+    pub fn from_pkcs12(der: &[u8], passphrase: &Passphrase) -> Result<Self> {
+        let (key, candidates) = pkcs12::read(der, passphrase)?;
+        Self::assemble(key, &candidates, false)
+    }
+
+    pub(crate) fn assemble(key: PKey<Private>, candidates: &[Certificate], decrypt_only: bool) -> Result<Self> {
+        let kind = certificate::kind(&key);
+        key::usable(&kind)?;
+        let mut leaves: Vec<&Certificate> = Vec::new();
+        for candidate in candidates.iter().filter(|candidate| candidate.has_key(&key)) {
+            if !leaves.contains(&candidate) {
+                leaves.push(candidate);
+            }
+        }
+        let (leaf, others) = leaves.split_first().ok_or_else(|| problem("no certificate belongs to the key"))?;
+        if !decrypt_only && !leaf.may(X509KeyUsage::DIGITAL_SIGNATURE) {
+            let subject = leaf.subject();
+            return Err(problem(format!(
+                "the key usage of {subject} does not allow signing: digitalSignature is missing"
+            )));
+        }
+        let chain = chain::order(leaf, candidates);
+        let inner = Inner {
+            issuer_and_serial: leaf.issuer_and_serial()?,
+            certificate_set: in_der_order(&chain.certificates),
+            other_leaves: others.len(),
+            key,
+            kind,
+            chain,
+            decrypt_only,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The certificate that signs.
+    pub fn certificate(&self) -> &Certificate {
+        &self.inner.chain.certificates[0]
+    }
+
+    /// The leaf and its intermediates, in order; without the root.
+    pub fn chain(&self) -> &[Certificate] {
+        &self.inner.chain.certificates
+    }
+
+    /// The kind and size of the key.
+    pub fn key_kind(&self) -> &KeyKind {
+        &self.inner.kind
+    }
+
+    /// What there is to say of the identity at a time, before it signs.
+    pub fn warnings(&self, at: SystemTime) -> Vec<IdentityWarning> {
+        let (leaf, chain) = (self.certificate(), &self.inner.chain);
+        let mut warnings = Vec::new();
+        if self.inner.other_leaves > 0 {
+            let (chosen, others) = (leaf.fingerprint(), self.inner.other_leaves);
+            warnings.push(IdentityWarning::SeveralLeaves { chosen, others });
+        }
+        if leaf.is_ca() {
+            warnings.push(IdentityWarning::CaAsLeaf { subject: leaf.subject() });
+        }
+        if leaf.is_self_signed() {
+            warnings.push(IdentityWarning::SelfSigned { subject: leaf.subject() });
+        }
+        let issuers = chain.certificates.iter().skip(1);
+        let no_ca = issuers.filter(|issuer| !issuer.is_ca() || !issuer.may(X509KeyUsage::KEY_CERT_SIGN));
+        warnings.extend(no_ca.map(|issuer| IdentityWarning::NotACa { subject: issuer.subject() }));
+        warnings.extend(chain.certificates.iter().filter_map(|certificate| dates(certificate, at)));
+        if let Some(last) = chain.certificates.last().filter(|_| !chain.is_complete) {
+            warnings.push(IdentityWarning::ChainEnds { issuer: last.issuer() });
+        }
+        warnings
+    }
+
+    pub(crate) fn key(&self) -> &PKeyRef<Private> {
+        &self.inner.key
+    }
+
+    pub(crate) fn is_decrypt_only(&self) -> bool {
+        self.inner.decrypt_only
+    }
+
+    /// The leaf's `IssuerAndSerialNumber` (RFC 5652 §10.2.4) in DER.
+    pub(crate) fn issuer_and_serial(&self) -> &[u8] {
+        &self.inner.issuer_and_serial
+    }
+
+    /// What stands in a CMS certificate set: every certificate's DER, in the order that DER wants of a SET OF.
+    pub(crate) fn certificate_set(&self) -> &[u8] {
+        &self.inner.certificate_set
+    }
+}
+
+/// Leaf and key kind; never the key.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("certificate", self.certificate())
+            .field("key", &format_args!("{} [redacted]", self.inner.kind))
+            .finish_non_exhaustive()
+    }
+}
+
+fn certificates(bytes: &[u8]) -> Result<Vec<Certificate>> {
+    if bytes.first() == Some(&DER_SEQUENCE) {
+        Ok(vec![Certificate::from_der(bytes)?])
+    } else {
+        Certificate::from_pem(bytes)
+    }
+}
+
+fn in_der_order(certificates: &[Certificate]) -> Vec<u8> {
+    let mut sorted: Vec<&[u8]> = certificates.iter().map(Certificate::der).collect();
+    sorted.sort_unstable();
+    sorted.concat()
+}
+
+fn problem(problem: impl Into<String>) -> Error {
+    Error::Identity { problem: problem.into(), source: None }
+}
+
+/// Puts a file's name before what is wrong in it: an identity has several files.
+fn naming(path: &Path) -> impl FnOnce(Error) -> Error {
+    let path = path.display().to_string();
+    move |error| match error {
+        Error::Identity { problem, source } | Error::Malformed { problem, source, .. } => {
+            Error::Identity { problem: format!("{path}: {problem}"), source }
+        }
+        other => other,
+    }
+}
+
+const DER_SEQUENCE: u8 = 0x30;
+
+#[cfg(test)]
+mod tests;

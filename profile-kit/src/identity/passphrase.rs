@@ -1,0 +1,110 @@
+//! What opens an encrypted key.
+
+use std::{fmt, fs, path::Path};
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::problem;
+use crate::{Error, Result};
+
+/// A passphrase: wiped from memory when dropped, shown as `[redacted]`.
+///
+/// Copies that OpenSSL makes while it opens a key are OpenSSL's own.
+#[derive(Clone)]
+pub struct Passphrase(Zeroizing<Vec<u8>>);
+
+impl Passphrase {
+    /// A passphrase of these bytes.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(Zeroizing::new(bytes.into()))
+    }
+
+    /// Reads a file; one line ending at its end is not part of the passphrase.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let mut bytes = fs::read(path).map_err(|source| Error::Io {
+            path: path.to_owned(),
+            doing: "reading the passphrase",
+            source,
+        })?;
+        let passphrase = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        let passphrase = Self::new(passphrase.strip_suffix(b"\r").unwrap_or(passphrase));
+        bytes.zeroize();
+        Ok(passphrase)
+    }
+
+    /// Takes the value of an environment variable.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] where it is not set.
+    pub fn from_env(name: &str) -> Result<Self> {
+        let value = std::env::var_os(name).ok_or_else(|| Error::Identity {
+            problem: format!("environment variable {name}, for the passphrase, is not set"),
+            source: None,
+        })?;
+        Ok(Self::new(value.into_encoded_bytes()))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// As PKCS#12 takes it.
+    pub(crate) fn text(&self) -> Result<&str> {
+        let text = std::str::from_utf8(&self.0).ok().filter(|text| !text.contains('\0'));
+        text.ok_or_else(|| problem("the passphrase of a PKCS#12 file must be UTF-8 without a zero character"))
+    }
+}
+
+impl From<&str> for Passphrase {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for Passphrase {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+mod tests {
+    use super::*;
+
+    fn read(content: &[u8]) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("passphrase");
+        fs::write(&path, content).unwrap();
+        Passphrase::from_file(path).unwrap().as_bytes().to_owned()
+    }
+
+    #[test]
+    fn one_line_ending_at_the_end_of_a_file_is_not_part_of_it() {
+        assert_eq!(read(b"correct horse\n"), b"correct horse");
+        assert_eq!(read(b"correct horse\r\n"), b"correct horse");
+        assert_eq!(read(b"correct horse \n\n"), b"correct horse \n");
+        assert_eq!(read(b"correct horse"), b"correct horse");
+    }
+
+    #[test]
+    fn does_not_show_itself() {
+        assert_eq!(format!("{:?}", Passphrase::from("correct horse")), "[redacted]");
+    }
+
+    #[test]
+    fn says_which_variable_is_not_set() {
+        let error = Passphrase::from_env("PROFILE_KIT_NO_SUCH_VARIABLE").unwrap_err();
+        assert!(error.to_string().contains("PROFILE_KIT_NO_SUCH_VARIABLE"), "{error}");
+    }
+}
