@@ -1,0 +1,68 @@
+//! The digests that profiles are signed with.
+
+use std::fmt;
+
+use const_oid::db::rfc5912;
+use der::asn1::ObjectIdentifier;
+use openssl::{
+    md::{Md, MdRef},
+    sha,
+};
+
+/// A digest algorithm (FIPS 180-4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Digest {
+    /// SHA-256.
+    #[default]
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+impl Digest {
+    /// The digest of the bytes.
+    pub(super) fn of(self, bytes: &[u8]) -> Vec<u8> {
+        match self {
+            Digest::Sha256 => sha::sha256(bytes).to_vec(),
+            Digest::Sha384 => sha::sha384(bytes).to_vec(),
+            Digest::Sha512 => sha::sha512(bytes).to_vec(),
+        }
+    }
+
+    pub(super) fn oid(self) -> ObjectIdentifier {
+        match self {
+            Digest::Sha256 => rfc5912::ID_SHA_256,
+            Digest::Sha384 => rfc5912::ID_SHA_384,
+            Digest::Sha512 => rfc5912::ID_SHA_512,
+        }
+    }
+
+    /// ECDSA with this digest (RFC 5754 §3.3).
+    pub(super) fn ecdsa(self) -> ObjectIdentifier {
+        match self {
+            Digest::Sha256 => rfc5912::ECDSA_WITH_SHA_256,
+            Digest::Sha384 => rfc5912::ECDSA_WITH_SHA_384,
+            Digest::Sha512 => rfc5912::ECDSA_WITH_SHA_512,
+        }
+    }
+
+    pub(super) fn md(self) -> &'static MdRef {
+        match self {
+            Digest::Sha256 => Md::sha256(),
+            Digest::Sha384 => Md::sha384(),
+            Digest::Sha512 => Md::sha512(),
+        }
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Digest::Sha256 => "SHA-256",
+            Digest::Sha384 => "SHA-384",
+            Digest::Sha512 => "SHA-512",
+        })
+    }
+}

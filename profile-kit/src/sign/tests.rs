@@ -1,0 +1,200 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use ::cms::{content_info::ContentInfo, signed_data::SignedData};
+use der::{Decode, Encode, Tag, Tagged};
+
+use super::*;
+use crate::{
+    IdentityFiles, KeyPath, Payload,
+    pki::{
+        Issued, KeySpec, KeyUse, Leaf,
+        fixture::{INTERMEDIATE, P256, P384, RSA, leaf, midway, validity},
+    },
+};
+
+fn profile() -> Profile {
+    let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+    profile.push(Payload::new("com.apple.applicationaccess"));
+    profile
+}
+
+fn options() -> SignOptions {
+    SignOptions::new(midway())
+}
+
+fn read(signed: &[u8]) -> SignedData {
+    ContentInfo::from_der(signed).unwrap().content.decode_as().unwrap()
+}
+
+fn content(signed: &SignedProfile) -> Vec<u8> {
+    read(signed.as_bytes()).encap_content_info.econtent.unwrap().value().to_vec()
+}
+
+/// A profile with terms of its own.
+#[derive(Default)]
+struct Terms {
+    profile: Option<Profile>,
+    leaf: Option<Certificate>,
+    expired: bool,
+    findings: Vec<Finding>,
+}
+
+impl Signable for Terms {
+    fn profile(&self) -> &Profile {
+        self.profile.as_ref().unwrap()
+    }
+
+    fn content(&self) -> Result<Cow<'_, [u8]>> {
+        Ok(Cow::Borrowed(b"<plist/>"))
+    }
+
+    fn required_leaf(&self) -> Option<&Certificate> {
+        self.leaf.as_ref()
+    }
+
+    fn allows_expired_leaf(&self) -> bool {
+        self.expired
+    }
+
+    fn refusals(&self) -> Vec<Finding> {
+        self.findings.clone()
+    }
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let deterministic: [(&Issued, bool); 3] =
+        [(&RSA, true), (&P256, deterministic_ecdsa()), (&P384, deterministic_ecdsa())];
+    for (issued, deterministic) in deterministic {
+        let identity = issued.identity().unwrap();
+        let [one, other] = [(); 2].map(|()| identity.sign_with(&profile(), &options()).unwrap());
+        assert_eq!(one == other, deterministic, "{}", identity.key_kind());
+    }
+}
+
+#[test]
+fn a_signer_that_is_kept_gives_what_a_fresh_one_gives() {
+    let identity = RSA.identity().unwrap();
+    let mut kept = Signer::new(&identity, options()).unwrap();
+    kept.sign_content(b"something before").unwrap();
+    assert_eq!(kept.sign(&profile()).unwrap(), identity.sign_with(&profile(), &options()).unwrap());
+}
+
+#[test]
+fn another_signing_time_gives_other_bytes() {
+    let mut signer = Signer::new(&RSA.identity().unwrap(), options()).unwrap();
+    let one = signer.sign(&profile()).unwrap();
+    signer.set_signing_time(midway() + Duration::from_secs(1));
+    assert!(one != signer.sign(&profile()).unwrap());
+}
+
+#[test]
+fn fills_missing_uuids_in_from_the_content() {
+    let signed = RSA.identity().unwrap().sign_with(&profile(), &options()).unwrap();
+    let read = Profile::from_bytes(&content(&signed)).unwrap();
+    let mut wanted = profile();
+    wanted.fill_uuids(UuidSource::Content);
+    assert_eq!(read.to_dictionary(), wanted.to_dictionary());
+}
+
+#[test]
+fn signs_the_bytes_that_were_read_untouched() {
+    let mut filled = profile();
+    filled.fill_uuids(UuidSource::Content);
+    let mut odd = filled.to_xml().unwrap();
+    odd.extend_from_slice(b"\r\n<!-- kept -->\n");
+    for bytes in [odd, filled.to_binary().unwrap()] {
+        let encoded = EncodedProfile::read(bytes.clone()).unwrap();
+        let signed = RSA.identity().unwrap().sign_with(&encoded, &options()).unwrap();
+        assert_eq!(content(&signed), bytes);
+    }
+}
+
+#[test]
+fn signing_time_is_utc_time_until_2049_and_generalized_time_after() {
+    let first_of_2050 = UNIX_EPOCH + Duration::from_secs(2_524_608_000);
+    for (time, tag) in [(first_of_2050 - Duration::from_secs(1), Tag::UtcTime), (first_of_2050, Tag::GeneralizedTime)] {
+        let signed = sign_content(&RSA.identity().unwrap(), b"", &SignOptions::new(time)).unwrap();
+        let attributes = read(&signed).signer_infos.0.get(0).unwrap().signed_attrs.clone().unwrap();
+        let values: Vec<_> = attributes.iter().map(|attribute| attribute.values.get(0).unwrap().tag()).collect();
+        assert_eq!(values, [Tag::ObjectIdentifier, tag, Tag::OctetString]);
+    }
+}
+
+#[test]
+fn refuses_a_signing_time_before_1970() {
+    let options = SignOptions::new(UNIX_EPOCH - Duration::from_secs(1));
+    let error = sign_content(&RSA.identity().unwrap(), b"", &options).unwrap_err();
+    assert!(error.to_string().starts_with("signing time: "), "{error}");
+}
+
+#[test]
+fn refuses_an_expired_leaf_unless_allowed() {
+    let mut late = SignOptions::new(validity().not_after + Duration::from_secs(1));
+    let identity = P256.identity().unwrap();
+    let error = identity.sign_with(&Terms::default(), &late).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "certificate CN=P-256 signer expired on 2040-01-01T00:00:00Z; the signing time is 2040-01-01T00:00:01Z"
+    );
+    assert!(identity.sign_with(&Terms { expired: true, ..Terms::default() }, &late).is_ok());
+    late.allow_expired = true;
+    assert!(identity.sign_with(&Terms::default(), &late).is_ok());
+}
+
+#[test]
+fn refuses_a_leaf_before_its_time_even_where_expired_ones_are_allowed() {
+    let mut early = SignOptions::new(validity().not_before - Duration::from_secs(1));
+    early.allow_expired = true;
+    let error = P256.identity().unwrap().sign_with(&Terms::default(), &early).unwrap_err();
+    assert!(error.to_string().contains("is not valid before 2020-01-01T00:00:00Z"), "{error}");
+}
+
+#[test]
+fn refuses_another_leaf_than_the_one_asked_for_even_of_the_same_key() {
+    let renewed = INTERMEDIATE.reissue(&leaf("P-256 signer", KeySpec::P256), &P256).unwrap();
+    let overwrite = Terms { leaf: Some(P256.certificate().clone()), ..Terms::default() };
+    let identity = renewed.identity().unwrap();
+    let error = identity.sign_with(&overwrite, &options()).unwrap_err();
+    assert!(matches!(&error, Error::OtherSigner { installed, .. } if *installed == P256.certificate().fingerprint()));
+    assert!(P256.identity().unwrap().sign_with(&overwrite, &options()).is_ok());
+    assert!(identity.sign_with(&overwrite, &SignOptions { allow_other_signer: true, ..options() }).is_ok());
+}
+
+#[test]
+fn refuses_findings_unless_their_code_is_allowed() {
+    let finding = Finding {
+        code: Code::MissingKey,
+        severity: Severity::Error,
+        path: KeyPath::root().key("PayloadVersion"),
+        message: "is missing".into(),
+    };
+    let broken = Terms { findings: vec![finding.clone()], ..Terms::default() };
+    let identity = P256.identity().unwrap();
+    let error = identity.sign_with(&broken, &options()).unwrap_err();
+    assert!(matches!(&error, Error::Refused { findings } if *findings == [finding]));
+    assert!(identity.sign_with(&broken, &SignOptions { allow: vec![Code::MissingKey], ..options() }).is_ok());
+}
+
+#[test]
+fn an_identity_for_decrypting_signs_nothing() {
+    let issued = INTERMEDIATE.issue(&Leaf { key_usage: vec![KeyUse::KeyEncipherment], ..leaf("D", KeySpec::P256) });
+    let issued = issued.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("d.pem"), folder.path().join("d.key"));
+    std::fs::write(&certificate, issued.certificate_pem().unwrap()).unwrap();
+    std::fs::write(&key, issued.key_pem().unwrap()).unwrap();
+    let mut files = IdentityFiles::new(certificate, key);
+    (files.decrypt_only, files.allow_readable_key) = (true, true);
+    let error = files.load().unwrap().sign_with(&profile(), &options()).unwrap_err();
+    assert!(error.to_string().contains("decrypt only"), "{error}");
+}
+
+#[test]
+fn is_der_through_and_through() {
+    let signed = sign_content(&P384.identity().unwrap(), b"content", &options()).unwrap();
+    assert_eq!(ContentInfo::from_der(&signed).unwrap().to_der().unwrap(), signed);
+    assert_eq!(read(&signed).to_der().unwrap(), ContentInfo::from_der(&signed).unwrap().content.to_der().unwrap());
+}
