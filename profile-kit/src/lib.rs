@@ -10,6 +10,7 @@ mod os;
 pub mod check;
 pub mod diff;
 pub mod document;
+pub mod encrypt;
 pub mod identity;
 pub mod payload;
 pub mod pki;
@@ -23,6 +24,7 @@ mod uuids;
 pub mod verify;
 
 pub use certificate::{Certificate, KeyKind};
+pub use encrypt::ContentCipher;
 pub use error::{Error, Form, Place, Result, Source};
 pub use identity::{Identity, IdentityFiles, IdentityWarning, Passphrase};
 pub use key_path::{KeyPath, Step};

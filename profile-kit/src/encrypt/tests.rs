@@ -1,0 +1,114 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use std::sync::LazyLock;
+
+use super::*;
+use crate::{
+    Payload,
+    pki::{
+        Issued, KeySpec, KeyUse, Leaf,
+        fixture::{self, INTERMEDIATE, P256, RSA, leaf},
+    },
+};
+
+static DEVICE: LazyLock<Issued> = LazyLock::new(|| device("Device", KeySpec::Rsa(2048)));
+
+fn device(name: &str, key: KeySpec) -> Issued {
+    let key_usage = vec![KeyUse::DigitalSignature, KeyUse::KeyEncipherment];
+    INTERMEDIATE.issue(&Leaf { key_usage, ..leaf(name, key) }).unwrap()
+}
+
+fn profile() -> Profile {
+    let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+    profile.push(Payload::new("com.apple.applicationaccess"));
+    profile.push(Payload::new("com.apple.wifi.managed"));
+    profile.fill_uuids(UuidSource::Content);
+    profile
+}
+
+fn encrypted() -> Profile {
+    encrypt(&profile(), DEVICE.certificate(), ContentCipher::default()).unwrap()
+}
+
+#[test]
+fn what_is_encrypted_comes_back_the_same_with_each_cipher() {
+    for cipher in [ContentCipher::Aes256Cbc, ContentCipher::Aes128Cbc, ContentCipher::TripleDesCbc] {
+        let encrypted = encrypt(&profile(), DEVICE.certificate(), cipher).unwrap();
+        let back = decrypt(&encrypted, &DEVICE.identity().unwrap()).unwrap();
+        assert_eq!(back, profile());
+        assert!(back.to_dictionary().keys().eq(profile().to_dictionary().keys()));
+    }
+}
+
+#[test]
+fn the_encrypted_payloads_stand_where_the_payloads_stood() {
+    let encrypted = encrypted();
+    let keys: Vec<_> = encrypted.keys().take(3).collect();
+    assert_eq!(keys, ["EncryptedPayloadContent", "IsEncrypted", "PayloadDisplayName"]);
+    assert_eq!(encrypted.get("IsEncrypted"), Some(&Value::Boolean(true)));
+    assert!(encrypted.is_encrypted() && encrypted.payloads().is_empty());
+}
+
+#[test]
+fn missing_uuids_are_filled_in_before() {
+    let mut bare = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+    bare.push(Payload::new("com.apple.applicationaccess"));
+    let encrypted = encrypt(&bare, DEVICE.certificate(), ContentCipher::default()).unwrap();
+    assert!(encrypted.uuid().is_some());
+    assert!(decrypt(&encrypted, &DEVICE.identity().unwrap()).unwrap().payloads()[0].uuid().is_some());
+}
+
+#[test]
+fn another_key_does_not_open_it() {
+    let others = [device("Other", KeySpec::Rsa(2048)), forged(), P256.clone()];
+    for other in others {
+        let error = decrypt(&encrypted(), &other.identity().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "this key does not open the encrypted payloads");
+    }
+}
+
+/// Issuer and serial number of the device, with another key: the recipient matches, the key does not.
+fn forged() -> Issued {
+    fixture::forged(&DEVICE, KeySpec::Rsa(2048))
+}
+
+#[test]
+fn refuses_a_recipient_whose_key_is_not_rsa() {
+    let error = encrypt(&profile(), P256.certificate(), ContentCipher::default()).unwrap_err();
+    assert!(error.to_string().contains("is ECDSA P-256: a profile is encrypted for RSA keys only"), "{error}");
+}
+
+#[test]
+fn refuses_a_recipient_whose_key_usage_does_not_allow_it() {
+    let error = encrypt(&profile(), RSA.certificate(), ContentCipher::default()).unwrap_err();
+    assert!(error.to_string().contains("keyEncipherment is missing"), "{error}");
+}
+
+#[test]
+fn refuses_to_encrypt_twice() {
+    let error = encrypt(&encrypted(), DEVICE.certificate(), ContentCipher::default()).unwrap_err();
+    assert_eq!(error.to_string(), "EncryptedPayloadContent: the profile is encrypted already");
+}
+
+#[test]
+fn refuses_to_decrypt_what_is_not_encrypted() {
+    let error = decrypt(&profile(), &DEVICE.identity().unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "EncryptedPayloadContent: is missing: the profile is not encrypted");
+}
+
+#[test]
+fn says_that_the_encrypted_content_is_no_cms() {
+    let mut broken = encrypted();
+    broken.set(ENCRYPTED_CONTENT, Value::Data(b"no CMS".to_vec())).unwrap();
+    let error = decrypt(&broken, &DEVICE.identity().unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "EncryptedPayloadContent: is not in CMS");
+}
+
+#[test]
+fn refuses_content_that_is_no_array_of_payloads() {
+    let envelope =
+        envelope(b"<plist><string>no array</string></plist>", DEVICE.certificate(), ContentCipher::default());
+    let mut other = encrypted();
+    other.set(ENCRYPTED_CONTENT, Value::Data(envelope.unwrap())).unwrap();
+    assert!(matches!(decrypt(&other, &DEVICE.identity().unwrap()), Err(Error::Identity { .. })));
+}
