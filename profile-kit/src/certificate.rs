@@ -129,9 +129,13 @@ impl Certificate {
 
     /// Whether subject and issuer are the same name and its own key made its signature.
     pub fn is_self_signed(&self) -> bool {
-        let same_name = self.x509.subject_name().try_cmp(self.x509.issuer_name()).is_ok_and(|order| order.is_eq());
         let own_key = |key: PKey<Public>| self.x509.verify(&key).unwrap_or(false);
-        same_name && self.x509.public_key().is_ok_and(own_key)
+        self.is_self_issued() && self.x509.public_key().is_ok_and(own_key)
+    }
+
+    /// Whether subject and issuer are the same name; the signature is not looked at.
+    pub(crate) fn is_self_issued(&self) -> bool {
+        self.x509.subject_name().try_cmp(self.x509.issuer_name()).is_ok_and(|order| order.is_eq())
     }
 
     /// Whether another certificate's name and key issued this one. Validity times are not asked.

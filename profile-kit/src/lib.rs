@@ -20,6 +20,7 @@ pub mod sign;
 mod signed;
 pub mod spec;
 pub mod template;
+mod trust;
 mod uuids;
 pub mod verify;
 
@@ -33,6 +34,7 @@ pub use payload::Payload;
 pub use profile::Profile;
 pub use removal::{PasswordForm, Removal};
 pub use sign::{Digest, EncodedProfile, SignOptions, Signable, Signer};
-pub use signed::SignedProfile;
+pub use signed::{SignedProfile, VerifiedProfile};
 pub use template::Template;
+pub use trust::{At, Purpose, Trust, TrustStore, Validity};
 pub use uuids::UuidSource;

@@ -13,7 +13,7 @@ pub use encoded::EncodedProfile;
 
 use crate::{
     Certificate, Error, Identity, KeyKind, Place, Profile, Result, SignedProfile, UuidSource,
-    check::{self, Code, Finding, Severity},
+    check::{self, Code, Finding},
     identity::{IdentityWarning, dates, shown},
 };
 
@@ -66,9 +66,9 @@ pub trait Signable {
         false
     }
 
-    /// Why it must not be signed: by default every structural error.
+    /// Why it must not be signed: by default every structural error that no target takes.
     fn refusals(&self) -> Vec<Finding> {
-        errors(self.profile())
+        check::refusals(self.profile())
     }
 }
 
@@ -83,7 +83,7 @@ impl Signable for Profile {
     }
 
     fn refusals(&self) -> Vec<Finding> {
-        errors(&filled(self))
+        check::refusals(&filled(self))
     }
 }
 
@@ -96,12 +96,6 @@ impl Signable for EncodedProfile {
     fn content(&self) -> Result<Cow<'_, [u8]>> {
         Ok(Cow::Borrowed(self.bytes()))
     }
-}
-
-fn errors(profile: &Profile) -> Vec<Finding> {
-    let mut findings = check::structure(profile);
-    findings.retain(|finding| finding.severity == Severity::Error);
-    findings
 }
 
 fn filled(profile: &Profile) -> Cow<'_, Profile> {

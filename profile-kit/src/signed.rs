@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use crate::{
+    Certificate, Error, Profile, Result, Trust,
+    verify::{self, Verdict, Verification, VerifyOptions},
+};
+
 /// A CMS SignedData (RFC 5652 §5) that holds a profile: bytes, nothing about them is known to be true.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedProfile {
@@ -9,6 +14,16 @@ pub struct SignedProfile {
 }
 
 impl SignedProfile {
+    /// Takes CMS SignedData in DER or BER that has its content and a signer in it. The signature is not looked at.
+    ///
+    /// # Errors
+    /// [`Error::NotSigned`] where the bytes are something else, or the content or a signer is missing;
+    /// [`Error::Malformed`] where they are broken.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
+        verify::require_signed(&bytes)?;
+        Ok(Self { bytes })
+    }
+
     pub(crate) fn from_signer(bytes: Vec<u8>) -> Self {
         Self { bytes }
     }
@@ -22,11 +37,96 @@ impl SignedProfile {
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
+
+    /// Verifies that the content is what the signer's key signed; trust is not asked.
+    ///
+    /// # Errors
+    /// As [`TrustStore::verify`](crate::TrustStore::verify).
+    pub fn verify_integrity(&self) -> Result<VerifiedProfile> {
+        let unasked = VerifyOptions::new(std::time::UNIX_EPOCH);
+        VerifiedProfile::of(self.clone(), verify::verify_bytes(&self.bytes, None, &unasked)?)
+    }
 }
 
-/// Its length only: the bytes are no reading.
 impl fmt::Debug for SignedProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SignedProfile({} bytes)", self.bytes.len())
+        f.debug_struct("SignedProfile").field("length", &self.bytes.len()).finish_non_exhaustive()
     }
+}
+
+/// A profile whose signature holds. Whether its signer is trusted is in its [`verdict`](VerifiedProfile::verdict).
+///
+/// Only verifying makes one: [`TrustStore::verify`](crate::TrustStore::verify) and
+/// [`SignedProfile::verify_integrity`].
+#[derive(Clone, Debug)]
+pub struct VerifiedProfile {
+    signed: SignedProfile,
+    verification: Verification,
+    content: Vec<u8>,
+    profile: Profile,
+    leaf: Certificate,
+}
+
+impl VerifiedProfile {
+    pub(crate) fn of(signed: SignedProfile, mut verification: Verification) -> Result<Self> {
+        let verdict = verification.integrity();
+        if !verdict.is_good() {
+            let problem = verification.problem().unwrap_or_default();
+            return Err(Error::Integrity { verdict, problem });
+        }
+        let leaf = one_leaf(&verification)?;
+        let content = verification.content.take().ok_or_else(|| no_signer(Verdict::ContentMissing))?;
+        let profile = Profile::from_bytes(&content)?;
+        Ok(Self { signed, verification, content, profile, leaf })
+    }
+
+    /// The whole verdict: [`Verdict::GoodSignature`], or what stands against trust.
+    pub fn verdict(&self) -> Verdict {
+        self.verification.verdict()
+    }
+
+    /// Whether the signer is trusted; `None` where nobody asked.
+    pub fn trust(&self) -> Option<&Trust> {
+        self.verification.decisive_signer()?.trust.as_ref()
+    }
+
+    /// Everything that was found out. Its `content` is taken out: [`content`](VerifiedProfile::content) has it.
+    pub fn verification(&self) -> &Verification {
+        &self.verification
+    }
+
+    /// The signed content byte for byte.
+    pub fn content(&self) -> &[u8] {
+        &self.content
+    }
+
+    /// What the content says.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The signer's certificate, which a device compares when a profile is replaced (fact R4).
+    pub fn leaf(&self) -> &Certificate {
+        &self.leaf
+    }
+
+    /// The signed file.
+    pub fn signed(&self) -> &SignedProfile {
+        &self.signed
+    }
+}
+
+/// The certificate of all signers.
+fn one_leaf(verification: &Verification) -> Result<Certificate> {
+    let mut leaves = verification.signers.iter().filter_map(|signer| signer.certificate.as_ref());
+    let first = leaves.next().ok_or_else(|| no_signer(Verdict::SigningCertNotFound))?;
+    if leaves.any(|other| other != first) {
+        let problem = "signers with different certificates: a device takes exactly one signer".into();
+        return Err(Error::Integrity { verdict: Verdict::AmbiguousSigningCert, problem });
+    }
+    Ok(first.clone())
+}
+
+fn no_signer(verdict: Verdict) -> Error {
+    Error::Integrity { verdict, problem: "no signature that could be verified".into() }
 }

@@ -1,0 +1,231 @@
+//! Digests and signature algorithms by their object identifiers, and the key operation by OpenSSL.
+
+use const_oid::ObjectIdentifier;
+use openssl::{
+    hash::{MessageDigest, hash},
+    md::{Md, MdRef},
+    pkey::{Id, PKeyRef, Public},
+    pkey_ctx::PkeyCtx,
+    rsa::Padding,
+    sign::{RsaPssSaltlen, Verifier},
+};
+
+use super::{
+    Verdict,
+    cms::{self, Algorithm},
+    pss::Pss,
+};
+
+/// A digest algorithm.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Digest {
+    oid: ObjectIdentifier,
+    /// As people write it.
+    pub(crate) name: &'static str,
+    openssl: &'static str,
+    /// What is to be said of it.
+    pub(crate) standing: Standing,
+}
+
+/// What is to be said of an algorithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Devices take it.
+    Common,
+    /// Collisions are known.
+    Weak,
+    /// Devices may not take it.
+    Uncommon,
+}
+
+/// A signature algorithm and its digest, if it names one.
+pub(crate) struct Scheme {
+    oid: ObjectIdentifier,
+    /// As people write it.
+    pub(crate) name: &'static str,
+    kind: Kind,
+    /// The digest's name, where the algorithm's identifier names it.
+    digest: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Rsa,
+    RsaPss,
+    Ecdsa,
+    Dsa,
+    Edwards,
+}
+
+/// Why a signature cannot be looked at, or does not hold.
+pub(crate) type Refusal = (Verdict, String);
+
+impl Digest {
+    /// Finds it.
+    pub(crate) fn of(algorithm: &Algorithm<'_>) -> Result<&'static Self, Refusal> {
+        let found = DIGESTS.iter().find(|digest| digest.oid.as_bytes() == algorithm.oid);
+        found.ok_or_else(|| unknown("digest algorithm", algorithm))
+    }
+
+    /// The digest of bytes.
+    pub(crate) fn hash(&self, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let unsupported = || (Verdict::SignatureAlgorithmUnsupported, format!("{} is not supported here", self.name));
+        let digest = MessageDigest::from_name(self.openssl).ok_or_else(unsupported)?;
+        hash(digest, bytes).map(|digest| digest.to_vec()).map_err(|_| unsupported())
+    }
+
+    fn md(&self) -> Result<&'static MdRef, Refusal> {
+        let digest = MessageDigest::from_name(self.openssl).and_then(|digest| Md::from_nid(digest.type_()));
+        digest.ok_or_else(|| (Verdict::SignatureAlgorithmUnsupported, format!("{} is not supported here", self.name)))
+    }
+}
+
+impl Scheme {
+    /// Finds it.
+    pub(crate) fn of(algorithm: &Algorithm<'_>) -> Result<&'static Self, Refusal> {
+        let found = SCHEMES.iter().find(|scheme| scheme.oid.as_bytes() == algorithm.oid);
+        found.ok_or_else(|| unknown("signature algorithm", algorithm))
+    }
+
+    /// Whether devices are not known to take it.
+    pub(crate) fn is_uncommon(&self) -> bool {
+        !matches!(self.kind, Kind::Rsa | Kind::Ecdsa)
+    }
+
+    /// Whether the signature over a message holds.
+    ///
+    /// # Errors
+    /// The verdict and a sentence where it does not.
+    pub(crate) fn verify(
+        &self,
+        algorithm: &Algorithm<'_>,
+        digest: &Digest,
+        key: &PKeyRef<Public>,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Refusal> {
+        if self.digest.is_some_and(|named| named != digest.name) {
+            let problem = format!("the signature algorithm is {}, the digest algorithm {}", self.name, digest.name);
+            return Err((Verdict::SignatureAlgorithmUnsupported, problem));
+        }
+        if !self.fits(key.id()) {
+            return Err((Verdict::BadSignature, format!("{} with a key of another kind", self.name)));
+        }
+        let holds = if self.kind == Kind::Edwards {
+            Verifier::new_without_digest(key).and_then(|mut verifier| verifier.verify_oneshot(signature, message))
+        } else {
+            let hashed = digest.hash(message)?;
+            self.context(algorithm, digest, key)?.verify(&hashed, signature)
+        };
+        if holds.unwrap_or(false) {
+            return Ok(());
+        }
+        Err((Verdict::BadSignature, "the signature does not match what it covers and the signer's key".into()))
+    }
+
+    fn fits(&self, key: Id) -> bool {
+        match self.kind {
+            Kind::Rsa => key == Id::RSA,
+            Kind::RsaPss => key == Id::RSA || key == Id::RSA_PSS,
+            Kind::Ecdsa => key == Id::EC,
+            Kind::Dsa => key == Id::DSA,
+            Kind::Edwards => key == Id::ED25519,
+        }
+    }
+
+    fn context(
+        &self,
+        algorithm: &Algorithm<'_>,
+        digest: &Digest,
+        key: &PKeyRef<Public>,
+    ) -> Result<PkeyCtx<Public>, Refusal> {
+        let failed =
+            |_| (Verdict::SignatureAlgorithmUnsupported, format!("{} cannot be used with this key", self.name));
+        let mut context = PkeyCtx::new(key).map_err(failed)?;
+        context.verify_init().map_err(failed)?;
+        match self.kind {
+            Kind::Rsa => {
+                context.set_rsa_padding(Padding::PKCS1).map_err(failed)?;
+                context.set_signature_md(digest.md()?).map_err(failed)?;
+            }
+            Kind::RsaPss => {
+                let Pss { mask, salt } = Pss::read(algorithm, digest)?;
+                context.set_rsa_padding(Padding::PKCS1_PSS).map_err(failed)?;
+                context.set_signature_md(digest.md()?).map_err(failed)?;
+                context.set_rsa_mgf1_md(mask.md()?).map_err(failed)?;
+                context.set_rsa_pss_saltlen(RsaPssSaltlen::custom(salt)).map_err(failed)?;
+            }
+            Kind::Ecdsa | Kind::Dsa | Kind::Edwards => {}
+        }
+        Ok(context)
+    }
+}
+
+/// That an algorithm has no name here.
+pub(super) fn unknown(what: &str, algorithm: &Algorithm<'_>) -> Refusal {
+    (Verdict::SignatureAlgorithmUnknown, format!("unknown {what} {}", cms::oid_text(algorithm.oid)))
+}
+
+const fn digest(oid: &str, name: &'static str, openssl: &'static str, standing: Standing) -> Digest {
+    Digest { oid: ObjectIdentifier::new_unwrap(oid), name, openssl, standing }
+}
+
+const fn scheme(oid: &str, name: &'static str, kind: Kind, digest: Option<&'static str>) -> Scheme {
+    Scheme { oid: ObjectIdentifier::new_unwrap(oid), name, kind, digest }
+}
+
+/// The digest that RSASSA-PSS takes where none is named.
+pub(super) const SHA1: Digest = digest("1.3.14.3.2.26", "SHA-1", "SHA1", Standing::Weak);
+
+static DIGESTS: [Digest; 15] = [
+    digest("2.16.840.1.101.3.4.2.1", "SHA-256", "SHA256", Standing::Common),
+    SHA1,
+    digest("2.16.840.1.101.3.4.2.2", "SHA-384", "SHA384", Standing::Common),
+    digest("2.16.840.1.101.3.4.2.3", "SHA-512", "SHA512", Standing::Common),
+    digest("2.16.840.1.101.3.4.2.4", "SHA-224", "SHA224", Standing::Uncommon),
+    digest("2.16.840.1.101.3.4.2.5", "SHA-512/224", "SHA512-224", Standing::Uncommon),
+    digest("2.16.840.1.101.3.4.2.6", "SHA-512/256", "SHA512-256", Standing::Uncommon),
+    digest("2.16.840.1.101.3.4.2.7", "SHA3-224", "SHA3-224", Standing::Uncommon),
+    digest("2.16.840.1.101.3.4.2.8", "SHA3-256", "SHA3-256", Standing::Uncommon),
+    digest("2.16.840.1.101.3.4.2.9", "SHA3-384", "SHA3-384", Standing::Uncommon),
+    digest("2.16.840.1.101.3.4.2.10", "SHA3-512", "SHA3-512", Standing::Uncommon),
+    digest("1.3.36.3.2.1", "RIPEMD-160", "RIPEMD160", Standing::Uncommon),
+    digest("1.2.840.113549.2.5", "MD5", "MD5", Standing::Weak),
+    digest("1.2.840.113549.2.4", "MD4", "MD4", Standing::Weak),
+    digest("1.2.840.113549.2.2", "MD2", "MD2", Standing::Weak),
+];
+
+static SCHEMES: [Scheme; 32] = [
+    scheme("1.2.840.113549.1.1.1", "rsaEncryption", Kind::Rsa, None),
+    scheme("1.2.840.113549.1.1.2", "md2WithRSAEncryption", Kind::Rsa, Some("MD2")),
+    scheme("1.2.840.113549.1.1.3", "md4WithRSAEncryption", Kind::Rsa, Some("MD4")),
+    scheme("1.2.840.113549.1.1.4", "md5WithRSAEncryption", Kind::Rsa, Some("MD5")),
+    scheme("1.2.840.113549.1.1.5", "sha1WithRSAEncryption", Kind::Rsa, Some("SHA-1")),
+    scheme("1.3.14.3.2.29", "sha1WithRSA", Kind::Rsa, Some("SHA-1")),
+    scheme("1.2.840.113549.1.1.14", "sha224WithRSAEncryption", Kind::Rsa, Some("SHA-224")),
+    scheme("1.2.840.113549.1.1.11", "sha256WithRSAEncryption", Kind::Rsa, Some("SHA-256")),
+    scheme("1.2.840.113549.1.1.12", "sha384WithRSAEncryption", Kind::Rsa, Some("SHA-384")),
+    scheme("1.2.840.113549.1.1.13", "sha512WithRSAEncryption", Kind::Rsa, Some("SHA-512")),
+    scheme("2.16.840.1.101.3.4.3.13", "sha3-224WithRSA", Kind::Rsa, Some("SHA3-224")),
+    scheme("2.16.840.1.101.3.4.3.14", "sha3-256WithRSA", Kind::Rsa, Some("SHA3-256")),
+    scheme("2.16.840.1.101.3.4.3.15", "sha3-384WithRSA", Kind::Rsa, Some("SHA3-384")),
+    scheme("2.16.840.1.101.3.4.3.16", "sha3-512WithRSA", Kind::Rsa, Some("SHA3-512")),
+    scheme("1.2.840.113549.1.1.10", "RSASSA-PSS", Kind::RsaPss, None),
+    scheme("1.2.840.10045.2.1", "id-ecPublicKey", Kind::Ecdsa, None),
+    scheme("1.2.840.10045.4.1", "ecdsa-with-SHA1", Kind::Ecdsa, Some("SHA-1")),
+    scheme("1.2.840.10045.4.3.1", "ecdsa-with-SHA224", Kind::Ecdsa, Some("SHA-224")),
+    scheme("1.2.840.10045.4.3.2", "ecdsa-with-SHA256", Kind::Ecdsa, Some("SHA-256")),
+    scheme("1.2.840.10045.4.3.3", "ecdsa-with-SHA384", Kind::Ecdsa, Some("SHA-384")),
+    scheme("1.2.840.10045.4.3.4", "ecdsa-with-SHA512", Kind::Ecdsa, Some("SHA-512")),
+    scheme("2.16.840.1.101.3.4.3.9", "ecdsa-with-SHA3-224", Kind::Ecdsa, Some("SHA3-224")),
+    scheme("2.16.840.1.101.3.4.3.10", "ecdsa-with-SHA3-256", Kind::Ecdsa, Some("SHA3-256")),
+    scheme("2.16.840.1.101.3.4.3.11", "ecdsa-with-SHA3-384", Kind::Ecdsa, Some("SHA3-384")),
+    scheme("2.16.840.1.101.3.4.3.12", "ecdsa-with-SHA3-512", Kind::Ecdsa, Some("SHA3-512")),
+    scheme("1.2.840.10040.4.1", "id-dsa", Kind::Dsa, None),
+    scheme("1.2.840.10040.4.3", "dsa-with-SHA1", Kind::Dsa, Some("SHA-1")),
+    scheme("2.16.840.1.101.3.4.3.1", "dsa-with-SHA224", Kind::Dsa, Some("SHA-224")),
+    scheme("2.16.840.1.101.3.4.3.2", "dsa-with-SHA256", Kind::Dsa, Some("SHA-256")),
+    scheme("2.16.840.1.101.3.4.3.3", "dsa-with-SHA384", Kind::Dsa, Some("SHA-384")),
+    scheme("2.16.840.1.101.3.4.3.4", "dsa-with-SHA512", Kind::Dsa, Some("SHA-512")),
+    scheme("1.3.101.112", "Ed25519", Kind::Edwards, None),
+];

@@ -1,0 +1,341 @@
+//! Basic Encoding Rules (X.690), read without trust: lengths, nesting and ends are looked at before anything else.
+
+use std::borrow::Cow;
+
+use crate::{Error, Form, Place, Result};
+
+/// One element: identifier, length, content. Offsets are the file's.
+#[derive(Clone, Copy)]
+pub(crate) struct Element<'a> {
+    /// The identifier octet; of a tag number over 30 only its first octet, which fits no tag that is asked for.
+    pub(crate) tag: u8,
+    /// Bytes from the file's start.
+    pub(crate) offset: usize,
+    file: &'a [u8],
+    content: usize,
+    content_end: usize,
+    end: usize,
+}
+
+/// What a walk over a whole file found.
+pub(crate) struct Survey {
+    /// Where the first element ends; bytes after it are trailing.
+    pub(crate) end: usize,
+    /// The first byte that only BER allows, not DER: an indefinite or over-long length, a string in chunks.
+    pub(crate) ber: Option<usize>,
+}
+
+/// Walks the first element and everything in it.
+///
+/// # Errors
+/// [`Error::Malformed`] with the offset of the first length that lies, or of the element nested too deep.
+pub(crate) fn survey(bytes: &[u8]) -> Result<Survey> {
+    let mut ber = None;
+    let end = walk(bytes, 0, 0, &mut ber)?;
+    Ok(Survey { end, ber })
+}
+
+/// Takes elements from bytes, one after the other.
+pub(crate) struct Reader<'a> {
+    /// The file up to where the reader's part of it ends.
+    file: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads a file from its start.
+    pub(crate) fn new(file: &'a [u8]) -> Self {
+        Self { file, at: 0 }
+    }
+
+    /// The next element, or `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Element<'a>>> {
+        if self.at == self.file.len() {
+            return Ok(None);
+        }
+        let (file, offset) = (self.file, self.at);
+        let header = header(file, offset)?;
+        let end = measure(file, offset, 0)?;
+        let content_end = if header.length.is_none() { end - END_OF_CONTENTS.len() } else { end };
+        self.at = end;
+        Ok(Some(Element { tag: header.tag, offset, file, content: header.content, content_end, end }))
+    }
+
+    /// The next element, which must have this tag.
+    pub(crate) fn expect(&mut self, tag: u8, what: &str) -> Result<Element<'a>> {
+        match self.next()? {
+            Some(element) if element.tag == tag => Ok(element),
+            Some(element) => Err(malformed(element.offset, format!("tag 0x{:02x} where {what} must be", element.tag))),
+            None => Err(malformed(self.at, format!("{what} is missing"))),
+        }
+    }
+
+    /// The next element, if it has one of these tags.
+    pub(crate) fn optional(&mut self, tags: &[u8]) -> Result<Option<Element<'a>>> {
+        if self.file.get(self.at).is_some_and(|tag| tags.contains(tag)) { self.next() } else { Ok(None) }
+    }
+
+    /// Whether nothing is left.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where something is.
+    pub(crate) fn finish(&self, what: &str) -> Result<()> {
+        if self.at == self.file.len() {
+            return Ok(());
+        }
+        Err(malformed(self.at, format!("more than {what} holds")))
+    }
+}
+
+impl<'a> Element<'a> {
+    /// Identifier, length, content, and end-of-contents where the length is indefinite.
+    pub(crate) fn whole(&self) -> &'a [u8] {
+        &self.file[self.offset..self.end]
+    }
+
+    /// The content alone.
+    pub(crate) fn content(&self) -> &'a [u8] {
+        &self.file[self.content..self.content_end]
+    }
+
+    /// The elements within.
+    pub(crate) fn reader(&self) -> Reader<'a> {
+        Reader { file: &self.file[..self.content_end], at: self.content }
+    }
+
+    /// The octets of a string, its chunks put together where the string is constructed.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where a chunk is no OCTET STRING.
+    pub(crate) fn octets(&self) -> Result<Cow<'a, [u8]>> {
+        if self.tag & CONSTRUCTED == 0 {
+            return Ok(Cow::Borrowed(self.content()));
+        }
+        let mut octets = Vec::with_capacity(self.content().len());
+        self.gather(&mut octets)?;
+        Ok(Cow::Owned(octets))
+    }
+
+    fn gather(&self, octets: &mut Vec<u8>) -> Result<()> {
+        let mut chunks = self.reader();
+        while let Some(chunk) = chunks.next()? {
+            match chunk.tag {
+                OCTET_STRING => octets.extend_from_slice(chunk.content()),
+                CHUNKED_OCTET_STRING => chunk.gather(octets)?,
+                tag => return Err(malformed(chunk.offset, format!("tag 0x{tag:02x} among the chunks of a string"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// The same value in DER: shortest lengths, strings in one piece. The members of a SET keep their order.
+    pub(crate) fn to_der(self) -> Result<Vec<u8>> {
+        if self.tag & CONSTRUCTED == 0 {
+            return Ok(encode(self.tag, self.content()));
+        }
+        if self.tag == CHUNKED_OCTET_STRING {
+            return Ok(encode(OCTET_STRING, &self.octets()?));
+        }
+        let mut content = Vec::with_capacity(self.content().len());
+        let mut members = self.reader();
+        while let Some(member) = members.next()? {
+            content.extend(member.to_der()?);
+        }
+        Ok(encode(self.tag, &content))
+    }
+}
+
+/// Identifier, length in its shortest form, content.
+pub(crate) fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![tag];
+    match content.len() {
+        short @ 0..=0x7f => bytes.push(short as u8),
+        long => {
+            let octets = long.to_be_bytes();
+            let significant = &octets[(long.leading_zeros() / 8) as usize..];
+            bytes.push(0x80 | significant.len() as u8);
+            bytes.extend_from_slice(significant);
+        }
+    }
+    bytes.extend_from_slice(content);
+    bytes
+}
+
+/// An [`Error::Malformed`] at a byte of the file.
+pub(crate) fn malformed(offset: usize, problem: impl Into<String>) -> Error {
+    Error::Malformed { form: Form::Cms, place: Place::offset(offset), problem: problem.into(), source: None }
+}
+
+struct Header {
+    tag: u8,
+    /// Where the content begins.
+    content: usize,
+    /// `None` where the length is indefinite.
+    length: Option<usize>,
+    /// Whether the length is written in the fewest octets.
+    shortest: bool,
+}
+
+fn header(bytes: &[u8], at: usize) -> Result<Header> {
+    let cut = || malformed(bytes.len(), format!("it ends within the element that begins at byte {at}"));
+    let tag = *bytes.get(at).ok_or_else(cut)?;
+    let mut next = at + 1;
+    if tag & HIGH_TAG == HIGH_TAG {
+        next += 1 + bytes[next..].iter().take(MAX_TAG_OCTETS).position(|octet| octet & 0x80 == 0).ok_or_else(cut)?;
+    }
+    let first = *bytes.get(next).ok_or_else(cut)?;
+    next += 1;
+    let count = usize::from(first & 0x7f);
+    let (length, shortest) = match first {
+        0..=0x7f => (usize::from(first), true),
+        0x80 if tag & CONSTRUCTED == 0 => return Err(malformed(at, "an indefinite length on a primitive element")),
+        0x80 => return Ok(Header { tag, content: next, length: None, shortest: false }),
+        _ if count > MAX_LENGTH_OCTETS => return Err(malformed(at, format!("a length of {count} octets"))),
+        _ => {
+            let octets = bytes.get(next..next + count).ok_or_else(cut)?;
+            next += count;
+            let length = octets.iter().fold(0, |length, octet| (length << 8) | usize::from(*octet));
+            (length, length > 0x7f && octets[0] != 0)
+        }
+    };
+    if bytes.len() - next < length {
+        let problem = format!("an element claims {length} bytes and {} are left", bytes.len() - next);
+        return Err(malformed(at, problem));
+    }
+    Ok(Header { tag, content: next, length: Some(length), shortest })
+}
+
+/// Where the element at `at` ends. Looks within only as far as indefinite lengths make it.
+fn measure(bytes: &[u8], at: usize, depth: usize) -> Result<usize> {
+    let header = header(bytes, at)?;
+    if let Some(length) = header.length {
+        return Ok(header.content + length);
+    }
+    within(at, depth)?;
+    let mut next = header.content;
+    while !bytes[next..].starts_with(&END_OF_CONTENTS) {
+        next = measure(bytes, next, depth + 1).map_err(|error| unclosed(error, bytes, next, at))?;
+    }
+    Ok(next + END_OF_CONTENTS.len())
+}
+
+/// Where the element at `at` ends, everything in it looked at.
+fn walk(bytes: &[u8], at: usize, depth: usize, ber: &mut Option<usize>) -> Result<usize> {
+    let header = header(bytes, at)?;
+    let chunked = header.tag & !HIGH_TAG == CONSTRUCTED && STRINGS.contains(&(header.tag & HIGH_TAG));
+    if !header.shortest || chunked {
+        ber.get_or_insert(at);
+    }
+    if header.tag & CONSTRUCTED == 0 {
+        let empty_tag = header.tag == 0;
+        return if empty_tag {
+            Err(malformed(at, "an end-of-contents where nothing is open"))
+        } else {
+            Ok(end(&header))
+        };
+    }
+    within(at, depth)?;
+    let mut next = header.content;
+    let Some(length) = header.length else {
+        while !bytes[next..].starts_with(&END_OF_CONTENTS) {
+            next = walk(bytes, next, depth + 1, ber).map_err(|error| unclosed(error, bytes, next, at))?;
+        }
+        return Ok(next + END_OF_CONTENTS.len());
+    };
+    let end = header.content + length;
+    while next < end {
+        next = walk(&bytes[..end], next, depth + 1, ber)?;
+    }
+    Ok(end)
+}
+
+fn end(header: &Header) -> usize {
+    header.content + header.length.unwrap_or_default()
+}
+
+fn within(at: usize, depth: usize) -> Result<()> {
+    if depth < MAX_DEPTH { Ok(()) } else { Err(malformed(at, format!("nested deeper than {MAX_DEPTH} elements"))) }
+}
+
+/// At the end of the bytes the missing end-of-contents says more than a missing element.
+fn unclosed(error: Error, bytes: &[u8], next: usize, opened: usize) -> Error {
+    if next < bytes.len() {
+        return error;
+    }
+    malformed(next, format!("the end-of-contents of the element that begins at byte {opened} is missing"))
+}
+
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const CHUNKED_OCTET_STRING: u8 = 0x24;
+pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const SET: u8 = 0x31;
+
+const CONSTRUCTED: u8 = 0x20;
+const HIGH_TAG: u8 = 0x1f;
+const END_OF_CONTENTS: [u8; 2] = [0, 0];
+/// BIT STRING, OCTET STRING and the character strings and times: DER has them in one piece.
+const STRINGS: [u8; 15] = [3, 4, 12, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30];
+/// What OpenSSL and Apple's reader take is less; real files need 12.
+const MAX_DEPTH: usize = 64;
+const MAX_LENGTH_OCTETS: usize = 4;
+const MAX_TAG_OCTETS: usize = 4;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+mod tests {
+    use super::*;
+
+    fn problem(bytes: &[u8]) -> String {
+        survey(bytes).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn tells_where_a_length_lies() {
+        assert_eq!(problem(b"\x30\x04\x04\x03ab"), "byte 2: an element claims 3 bytes and 2 are left");
+    }
+
+    #[test]
+    fn finds_the_end_of_an_indefinite_length() {
+        let survey = survey(b"\x30\x80\x04\x00\x00\x00trailing").unwrap();
+        assert_eq!((survey.end, survey.ber), (6, Some(0)));
+    }
+
+    #[test]
+    fn tells_which_element_is_not_closed() {
+        let problem = problem(b"\x30\x80\x30\x80\x04\x00\x00\x00");
+        assert_eq!(problem, "byte 8: the end-of-contents of the element that begins at byte 0 is missing");
+    }
+
+    #[test]
+    fn refuses_deep_nesting() {
+        assert!(problem(&[0x30, 0x80].repeat(20_000)).contains("nested deeper"));
+        assert!(Reader::new(&[0x30, 0x80].repeat(20_000)).next().is_err());
+    }
+
+    #[test]
+    fn refuses_every_cut() {
+        let whole = b"\x30\x80\x30\x06\x04\x01a\x04\x01b\x24\x80\x04\x01c\x00\x00\x00\x00";
+        assert_eq!(survey(whole).unwrap().end, whole.len());
+        assert!((0..whole.len()).all(|length| survey(&whole[..length]).is_err()));
+    }
+
+    #[test]
+    fn takes_over_long_lengths_as_ber() {
+        assert_eq!(survey(b"\x30\x03\x04\x81\x00").unwrap().ber, Some(2));
+        assert_eq!(survey(b"\x30\x02\x04\x00").unwrap().ber, None);
+    }
+
+    #[test]
+    fn puts_chunks_together_in_der() {
+        let element = Reader::new(b"\x31\x80\x24\x80\x04\x01a\x24\x03\x04\x01b\x00\x00\x00\x00").next();
+        assert_eq!(element.unwrap().unwrap().to_der().unwrap(), b"\x31\x04\x04\x02ab");
+    }
+
+    #[test]
+    fn writes_long_lengths() {
+        assert_eq!(encode(OCTET_STRING, &[0; 0x80])[..3], [0x04, 0x81, 0x80]);
+        assert_eq!(encode(OCTET_STRING, &[0; 0x100])[..4], [0x04, 0x82, 0x01, 0x00]);
+    }
+}
