@@ -165,12 +165,8 @@ fn refuses_another_leaf_than_the_one_asked_for_even_of_the_same_key() {
 
 #[test]
 fn refuses_findings_unless_their_code_is_allowed() {
-    let finding = Finding {
-        code: Code::MissingKey,
-        severity: Severity::Error,
-        path: KeyPath::root().key("PayloadVersion"),
-        message: "is missing".into(),
-    };
+    let finding =
+        Finding { code: Code::MissingKey, path: KeyPath::root().key("PayloadVersion"), message: "is missing".into() };
     let broken = Terms { findings: vec![finding.clone()], ..Terms::default() };
     let identity = P256.identity().unwrap();
     let error = identity.sign_with(&broken, &options()).unwrap_err();

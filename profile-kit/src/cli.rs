@@ -1,0 +1,81 @@
+//! The verbs, one file each.
+
+mod build;
+mod completions;
+mod decrypt;
+mod demo;
+mod diff;
+mod encrypt;
+mod files;
+mod keys;
+mod man;
+mod new;
+mod outcome;
+mod overwrite;
+mod show;
+mod sign;
+mod text;
+mod unwrap;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use outcome::{Exit, Failure};
+
+/// Builds, signs, overwrites and verifies Apple configuration profiles.
+///
+/// Exit status: 0 yes or done; 1 the content was read and the answer is no; 2 could not ask (usage, files, keys).
+#[derive(Parser)]
+#[command(name = "profile-kit", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Demo(demo::Args),
+    New(new::Args),
+    Build(build::Args),
+    Sign(sign::Args),
+    Overwrite(overwrite::Args),
+    Verify(verify::Args),
+    Show(show::Args),
+    Unwrap(unwrap::Args),
+    Diff(diff::Args),
+    Encrypt(encrypt::Args),
+    Decrypt(decrypt::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// Runs the program and turns what became of it into an exit status.
+pub fn main() -> ExitCode {
+    match run(Cli::parse().verb) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            text::error(&failure.message);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<Exit, Failure> {
+    match verb {
+        Verb::Demo(args) => demo::run(&args),
+        Verb::New(args) => new::run(&args),
+        Verb::Build(args) => build::run(&args),
+        Verb::Sign(args) => sign::run(&args),
+        Verb::Overwrite(args) => overwrite::run(&args),
+        Verb::Verify(args) => verify::run(&args),
+        Verb::Show(args) => show::run(&args),
+        Verb::Unwrap(args) => unwrap::run(&args),
+        Verb::Diff(args) => diff::run(&args),
+        Verb::Encrypt(args) => encrypt::run(&args),
+        Verb::Decrypt(args) => decrypt::run(&args),
+        Verb::Completions(args) => completions::run(&args),
+        Verb::Man(args) => man::run(&args),
+    }
+}

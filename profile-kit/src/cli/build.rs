@@ -1,0 +1,123 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use clap::ValueEnum;
+use profile_kit::{
+    Profile, Template, UuidSource,
+    check::{self, Severity},
+    spec,
+    template::Values,
+};
+
+use super::{
+    files::{Content, Input, Output},
+    outcome::{Exit, Failure},
+    text,
+};
+
+/// Build a profile from a spec, or from a .mobileconfig with placeholders.
+///
+/// The placeholders of NAME.mobileconfig may be declared in NAME.toml beside it; otherwise they are strings.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  profile-kit build spec.toml --set serial=C02XYZ -o ivi-mdm.mobileconfig")]
+pub struct Args {
+    /// The spec (TOML) or profile; `-` is standard input.
+    #[arg(value_name = "SPEC")]
+    spec: PathBuf,
+    /// A value for a placeholder; may be given many times.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+    /// How the profile is written.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Where UUIDs that the spec does not give come from.
+    #[arg(long, value_enum, default_value_t)]
+    uuid: Uuids,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Xml,
+    Binary,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Uuids {
+    /// Version 5, from identifier and content: the same input gives the same UUIDs.
+    #[default]
+    Content,
+    /// Version 4.
+    Random,
+}
+
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let input = Input::read(&args.spec)?;
+    let template = template(&input, &args.spec)?;
+    let values = values(&args.set)?;
+    let source = match args.uuid {
+        Uuids::Content => UuidSource::Content,
+        Uuids::Random => UuidSource::Random,
+    };
+    let failed = |error| Failure::of(&input.name, &error);
+    let profile = template.fill(&values, source).map_err(failed)?;
+    tell(&input.name, &template, &profile);
+    match args.format {
+        Format::Xml => args.output.write(&profile.to_xml().map_err(failed)?, Content::Text)?,
+        Format::Binary => args.output.write(&profile.to_binary().map_err(failed)?, Content::Binary)?,
+    }
+    Ok(Exit::Yes)
+}
+
+fn template(input: &Input, path: &Path) -> Result<Template, Failure> {
+    let failed = |error| Failure::of(&input.name, &error);
+    match std::str::from_utf8(&input.bytes).ok().filter(|text| !text.trim_start().starts_with(['<', '\u{feff}'])) {
+        Some(text) if !text.starts_with("bplist") => spec::read(text).map_err(failed),
+        _ => {
+            let profile = Profile::from_bytes(&input.bytes).map_err(failed)?;
+            Template::with_strings(&profile, declarations_beside(path)?).map_err(failed)
+        }
+    }
+}
+
+fn declarations_beside(path: &Path) -> Result<profile_kit::template::Declarations, Failure> {
+    let beside = path.with_extension("toml");
+    if beside == path || path == Path::new("-") || !beside.exists() {
+        return Ok(profile_kit::template::Declarations::new());
+    }
+    let name = beside.display().to_string();
+    let text = fs::read_to_string(&beside).map_err(|cause| Failure::io(&name, "cannot be read", &cause))?;
+    spec::read_placeholders(&text).map_err(|error| Failure::of(&name, &error))
+}
+
+fn values(set: &[(String, String)]) -> Result<Values, Failure> {
+    let mut values = Values::new();
+    for (name, value) in set {
+        if values.insert(name.clone(), value.clone()).is_some() {
+            return Err(Failure::usage(format!("--set {name} is given twice")));
+        }
+    }
+    Ok(values)
+}
+
+fn tell(file: &str, template: &Template, profile: &Profile) {
+    for name in template.unused() {
+        text::note(&format!("{file}: placeholder {name:?} is declared and used nowhere"));
+    }
+    for finding in check::check(profile, SystemTime::now()) {
+        match finding.severity() {
+            Severity::Note => {}
+            Severity::Warning | Severity::Error => text::warning(&format!("{file}: {finding}")),
+        }
+    }
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}

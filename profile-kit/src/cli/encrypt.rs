@@ -1,0 +1,62 @@
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use profile_kit::{
+    Certificate, Profile,
+    encrypt::{self, ContentCipher},
+};
+
+use super::{
+    files::{Content, Input, Output},
+    outcome::{Exit, Failure},
+};
+
+/// Encrypt the payloads of a profile for one device. Sign the result afterwards.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  profile-kit encrypt ivi-mdm.mobileconfig --to device.pem -o ivi-mdm.encrypted.mobileconfig")]
+pub struct Args {
+    /// The unsigned profile; `-` is standard input.
+    #[arg(value_name = "IN")]
+    file: PathBuf,
+    /// The device's certificate, PEM or DER; its key must be RSA.
+    #[arg(long, value_name = "CERT")]
+    to: PathBuf,
+    /// The cipher of the payloads.
+    #[arg(long, value_enum, default_value_t)]
+    cipher: CipherName,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum CipherName {
+    #[default]
+    Aes256,
+    Aes128,
+    #[value(name = "3des")]
+    TripleDes,
+}
+
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let input = Input::read(&args.file)?;
+    let failed = |error| Failure::of(&input.name, &error);
+    let profile = Profile::from_bytes(&input.bytes).map_err(failed)?;
+    let recipient = recipient(&Input::read(&args.to)?)?;
+    let cipher = match args.cipher {
+        CipherName::Aes256 => ContentCipher::Aes256Cbc,
+        CipherName::Aes128 => ContentCipher::Aes128Cbc,
+        CipherName::TripleDes => ContentCipher::TripleDesCbc,
+    };
+    let encrypted = encrypt::encrypt(&profile, &recipient, cipher).map_err(failed)?;
+    args.output.write(&encrypted.to_xml().map_err(failed)?, Content::Text)?;
+    Ok(Exit::Yes)
+}
+
+fn recipient(input: &Input) -> Result<Certificate, Failure> {
+    let failed = |error| Failure { exit: Exit::CouldNotAsk, ..Failure::of(&input.name, &error) };
+    if input.bytes.first() == Some(&0x30) {
+        return Certificate::from_der(&input.bytes).map_err(failed);
+    }
+    let certificates = Certificate::from_pem(&input.bytes).map_err(failed)?;
+    certificates.into_iter().next().ok_or_else(|| Failure::usage(format!("{}: no certificate", input.name)))
+}

@@ -1,0 +1,125 @@
+//! The options that name a signing identity, and how one is loaded from them.
+
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::SystemTime,
+};
+
+use profile_kit::{Identity, IdentityFiles, Passphrase};
+
+use super::{outcome::Failure, text};
+
+/// A certificate and its key: PEM files, or one PKCS#12 file.
+#[derive(clap::Args)]
+pub struct KeyOptions {
+    /// The signing certificate, PEM; the file may hold the chain too.
+    #[arg(long, value_name = "PEM", requires = "key", conflicts_with = "p12", help_heading = "Key options")]
+    cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[arg(long, value_name = "PEM", requires = "cert", conflicts_with = "p12", help_heading = "Key options")]
+    key: Option<PathBuf>,
+    /// Intermediate certificates, PEM.
+    #[arg(long, value_name = "PEM", requires = "cert", help_heading = "Key options")]
+    chain: Option<PathBuf>,
+    /// Certificate, chain and key in one PKCS#12 file.
+    #[arg(long, value_name = "FILE", help_heading = "Key options")]
+    p12: Option<PathBuf>,
+    /// Where the key's passphrase is: `file:PATH` or `env:NAME`. Without it the terminal is asked.
+    #[arg(long, value_name = "file:PATH|env:NAME", help_heading = "Key options")]
+    passphrase: Option<PassphraseSource>,
+    /// Take a key file that group or others may read.
+    #[arg(long, help_heading = "Key options")]
+    allow_readable_key: bool,
+}
+
+/// Where a passphrase comes from; never an argument, which other users could see.
+#[derive(Clone)]
+enum PassphraseSource {
+    File(PathBuf),
+    Env(String),
+}
+
+impl FromStr for PassphraseSource {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            Some(("file", path)) => Ok(Self::File(path.into())),
+            Some(("env", name)) => Ok(Self::Env(name.into())),
+            _ => Err("write file:PATH or env:NAME; a passphrase itself is not taken from the command line"),
+        }
+    }
+}
+
+impl KeyOptions {
+    /// Whether any identity is named.
+    pub fn given(&self) -> bool {
+        self.cert.is_some() || self.p12.is_some()
+    }
+
+    /// Loads the identity to sign with, and tells what is doubtful about it at a time.
+    pub fn load(&self, at: SystemTime) -> Result<Identity, Failure> {
+        let identity = self.identity(false)?;
+        for warning in identity.warnings(at) {
+            text::warning(&format!("{}: {warning}", self.name()));
+        }
+        Ok(identity)
+    }
+
+    /// Loads the identity to decrypt with: its key usage need not allow signing.
+    pub fn load_to_decrypt(&self) -> Result<Identity, Failure> {
+        self.identity(true)
+    }
+
+    fn identity(&self, decrypt_only: bool) -> Result<Identity, Failure> {
+        match (&self.cert, &self.key, &self.p12) {
+            (Some(certificate), Some(key), None) => {
+                let files = IdentityFiles {
+                    chain: self.chain.clone(),
+                    passphrase: self.passphrase(key)?,
+                    allow_readable_key: self.allow_readable_key,
+                    decrypt_only,
+                    ..IdentityFiles::new(certificate, key)
+                };
+                files.load().map_err(|error| Failure::plain(&error))
+            }
+            (None, None, Some(path)) => {
+                let passphrase = self.passphrase(path)?.unwrap_or_else(|| Passphrase::new(""));
+                Identity::from_pkcs12_file_with(path, &passphrase, self.allow_readable_key)
+                    .map_err(|error| Failure::plain(&error))
+            }
+            _ => Err(Failure::usage("no key is named: give --cert and --key, or --p12")),
+        }
+    }
+
+    fn passphrase(&self, key: &Path) -> Result<Option<Passphrase>, Failure> {
+        match &self.passphrase {
+            Some(PassphraseSource::File(path)) => Passphrase::from_file(path).map(Some),
+            Some(PassphraseSource::Env(name)) => Passphrase::from_env(name).map(Some),
+            None if asks(key) => return prompt(key).map(Some),
+            None => Ok(None),
+        }
+        .map_err(|error| Failure::plain(&error))
+    }
+
+    fn name(&self) -> String {
+        let path = self.cert.as_ref().or(self.p12.as_ref());
+        path.map_or_else(|| "key options".into(), |path| path.display().to_string())
+    }
+}
+
+/// Whether a key file is encrypted and there is somebody to ask.
+fn asks(key: &Path) -> bool {
+    let encrypted = |bytes: Vec<u8>| {
+        let armoured = bytes.starts_with(b"-----") || bytes.windows(11).any(|window| window == b"-----BEGIN ");
+        !armoured || bytes.windows(9).any(|window| window == b"ENCRYPTED")
+    };
+    std::io::stdin().is_terminal() && std::fs::read(key).is_ok_and(encrypted)
+}
+
+fn prompt(key: &Path) -> Result<Passphrase, Failure> {
+    let asked = rpassword::prompt_password(format!("Passphrase of {}: ", text::escape(&key.display().to_string())));
+    asked.map(Passphrase::new).map_err(|cause| Failure::io("the terminal", "cannot be asked for a passphrase", &cause))
+}

@@ -1,0 +1,34 @@
+use clap::CommandFactory;
+
+use super::{
+    Cli,
+    outcome::{Exit, Failure},
+    text,
+};
+
+/// Write the manual page of the program or of one verb, in roff.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  profile-kit man overwrite > profile-kit-overwrite.1")]
+pub struct Args {
+    /// The verb; without it the page of the whole program.
+    verb: Option<String>,
+}
+
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let mut program = Cli::command();
+    program.build();
+    let command = match &args.verb {
+        None => program,
+        Some(verb) => {
+            let found = program.find_subcommand(verb).cloned();
+            let found = found.ok_or_else(|| Failure::usage(format!("{verb:?} is no verb")))?;
+            let name = format!("profile-kit-{verb}");
+            found.name(name.clone()).display_name(name)
+        }
+    };
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(command).render(&mut page);
+    rendered.map_err(|cause| Failure::io("the manual page", "cannot be made", &cause))?;
+    text::print(&String::from_utf8_lossy(&page))?;
+    Ok(Exit::Yes)
+}

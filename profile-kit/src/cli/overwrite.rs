@@ -1,0 +1,160 @@
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use profile_kit::{
+    Os, OsVersion, Overwrite, PasswordForm, Platform, Profile, SignedProfile, TrustStore, document,
+    sign::SignOptions,
+};
+
+use super::{
+    files::{Content, Input, Output},
+    keys::KeyOptions,
+    outcome::{Exit, Failure},
+    sign::SigningOptions,
+    text,
+};
+
+/// Make the overwrite of an installed profile: the variant that its owner can delete.
+///
+/// INSTALLED is the very file that the device got. The overwrite must be signed by the certificate that signed it.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  profile-kit overwrite ivi-mdm.signed.mobileconfig --os 17 --cert signer.pem --key signer.key -o overwrite.signed.mobileconfig"
+)]
+pub struct Args {
+    /// The profile that the device has; `-` is standard input.
+    #[arg(value_name = "INSTALLED")]
+    installed: PathBuf,
+    /// The removal password's form; `auto` follows the target.
+    #[arg(long, value_enum, default_value_t)]
+    removal_password: Form,
+    /// The target's version: iOS 14 and later are observed to refuse an empty removal password.
+    #[arg(long, value_name = "VERSION")]
+    os: Option<OsVersion>,
+    /// The target's platform.
+    #[arg(long, value_enum, default_value_t, requires = "os")]
+    platform: PlatformName,
+    /// Leave the other payloads out, so that their settings end with the overwrite.
+    #[arg(long)]
+    strip: bool,
+    #[command(flatten)]
+    keys: KeyOptions,
+    #[command(flatten)]
+    signing: SigningOptions,
+    /// Write the overwrite without a signature.
+    #[arg(long, conflicts_with_all = ["cert", "key", "p12"])]
+    unsigned: bool,
+    /// Sign with another certificate than the installed profile's; devices are observed to refuse it.
+    #[arg(long)]
+    allow_other_signer: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Form {
+    /// A removal-password payload with an empty password.
+    Empty,
+    /// No removal-password payload.
+    Omitted,
+    /// Omitted for iOS 14 and later, else empty.
+    #[default]
+    Auto,
+}
+
+/// A platform by its name.
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum PlatformName {
+    #[default]
+    Ios,
+    Macos,
+    Tvos,
+}
+
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    if !args.unsigned && !args.keys.given() {
+        return Err(Failure::usage(
+            "an overwrite is signed by the certificate that signed the installed profile: give --cert and --key, or --p12, or --unsigned",
+        ));
+    }
+    let input = Input::read(&args.installed)?;
+    let failed = |error| Failure::of(&input.name, &error);
+    let overwrite = make(args, &input)?;
+    tell(args, &input.name, &overwrite);
+    if args.unsigned {
+        args.output.write(&overwrite.profile().to_xml().map_err(failed)?, Content::Text)?;
+        return Ok(Exit::Yes);
+    }
+    let options = SignOptions { allow_other_signer: args.allow_other_signer, ..args.signing.options() };
+    let identity = args.keys.load(options.signing_time)?;
+    let signed = identity.sign_with(&overwrite, &options).map_err(failed)?;
+    args.output.write(signed.as_bytes(), Content::Binary)?;
+    Ok(Exit::Yes)
+}
+
+fn make(args: &Args, input: &Input) -> Result<Overwrite, Failure> {
+    let failed = |error| Failure::of(&input.name, &error);
+    let (verified, unsigned);
+    let of = if document::looks_signed(&input.bytes) {
+        let signed = SignedProfile::from_bytes(input.bytes.clone()).map_err(failed)?;
+        verified = TrustStore::empty().verify(&signed).map_err(failed)?;
+        Overwrite::of(&verified)
+    } else {
+        unsigned = Profile::from_bytes(&input.bytes).map_err(failed)?;
+        Overwrite::of_unsigned(&unsigned)
+    };
+    let of = of.removal_password(args.removal_password.form()).strip(args.strip);
+    let of = match args.os {
+        Some(version) => of.target(Os { platform: args.platform.platform(), version }),
+        None => of,
+    };
+    of.build().map_err(failed)
+}
+
+/// Tells what was made on standard error: standard output may carry the file.
+fn tell(args: &Args, file: &str, overwrite: &Overwrite) {
+    if matches!(args.removal_password, Form::Auto) && args.os.is_none() {
+        let form = match overwrite.form() {
+            PasswordForm::Empty => "empty",
+            _ => "omitted",
+        };
+        text::note(&format!(
+            "{file}: no target given: wrote the removal password's form `{form}`; name the target with --os, or the form with --removal-password"
+        ));
+    }
+    for change in overwrite.changes() {
+        text::note(&format!("{file}: {change}"));
+    }
+    for fault in overwrite.faults() {
+        text::warning(&format!("{file}: inherited: {fault}"));
+    }
+    match (overwrite.leaf(), args.unsigned) {
+        (Some(_), true) => text::warning(&format!(
+            "{file}: the installed profile is signed, and a device refuses an unsigned overwrite of it (R4): sign this with the same certificate"
+        )),
+        (None, false) => text::warning(&format!(
+            "{file}: is unsigned: if the device has a signed profile, the overwrite frees it only with the same certificate (R4)"
+        )),
+        _ => {}
+    }
+}
+
+impl Form {
+    fn form(self) -> PasswordForm {
+        match self {
+            Form::Empty => PasswordForm::Empty,
+            Form::Omitted => PasswordForm::Omitted,
+            Form::Auto => PasswordForm::Auto,
+        }
+    }
+}
+
+impl PlatformName {
+    fn platform(self) -> Platform {
+        match self {
+            PlatformName::Ios => Platform::Ios,
+            PlatformName::Macos => Platform::Macos,
+            PlatformName::Tvos => Platform::Tvos,
+        }
+    }
+}

@@ -1,0 +1,219 @@
+use std::{fmt::Write as _, path::PathBuf, time::SystemTime};
+
+use plist::{Dictionary, Value};
+use profile_kit::{Form, Inspection, Payload, Profile, Removal, payload};
+use serde_json::json;
+
+use super::{
+    files::Input,
+    outcome::{Exit, Failure},
+    text,
+    verify::{self, ReportFormat},
+};
+
+/// Show what is in a profile, signed or not, and what a check says of it. Passwords are redacted.
+///
+/// Tells whether the signature holds, not whether its signer is trusted: that is `verify`.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  profile-kit show ivi-mdm.signed.mobileconfig")]
+pub struct Args {
+    /// The file; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value_t)]
+    format: ReportFormat,
+}
+
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let input = Input::read(&args.file)?;
+    let inspection = inspect(&input)?;
+    match args.format {
+        ReportFormat::Text => text::print(&report(&input.name, &inspection))?,
+        ReportFormat::Json => text::print_json(&[json(&input.name, &inspection)])?,
+    }
+    let intact = inspection.verification.is_none_or(|found| found.integrity().is_good());
+    Ok(if intact { Exit::Yes } else { Exit::No })
+}
+
+fn inspect(input: &Input) -> Result<Inspection, Failure> {
+    Inspection::of(&input.bytes, SystemTime::now()).map_err(|error| Failure::of(&input.name, &error))
+}
+
+/// A profile from a file, signed or not.
+pub struct ProfileFile {
+    pub profile: Profile,
+    /// SHA-256 of the signer's certificate, where it is signed.
+    pub leaf: Option<String>,
+}
+
+impl ProfileFile {
+    /// The signer for a report.
+    pub fn signer(&self) -> String {
+        self.leaf.as_ref().map_or_else(|| "none".into(), |leaf| format!("certificate sha256:{leaf}"))
+    }
+}
+
+/// Reads a profile; a signature that does not hold is a failure.
+pub fn read(input: &Input) -> Result<ProfileFile, Failure> {
+    let inspection = inspect(input)?;
+    let Some(found) = inspection.verification else {
+        return Ok(ProfileFile { profile: inspection.profile, leaf: None });
+    };
+    if !found.integrity().is_good() {
+        let problem = found.problem().unwrap_or_default();
+        let message = format!("{}: {}: {problem}", input.name, found.integrity());
+        return Err(Failure { exit: Exit::No, message });
+    }
+    let leaf = found.signers.first().and_then(|signer| signer.certificate.as_ref());
+    Ok(ProfileFile { profile: inspection.profile, leaf: leaf.map(profile_kit::Certificate::fingerprint) })
+}
+
+fn report(name: &str, inspection: &Inspection) -> String {
+    let (bold, profile) = (text::bold(), &inspection.profile);
+    let mut report = format!("{}: {bold}{}{bold:#}\n", text::escape(name), kind(inspection));
+    line(&mut report, 1, "removal", removal(profile));
+    if let Some(found) = &inspection.verification {
+        let problem = found.problem().map(|problem| format!(": {problem}")).unwrap_or_default();
+        line(&mut report, 1, "integrity", &format!("{}{problem}", found.integrity()));
+        verify::describe(&mut report, found);
+    }
+    for key in profile.keys() {
+        if let Some(value) = profile.get(key) {
+            tree(&mut report, 1, key, value, &[]);
+        }
+    }
+    for (index, payload) in profile.payloads().iter().enumerate() {
+        let kind = text::escape(payload.kind().unwrap_or("no PayloadType"));
+        writeln!(report, "  {bold}payload {index}: {kind}{bold:#}").expect(TAKES_ANY);
+        for (key, value) in payload.dictionary().iter().filter(|(key, _)| *key != "PayloadType") {
+            tree(&mut report, 2, key, value, secrets(payload));
+        }
+    }
+    for finding in &inspection.findings {
+        line(&mut report, 1, &finding.severity().to_string(), &finding.to_string());
+    }
+    report
+}
+
+fn kind(inspection: &Inspection) -> String {
+    let form = match inspection.form {
+        Form::BinaryPlist => "binary",
+        _ => "XML",
+    };
+    let signed = if inspection.verification.is_some() { "signed" } else { "unsigned" };
+    let encrypted = if inspection.profile.is_encrypted() { ", encrypted" } else { "" };
+    format!("configuration profile, {signed}{encrypted}, {form} property list")
+}
+
+fn removal(profile: &Profile) -> &'static str {
+    match profile.removal() {
+        _ if profile.is_encrypted() && !locked(profile) => "the payloads are encrypted: a removal password may be among them",
+        Removal::Allowed => "the owner can delete it",
+        Removal::AllowedEmptyPassword => "the owner can delete it; its removal password is empty",
+        Removal::Disallowed => "the owner cannot delete it",
+        Removal::Password(password) if password.is_empty() => "locked, and its removal password is empty: a contradiction",
+        Removal::Password(_) => "the owner can delete it with its removal password",
+    }
+}
+
+fn locked(profile: &Profile) -> bool {
+    profile.get("PayloadRemovalDisallowed").and_then(Value::as_boolean).unwrap_or(false)
+}
+
+/// The keys of a payload that Apple's schema has for secrets.
+fn secrets(payload: &Payload) -> &'static [payload::Key] {
+    let known = payload::known_types().iter().find(|known| payload.kind() == Some(known.kind));
+    known.map_or(&[], |known| known.keys)
+}
+
+fn is_secret(key: &str, known: &[payload::Key]) -> bool {
+    text::secret(key) || known.iter().any(|known| known.name == key && known.secret)
+}
+
+fn tree(report: &mut String, depth: usize, key: &str, value: &Value, known: &[payload::Key]) {
+    let shown = text::escape(key);
+    match value {
+        Value::Dictionary(inner) if !inner.is_empty() => {
+            writeln!(report, "{:width$}{shown}", "", width = depth * 2).expect(TAKES_ANY);
+            let below = known.iter().find(|known| known.name == key).map_or(&[][..], payload::Key::keys);
+            inner.iter().for_each(|(key, value)| tree(report, depth + 1, key, value, below));
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (index, item) in items.iter().enumerate() {
+                tree(report, depth, &format!("{key}[{index}]"), item, known);
+            }
+        }
+        Value::String(_) | Value::Data(_) if is_secret(key, known) => line(report, depth, &shown, "[redacted]"),
+        value => line(report, depth, &shown, &text::value(key, value)),
+    }
+}
+
+fn line(report: &mut String, depth: usize, label: &str, value: &str) {
+    writeln!(report, "{:indent$}{label:<12} {value}", "", indent = depth * 2).expect(TAKES_ANY);
+}
+
+fn json(name: &str, inspection: &Inspection) -> serde_json::Value {
+    let profile = &inspection.profile;
+    let finding = |finding: &profile_kit::check::Finding| {
+        json!({
+            "code": finding.code.word(),
+            "severity": finding.severity().to_string(),
+            "path": finding.path.to_string(),
+            "message": finding.message,
+        })
+    };
+    let mut top = profile.to_dictionary();
+    top.retain(|key, _| key != "PayloadContent");
+    let payloads = profile.payloads().iter().map(|payload| tagged(payload.dictionary(), secrets(payload)));
+    json!({
+        "file": name,
+        "signed": inspection.verification.is_some(),
+        "integrity": inspection.verification.as_ref().map(|found| found.integrity().code()),
+        "signature": inspection.verification.as_ref().map(verify::verification_json),
+        "identifier": profile.identifier(),
+        "uuid": profile.uuid(),
+        "removal": match profile.removal() {
+            Removal::Allowed => "allowed",
+            Removal::AllowedEmptyPassword => "allowed-empty-password",
+            Removal::Disallowed => "disallowed",
+            Removal::Password(_) => "password",
+        },
+        "profile": tagged(&top, &[]),
+        "payloads": payloads.collect::<Vec<_>>(),
+        "findings": inspection.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+/// A dictionary as JSON; data and dates as a spec writes them, secrets redacted.
+fn tagged(dictionary: &Dictionary, known: &[payload::Key]) -> serde_json::Value {
+    let entry = |(key, value): (&String, &Value)| {
+        let below = known.iter().find(|known| known.name == key.as_str()).map_or(&[][..], payload::Key::keys);
+        let value = match value {
+            Value::String(text) if is_secret(key, known) && !text.is_empty() => json!("[redacted]"),
+            Value::Data(_) if is_secret(key, known) => json!("[redacted]"),
+            value => tagged_value(value, below),
+        };
+        (key.clone(), value)
+    };
+    dictionary.iter().map(entry).collect::<serde_json::Map<_, _>>().into()
+}
+
+fn tagged_value(value: &Value, known: &[payload::Key]) -> serde_json::Value {
+    match value {
+        Value::Dictionary(inner) => tagged(inner, known),
+        Value::Array(items) => items.iter().map(|item| tagged_value(item, known)).collect(),
+        Value::String(text) => json!(text),
+        Value::Boolean(flag) => json!(flag),
+        Value::Integer(number) => match (number.as_signed(), number.as_unsigned()) {
+            (Some(number), _) => json!(number),
+            (None, number) => json!(number),
+        },
+        Value::Real(number) => json!(number),
+        Value::Date(date) => json!({"date": date.to_xml_format()}),
+        Value::Data(bytes) => json!({"data": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes)}),
+        _ => serde_json::Value::Null,
+    }
+}
+
+const TAKES_ANY: &str = "a string takes any text";

@@ -1,0 +1,30 @@
+use std::path::PathBuf;
+
+use profile_kit::verify;
+
+use super::{
+    files::{Content, Input, Output},
+    outcome::{Exit, Failure},
+};
+
+/// Take the content out of a signed file, byte for byte. Nothing is verified.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  profile-kit unwrap ivi-mdm.signed.mobileconfig -o ivi-mdm.mobileconfig")]
+pub struct Args {
+    /// The signed file; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let input = Input::read(&args.file)?;
+    let content = verify::content(&input.bytes).map_err(|error| Failure::of(&input.name, &error))?;
+    let kind = match std::str::from_utf8(&content) {
+        Ok(_) => Content::Text,
+        Err(_) => Content::Binary,
+    };
+    args.output.write(&content, kind)?;
+    Ok(Exit::Yes)
+}
