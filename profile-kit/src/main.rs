@@ -1,3 +1,9 @@
-//! The command-line program.
+//! The command-line program: arguments, files, exit codes. The rules are the library's.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

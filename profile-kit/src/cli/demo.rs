@@ -108,9 +108,11 @@ impl Demo {
         self.write(ROOTS, &root.certificate_pem()?, OPEN_TO_ALL)?;
         self.write(CERTIFICATE, &with_chain(&signer)?, OPEN_TO_ALL)?;
         self.write(KEY, &signer.key_pem()?, OWNER_ONLY)?;
-        self.tell("1. Test keys: a root, an intermediate, a signing certificate (never for devices in use)", "", &[
-            &format!("{ROOTS}, {CERTIFICATE} (with its intermediate), {KEY}"),
-        ])?;
+        self.tell(
+            "1. Test keys: a root, an intermediate, a signing certificate (never for devices in use)",
+            "",
+            &[&format!("{ROOTS}, {CERTIFICATE} (with its intermediate), {KEY}")],
+        )?;
         Ok(Identity::from_pem_files(self.dir.join(CERTIFICATE), self.dir.join(KEY))?)
     }
 

@@ -13,7 +13,9 @@ use super::{
 
 /// Encrypt the payloads of a profile for one device. Sign the result afterwards.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  profile-kit encrypt ivi-mdm.mobileconfig --to device.pem -o ivi-mdm.encrypted.mobileconfig")]
+#[command(
+    after_help = "Example:\n  profile-kit encrypt ivi-mdm.mobileconfig --to device.pem -o ivi-mdm.encrypted.mobileconfig"
+)]
 pub struct Args {
     /// The unsigned profile; `-` is standard input.
     #[arg(value_name = "IN")]

@@ -35,7 +35,10 @@ fn bounded(reader: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
     let read = reader.take(LARGEST + 1).read_to_end(&mut bytes);
     read.map_err(|cause| Failure::io(name, "cannot be read", &cause))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(Failure { exit: super::Exit::No, message: format!("{name}: is larger than 32 MiB: not a profile") });
+        return Err(Failure {
+            exit: super::Exit::No,
+            message: format!("{name}: is larger than 32 MiB: not a profile"),
+        });
     }
     Ok(bytes)
 }

@@ -22,8 +22,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         Some(verb) => {
             let found = program.find_subcommand(verb).cloned();
             let found = found.ok_or_else(|| Failure::usage(format!("{verb:?} is no verb")))?;
-            let name = format!("profile-kit-{verb}");
-            found.name(name.clone()).display_name(name)
+            found.display_name(format!("profile-kit-{verb}"))
         }
     };
     let mut page = Vec::new();

@@ -2,8 +2,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use profile_kit::{
-    Os, OsVersion, Overwrite, PasswordForm, Platform, Profile, SignedProfile, TrustStore, document,
-    sign::SignOptions,
+    Os, OsVersion, Overwrite, PasswordForm, Platform, Profile, SignedProfile, document, sign::SignOptions,
 };
 
 use super::{
@@ -97,7 +96,7 @@ fn make(args: &Args, input: &Input) -> Result<Overwrite, Failure> {
     let (verified, unsigned);
     let of = if document::looks_signed(&input.bytes) {
         let signed = SignedProfile::from_bytes(input.bytes.clone()).map_err(failed)?;
-        verified = TrustStore::empty().verify(&signed).map_err(failed)?;
+        verified = signed.verify_integrity().map_err(failed)?;
         Overwrite::of(&verified)
     } else {
         unsigned = Profile::from_bytes(&input.bytes).map_err(failed)?;

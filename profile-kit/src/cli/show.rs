@@ -108,11 +108,15 @@ fn kind(inspection: &Inspection) -> String {
 
 fn removal(profile: &Profile) -> &'static str {
     match profile.removal() {
-        _ if profile.is_encrypted() && !locked(profile) => "the payloads are encrypted: a removal password may be among them",
+        _ if profile.is_encrypted() && !locked(profile) => {
+            "the payloads are encrypted: a removal password may be among them"
+        }
         Removal::Allowed => "the owner can delete it",
         Removal::AllowedEmptyPassword => "the owner can delete it; its removal password is empty",
         Removal::Disallowed => "the owner cannot delete it",
-        Removal::Password(password) if password.is_empty() => "locked, and its removal password is empty: a contradiction",
+        Removal::Password(password) if password.is_empty() => {
+            "locked, and its removal password is empty: a contradiction"
+        }
         Removal::Password(_) => "the owner can delete it with its removal password",
     }
 }
@@ -211,7 +215,9 @@ fn tagged_value(value: &Value, known: &[payload::Key]) -> serde_json::Value {
         },
         Value::Real(number) => json!(number),
         Value::Date(date) => json!({"date": date.to_xml_format()}),
-        Value::Data(bytes) => json!({"data": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes)}),
+        Value::Data(bytes) => {
+            json!({"data": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes)})
+        }
         _ => serde_json::Value::Null,
     }
 }

@@ -71,11 +71,8 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let input = Input::read(&args.file)?;
     let failed = |error| Failure::of(&input.name, &error);
     let profile = EncodedProfile::read(input.bytes.clone()).map_err(failed)?;
-    let options = SignOptions {
-        allow: args.allow.clone(),
-        allow_expired: args.allow_expired,
-        ..args.signing.options()
-    };
+    let options =
+        SignOptions { allow: args.allow.clone(), allow_expired: args.allow_expired, ..args.signing.options() };
     let identity = args.keys.load(options.signing_time)?;
     let signed = identity.sign_with(&profile, &options).map_err(failed)?;
     args.output.write(signed.as_bytes(), Content::Binary)?;

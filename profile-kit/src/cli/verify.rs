@@ -60,7 +60,8 @@ enum PurposeName {
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let store = store(args)?;
-    let options = VerifyOptions { at: args.at, purpose: args.purpose.purpose(), ..VerifyOptions::new(SystemTime::now()) };
+    let options =
+        VerifyOptions { at: args.at, purpose: args.purpose.purpose(), ..VerifyOptions::new(SystemTime::now()) };
     let mut exit = Exit::Yes;
     let mut results = Vec::new();
     for path in &args.files {
