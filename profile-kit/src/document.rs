@@ -188,7 +188,7 @@ mod tests {
             any::<f64>().prop_filter("not finite", |real| real.is_finite()).prop_map(Value::Real),
             text().prop_map(Value::String),
         ];
-        leaf.prop_recursive(5, 80, 8, |inner| {
+        leaf.prop_recursive(4, 40, 6, |inner| {
             prop_oneof![
                 vec(inner.clone(), 0..8).prop_map(Value::Array),
                 vec((text(), inner), 0..8).prop_map(|entries| Value::Dictionary(entries.into_iter().collect())),

@@ -56,6 +56,9 @@ impl<'a> File<'a> {
         if top >= count {
             return Err(at(16, "the top object is not among the objects"));
         }
+        if count > MOST_OBJECTS {
+            return Err(at(8, "more objects than the values that are allowed can have"));
+        }
         if table <= MAGIC.len() || table > body.len() {
             return Err(at(24, "the offset table is outside the file"));
         }
@@ -71,29 +74,36 @@ impl<'a> File<'a> {
 
     /// Refuses containers that contain themselves, and sharing that unfolds to too many values.
     ///
-    /// Looks at each object once; what else is wrong is left to the walk.
+    /// Looks at each object once, and at no more references than values are allowed; what else is wrong is left
+    /// to the walk.
     fn check_sharing(&self) -> Result<()> {
         let mut seen = vec![Seen::Never; self.count];
         seen[self.top] = Seen::Open;
         let mut way = vec![(self.top, self.values(self.top), 1)];
+        let mut looked = 0;
         while let Some((object, values, size)) = way.last_mut() {
-            let Some(child) = values.next().map(reference).filter(|child| *child < self.count) else {
-                let (object, size) = (*object, *size);
-                if size > MOST_VALUES {
-                    let problem = format!("unfolds to more than the {MOST_VALUES} values that are allowed");
-                    return Err(self.error(object, Place::whole(), problem));
-                }
-                seen[object] = Seen::Whole(size);
-                way.pop();
-                way.iter_mut().rev().take(1).for_each(|(_, _, above)| *above = above.saturating_add(size));
-                continue;
-            };
-            match seen[child] {
-                Seen::Whole(below) => *size = size.saturating_add(below),
-                Seen::Open => return Err(self.error(child, Place::whole(), "a container that contains itself")),
-                Seen::Never => {
+            if looked.max(*size) > MOST_VALUES {
+                let problem = format!("unfolds to more than the {MOST_VALUES} values that are allowed");
+                return Err(self.error(*object, Place::whole(), problem));
+            }
+            let child = values.next().map(reference).filter(|child| *child < self.count);
+            looked += usize::from(child.is_some());
+            match child.map(|child| (child, seen[child])) {
+                Some((child, Seen::Never)) => {
                     seen[child] = Seen::Open;
                     way.push((child, self.values(child), 1));
+                }
+                Some((child, Seen::Open)) => {
+                    return Err(self.error(child, Place::whole(), "a container that contains itself"));
+                }
+                Some((_, Seen::Whole(below))) => *size += below,
+                None => {
+                    let (object, size) = (*object, *size);
+                    seen[object] = Seen::Whole(size);
+                    way.pop();
+                    if let Some((_, _, above)) = way.last_mut() {
+                        *above += size;
+                    }
                 }
             }
         }
@@ -340,6 +350,8 @@ fn malformed(place: Place, problem: String) -> Error {
 
 pub(super) const MAGIC: &[u8] = b"bplist00";
 const TRAILER: usize = 32;
+/// Each value may be an object, and its key another.
+const MOST_OBJECTS: usize = 2 * MOST_VALUES;
 const BEYOND: &str = "ends outside the objects";
 
 /// Seconds from 1970 to 2001.
@@ -416,6 +428,27 @@ mod tests {
         let mut objects: Vec<&[u8]> = levels.iter().map(|level| &level[..]).collect();
         objects.push(&[0x09]);
         assert!(refusal(&file(&objects)).contains("unfolds to more than the 1000000 values"));
+    }
+
+    #[test]
+    fn refuses_arrays_that_overlap_to_hold_more_than_the_file() {
+        // Each header of four bytes claims the 65,535 bytes behind it; what is no header refers to the leaf 1.
+        let headers = [0xaf, 0x11, 0xff, 0xff].repeat(100);
+        let objects =
+            [&[0xaf, 0x10, 100][..], &(20..120).collect::<Vec<u8>>(), &headers, &[1; 0xffff], &[0x09]].concat();
+        let mut bytes = [MAGIC, &objects].concat();
+        let table = bytes.len();
+        for object in 0..=255_usize {
+            let offset = match object {
+                0 => MAGIC.len(),
+                20..120 => MAGIC.len() + 103 + 4 * (object - 20),
+                _ => table - 1,
+            };
+            bytes.extend(u32::try_from(offset).unwrap().to_be_bytes());
+        }
+        bytes.extend([0, 0, 0, 0, 0, 0, 4, 1]);
+        [256, 0, table as u64].iter().for_each(|number| bytes.extend(number.to_be_bytes()));
+        assert!(refusal(&bytes).contains("unfolds to more than the 1000000 values"));
     }
 
     #[test]

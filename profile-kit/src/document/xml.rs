@@ -95,18 +95,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Up to the end of the file.
     fn epilogue(&mut self) -> Result<()> {
-        match self.next_unless_blank()? {
-            Event::Eof => Ok(()),
-            event => Err(self.error(self.start + blank_length(&event), "content after </plist>")),
-        }
-    }
-
-    fn next_unless_blank(&mut self) -> Result<Event<'a>> {
         loop {
             match self.next()? {
                 Event::Text(text) if is_blank(&text) => {}
-                event => return Ok(event),
+                Event::Eof => return Ok(()),
+                event => return Err(self.error(self.start + blank_length(&event), "content after </plist>")),
             }
         }
     }
@@ -252,18 +247,20 @@ impl<'a> Reader<'a> {
     }
 
     fn ill_formed(&self, cause: quick_xml::Error) -> Error {
-        let problem = match &cause {
-            quick_xml::Error::IllFormed(IllFormedError::MismatchedEndTag { expected, found }) => {
-                format!("<{expected}> is closed by </{}", &element(found)[1..])
-            }
-            quick_xml::Error::IllFormed(IllFormedError::UnmatchedEndTag(_)) => "an end tag that closes nothing".into(),
-            quick_xml::Error::IllFormed(IllFormedError::UnclosedReference) => {
-                "an \"&\" that begins no entity: write &amp;".into()
-            }
-            _ => "not well-formed XML".into(),
-        };
         let offset = usize::try_from(self.events.error_position()).expect("a position within the text");
-        self.error_of(offset, &problem, cause)
+        match &cause {
+            // Not as the source, which shows the names as they are.
+            quick_xml::Error::IllFormed(IllFormedError::MismatchedEndTag { expected, found }) => {
+                self.error(offset, format!("{} is closed by </{}", element(expected), &element(found)[1..]))
+            }
+            quick_xml::Error::IllFormed(IllFormedError::UnmatchedEndTag(_)) => {
+                self.error(offset, "an end tag that closes nothing")
+            }
+            quick_xml::Error::IllFormed(IllFormedError::UnclosedReference) => {
+                self.error(offset, "an \"&\" that begins no entity: write &amp;")
+            }
+            _ => self.error_of(offset, "not well-formed XML", cause),
+        }
     }
 
     fn error(&self, offset: usize, problem: impl Into<String>) -> Error {
