@@ -1,9 +1,28 @@
 //! A PKI for demonstrations and tests, never for devices in use: its keys are made on the spot and handed out.
+//!
+//! ```
+//! use std::time::{Duration, UNIX_EPOCH};
+//!
+//! use profile_kit::{Profile, SignOptions, pki::{Authority, KeySpec, Leaf, Validity}};
+//!
+//! let start = UNIX_EPOCH + Duration::from_secs(1_893_456_000);
+//! let ten_years = Validity::days(start, 3_652);
+//! let root = Authority::new("Demo Root", KeySpec::P384, ten_years)?;
+//! let intermediate = root.intermediate("Demo Intermediate", KeySpec::P256, ten_years)?;
+//! let identity = intermediate.issue(&Leaf::new("Demo Signer", KeySpec::P256, ten_years))?.identity()?;
+//! let signed = identity.sign_with(&Profile::new("jp.example.ivi-mdm", "IVI MDM"), &SignOptions::new(start))?;
+//! assert_eq!(identity.chain().len(), 2);
+//! # assert!(!signed.as_bytes().is_empty());
+//! # Ok::<(), profile_kit::Error>(())
+//! ```
 
 #[cfg(test)]
 pub(crate) mod fixture;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use openssl::{
     asn1::{Asn1Integer, Asn1Time},
@@ -274,6 +293,20 @@ impl Issued {
             builder.build2(text)?.to_der()
         };
         archive().map_err(failed("writing a PKCS#12 file"))
+    }
+}
+
+/// The certificate; never the key.
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+/// The certificate; never the key.
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issued").field("certificate", &self.certificate).finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,7 @@ mod cms;
 mod digest;
 mod encoded;
 
-use std::{borrow::Cow, time::SystemTime};
+use std::{borrow::Cow, fmt, time::SystemTime};
 
 use openssl::{error::ErrorStack, pkey::Private, pkey_ctx::PkeyCtx, rsa::Padding};
 
@@ -213,6 +213,15 @@ impl Signer {
             return Err(Error::OtherSigner { installed: installed.fingerprint(), offered: leaf.fingerprint() });
         }
         in_its_time(leaf, self.options.signing_time, self.options.allow_expired || what.allows_expired_leaf())
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer")
+            .field("identity", &self.identity)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

@@ -7,10 +7,14 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use openssl::{hash::MessageDigest, x509::X509Builder};
+use openssl::{
+    hash::MessageDigest,
+    pkey::{PKey, Private},
+    x509::X509Builder,
+};
 
 use super::{Authority, Issued, KeySpec, Leaf, Validity, generate};
-use crate::Certificate;
+use crate::{Certificate, Identity};
 
 /// 1 January 2030, in the middle of [`validity`].
 pub(crate) fn midway() -> SystemTime {
@@ -52,4 +56,9 @@ pub(crate) fn forged(of: &Issued, key: KeySpec) -> Issued {
     builder.set_pubkey(&key).unwrap();
     builder.sign(&key, MessageDigest::sha256()).unwrap();
     Issued { certificate: Certificate::from_x509(builder.build()).unwrap(), key, chain: Vec::new() }
+}
+
+/// An identity of a given key.
+pub(crate) fn identity_of(key: PKey<Private>) -> Identity {
+    INTERMEDIATE.certify(&leaf("Given key", KeySpec::P256), key).unwrap().identity().unwrap()
 }

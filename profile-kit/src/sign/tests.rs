@@ -4,13 +4,20 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use ::cms::{content_info::ContentInfo, signed_data::SignedData};
 use der::{Decode, Encode, Tag, Tagged};
+use openssl::{
+    bn::{BigNum, BigNumContext},
+    ec::{EcGroup, EcKey, EcPoint},
+    ecdsa::EcdsaSig,
+    nid::Nid,
+    pkey::PKey,
+};
 
 use super::*;
 use crate::{
     IdentityFiles, KeyPath, Payload,
     pki::{
         Issued, KeySpec, KeyUse, Leaf,
-        fixture::{INTERMEDIATE, P256, P384, RSA, leaf, midway, validity},
+        fixture::{INTERMEDIATE, P256, P384, RSA, identity_of, leaf, midway, validity},
     },
 };
 
@@ -189,8 +196,35 @@ fn an_identity_for_decrypting_signs_nothing() {
 }
 
 #[test]
-fn is_der_through_and_through() {
-    let signed = sign_content(&P384.identity().unwrap(), b"content", &options()).unwrap();
-    assert_eq!(ContentInfo::from_der(&signed).unwrap().to_der().unwrap(), signed);
-    assert_eq!(read(&signed).to_der().unwrap(), ContentInfo::from_der(&signed).unwrap().content.to_der().unwrap());
+fn is_der_through_and_through_whatever_the_content_is_long() {
+    let mut signer = Signer::new(&P384.identity().unwrap(), options()).unwrap();
+    for length in [0, 1, 127, 128, 255, 256, 65_535, 65_536] {
+        let signed = signer.sign_content(&vec![b'x'; length]).unwrap();
+        let whole = ContentInfo::from_der(&signed).unwrap();
+        assert_eq!(whole.to_der().unwrap(), signed);
+        assert_eq!(read(&signed).to_der().unwrap(), whole.content.to_der().unwrap());
+        assert_eq!(read(&signed).encap_content_info.econtent.unwrap().value().len(), length);
+    }
+}
+
+/// The first example of RFC 6979 §A.2.5 with SHA-256.
+#[test]
+fn ecdsa_nonces_are_those_of_rfc_6979() {
+    if !deterministic_ecdsa() {
+        println!("skipped: this OpenSSL makes random nonces only");
+        return;
+    }
+    let number = |hexadecimal| BigNum::from_hex_str(hexadecimal).unwrap();
+    let secret = number("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721");
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let mut point = EcPoint::new(&group).unwrap();
+    point.mul_generator2(&group, &secret, &mut BigNumContext::new().unwrap()).unwrap();
+    let key = EcKey::from_private_components(&group, &secret, &point).unwrap();
+    let identity = identity_of(PKey::from_ec_key(key).unwrap());
+    let mut signature = Vec::new();
+    let mut signer = Signer::new(&identity, options()).unwrap();
+    signer.context.sign_to_vec(&Digest::Sha256.of(b"sample"), &mut signature).unwrap();
+    let signature = EcdsaSig::from_der(&signature).unwrap();
+    assert_eq!(signature.r(), &*number("EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716"));
+    assert_eq!(signature.s(), &*number("F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8"));
 }
