@@ -151,7 +151,9 @@ impl Row {
 
 fn whole() -> Vec<Row> {
     let is_whole = |row: &Row| row.state == "unsigned" && row.is_in(&["unsigned", "removal"]);
-    rows().into_iter().filter(|row| is_whole(row) && !TEMPLATES.contains(&row.name())).collect()
+    let rows: Vec<Row> = rows().into_iter().filter(|row| is_whole(row) && !TEMPLATES.contains(&row.name())).collect();
+    assert!(rows.len() > 200 || corpus().is_none(), "only {} whole profiles", rows.len());
+    rows
 }
 
 fn rows() -> Vec<Row> {

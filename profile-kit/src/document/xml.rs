@@ -70,7 +70,8 @@ impl<'a> Reader<'a> {
                     return Err(self.error(self.start, problem));
                 }
                 Event::Eof => return Err(self.error(self.start, "there is no <plist> element")),
-                event => return Err(self.stray(&event)),
+                event @ (Event::Decl(_) | Event::DocType(_)) => return Err(self.stray(&event)),
+                event => return Err(self.error(self.start + blank_length(&event), "text before <plist>")),
             }
         }
     }
@@ -486,6 +487,11 @@ mod tests {
     #[test]
     fn refuses_another_root_element_than_plist() {
         assert_eq!(refusal("<dict/>"), "line 1, column 1: the root element is <dict>, not <plist>");
+    }
+
+    #[test]
+    fn refuses_text_before_plist() {
+        assert_eq!(refusal("\nhello <plist><true/></plist>"), "line 2, column 1: text before <plist>");
     }
 
     #[test]

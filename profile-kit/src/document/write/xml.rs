@@ -3,6 +3,8 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use plist::{Dictionary, Value};
 
+use crate::document::LARGEST;
+
 /// The whole file. Byte for byte what the `plist` crate writes, but for carriage returns and the last line end.
 pub(super) fn write(dictionary: &Dictionary) -> String {
     let mut text = String::from(HEAD);
@@ -82,7 +84,10 @@ fn write_text(text: &mut String, element: &str, content: &str) {
 
 fn new_line(text: &mut String, level: usize) {
     text.push('\n');
-    text.extend(std::iter::repeat_n('\t', level));
+    // A file beyond the bound is refused in the end: it need not become many times as large before.
+    if text.len() <= LARGEST {
+        text.extend(std::iter::repeat_n('\t', level));
+    }
 }
 
 const HEAD: &str = concat!(
