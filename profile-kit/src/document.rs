@@ -101,6 +101,14 @@ pub fn to_xml(dictionary: &Dictionary) -> Result<Vec<u8>> {
     write::xml(dictionary)
 }
 
+/// Writes XML whose root is an array.
+///
+/// # Errors
+/// As [`to_xml`].
+pub(crate) fn array_to_xml(items: &[Value]) -> Result<Vec<u8>> {
+    write::xml_array(items)
+}
+
 /// Writes a binary property list, version 00.
 ///
 /// # Errors

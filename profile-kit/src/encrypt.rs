@@ -39,7 +39,8 @@ pub fn encrypt(profile: &Profile, to: &Certificate, cipher: ContentCipher) -> Re
     let mut filled = profile.clone();
     filled.fill_uuids(UuidSource::Content);
     let payloads = filled.payloads().iter().map(|payload| Value::Dictionary(payload.dictionary().clone()));
-    let envelope = envelope(&to_xml(payloads.collect())?, to, cipher)
+    let payloads: Vec<Value> = payloads.collect();
+    let envelope = envelope(&document::array_to_xml(&payloads)?, to, cipher)
         .map_err(|cause| Error::Crypto { doing: "encrypting the payloads", source: cause.into() })?;
     let mut encrypted = Dictionary::new();
     for (key, value) in filled.to_dictionary() {
@@ -88,15 +89,6 @@ fn suits(recipient: &Certificate) -> Result<()> {
         _ => format!("the key of {subject} is {kind}: a profile is encrypted for RSA keys only"),
     };
     Err(Error::Identity { problem, source: None })
-}
-
-fn to_xml(payloads: Vec<Value>) -> Result<Vec<u8>> {
-    let mut xml = Vec::new();
-    plist::to_writer_xml(&mut xml, &Value::Array(payloads)).map_err(|cause| Error::Unwritable {
-        place: Place::path(KeyPath::root().key(CONTENT)),
-        problem: cause.to_string(),
-    })?;
-    Ok(xml)
 }
 
 fn envelope(content: &[u8], to: &Certificate, cipher: ContentCipher) -> Result<Vec<u8>, ErrorStack> {

@@ -64,6 +64,12 @@ impl KeyPath {
 impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, step) in self.0.iter().enumerate() {
+            if self.0.len() > LONGEST_PATH && (LONGEST_PATH / 2..self.0.len() - LONGEST_PATH / 2).contains(&position) {
+                if position == LONGEST_PATH / 2 {
+                    f.write_str("…")?;
+                }
+                continue;
+            }
             match step {
                 Step::Index(index) => write!(f, "[{index}]")?,
                 Step::Key(key) => {
@@ -92,6 +98,8 @@ fn write_key(f: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
 }
 
 const LONGEST_KEY: usize = 80;
+/// The middle of a longer path is left out.
+const LONGEST_PATH: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -3,14 +3,16 @@
 //! ```
 //! use std::time::{Duration, UNIX_EPOCH};
 //!
-//! use profile_kit::{Profile, SignOptions, pki::{Authority, KeySpec, Leaf, Validity}};
+//! use profile_kit::{Payload, Profile, SignOptions, pki::{Authority, KeySpec, Leaf, Validity}};
 //!
 //! let start = UNIX_EPOCH + Duration::from_secs(1_893_456_000);
 //! let ten_years = Validity::days(start, 3_652);
 //! let root = Authority::new("Demo Root", KeySpec::P384, ten_years)?;
 //! let intermediate = root.intermediate("Demo Intermediate", KeySpec::P256, ten_years)?;
 //! let identity = intermediate.issue(&Leaf::new("Demo Signer", KeySpec::P256, ten_years))?.identity()?;
-//! let signed = identity.sign_with(&Profile::new("jp.example.ivi-mdm", "IVI MDM"), &SignOptions::new(start))?;
+//! let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+//! profile.push(Payload::new("com.apple.applicationaccess"));
+//! let signed = identity.sign_with(&profile, &SignOptions::new(start))?;
 //! assert_eq!(identity.chain().len(), 2);
 //! # assert!(!signed.as_bytes().is_empty());
 //! # Ok::<(), profile_kit::Error>(())

@@ -16,6 +16,12 @@ pub(super) fn xml(dictionary: &Dictionary) -> Result<Vec<u8>> {
     sized(xml::write(dictionary).into_bytes())
 }
 
+/// An XML property list whose root is an array: what is encrypted of a profile.
+pub(super) fn xml_array(items: &[Value]) -> Result<Vec<u8>> {
+    Check::new(Form::XmlPlist).array(items, &Trail::Root)?;
+    sized(xml::write_array_root(items).into_bytes())
+}
+
 /// A binary property list.
 pub(super) fn binary(dictionary: &Dictionary) -> Result<Vec<u8>> {
     Check::new(Form::BinaryPlist).dictionary(dictionary, &Trail::Root)?;

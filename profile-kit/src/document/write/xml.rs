@@ -7,8 +7,17 @@ use crate::document::LARGEST;
 
 /// The whole file. Byte for byte what the `plist` crate writes, but for carriage returns and the last line end.
 pub(super) fn write(dictionary: &Dictionary) -> String {
+    root(|text| write_dictionary(text, dictionary, 0))
+}
+
+/// The same with an array as its root.
+pub(super) fn write_array_root(items: &[Value]) -> String {
+    root(|text| write_array(text, items, 0))
+}
+
+fn root(write: impl FnOnce(&mut String)) -> String {
     let mut text = String::from(HEAD);
-    write_dictionary(&mut text, dictionary, 0);
+    write(&mut text);
     text.push_str("\n</plist>\n");
     text
 }
