@@ -62,22 +62,20 @@ impl fmt::Debug for SignedProfile {
 pub struct VerifiedProfile {
     signed: SignedProfile,
     verification: Verification,
-    content: Vec<u8>,
     profile: Profile,
     leaf: Certificate,
 }
 
 impl VerifiedProfile {
-    pub(crate) fn of(signed: SignedProfile, mut verification: Verification) -> Result<Self> {
+    pub(crate) fn of(signed: SignedProfile, verification: Verification) -> Result<Self> {
         let verdict = verification.integrity();
         if !verdict.is_good() {
             let problem = verification.problem().unwrap_or_default();
             return Err(Error::Integrity { verdict, problem });
         }
         let leaf = one_leaf(&verification)?;
-        let content = verification.content.take().ok_or_else(|| no_signer(Verdict::ContentMissing))?;
-        let profile = Profile::from_bytes(&content)?;
-        Ok(Self { signed, verification, content, profile, leaf })
+        let profile = Profile::from_bytes(verification.content.as_deref().unwrap_or_default())?;
+        Ok(Self { signed, verification, profile, leaf })
     }
 
     /// The whole verdict: [`Verdict::GoodSignature`], or what stands against trust.
@@ -90,14 +88,14 @@ impl VerifiedProfile {
         self.verification.decisive_signer()?.trust.as_ref()
     }
 
-    /// Everything that was found out. Its `content` is taken out: [`content`](VerifiedProfile::content) has it.
+    /// Everything that was found out.
     pub fn verification(&self) -> &Verification {
         &self.verification
     }
 
     /// The signed content byte for byte.
     pub fn content(&self) -> &[u8] {
-        &self.content
+        self.verification.content.as_deref().unwrap_or_default()
     }
 
     /// What the content says.
@@ -119,14 +117,13 @@ impl VerifiedProfile {
 /// The certificate of all signers.
 fn one_leaf(verification: &Verification) -> Result<Certificate> {
     let mut leaves = verification.signers.iter().filter_map(|signer| signer.certificate.as_ref());
-    let first = leaves.next().ok_or_else(|| no_signer(Verdict::SigningCertNotFound))?;
+    let first = leaves.next().ok_or_else(|| Error::Integrity {
+        verdict: Verdict::SigningCertNotFound,
+        problem: "no signer's certificate is in the file".into(),
+    })?;
     if leaves.any(|other| other != first) {
         let problem = "signers with different certificates: a device takes exactly one signer".into();
         return Err(Error::Integrity { verdict: Verdict::AmbiguousSigningCert, problem });
     }
     Ok(first.clone())
-}
-
-fn no_signer(verdict: Verdict) -> Error {
-    Error::Integrity { verdict, problem: "no signature that could be verified".into() }
 }

@@ -8,10 +8,14 @@ mod algorithm;
 mod armour;
 mod ber;
 mod cms;
+#[cfg(test)]
+pub(crate) mod forge;
 mod observation;
 mod pss;
 mod signer;
 mod tbs;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use std::time::SystemTime;
@@ -197,7 +201,9 @@ fn observe(data: &SignedData<'_>) -> Vec<Observation> {
     let (offset, trailing) = data.trailing;
     if !trailing.is_empty() {
         let padding = if trailing.iter().all(|byte| b"\0\r\n".contains(byte)) { " (padding)" } else { "" };
-        let message = format!("{} bytes{padding} follow the signature's end at byte {offset}", trailing.len());
+        let count = if trailing.len() == 1 { "1 byte" } else { &format!("{} bytes", trailing.len()) };
+        let verb = if trailing.len() == 1 { "follows" } else { "follow" };
+        let message = format!("{count}{padding} {verb} the signature's end at byte {offset}");
         say(Observed::TrailingBytes, message);
     }
     if data.signers.len() > 1 {

@@ -1,0 +1,191 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use openssl::{
+    hash::MessageDigest,
+    pkey::PKey,
+    rsa::Padding,
+    sha::{sha256, sha512},
+    sign::{RsaPssSaltlen, Signer},
+};
+
+use super::{
+    forge::{Hand, Party, Wish, algorithm, content_type, day, message_digest, rsa, signed_data, signing_time},
+    *,
+};
+
+fn check(bytes: &[u8]) -> Verification {
+    verify_bytes(bytes, None, &VerifyOptions::new(day(11_000))).unwrap()
+}
+
+fn signed_by(party: &Party, signer: Vec<u8>) -> Vec<u8> {
+    signed_data(CONTENT, &[&party.certificate], &[signer])
+}
+
+#[test]
+fn tells_the_signer_for_what_it_is() {
+    let party = Wish::named("signer").issued_by(None);
+    let found = check(&signed_by(&party, Hand::of(&party, CONTENT).sign(CONTENT)));
+    assert_eq!(found.verdict(), Verdict::GoodSignature, "{:?}", found.problem());
+    let signer = &found.signers[0];
+    assert_eq!((signer.digest.as_str(), signer.signature_algorithm.as_str()), ("SHA-256", "ecdsa-with-SHA256"));
+    assert_eq!(signer.signing_time, Some(day(11_000)));
+    assert_eq!(signer.signed_attributes.as_deref().unwrap().len(), 3);
+    assert_eq!(signer.identified_by, IdentifiedBy::IssuerAndSerial);
+    assert_eq!(found.content.as_deref(), Some(CONTENT));
+    assert!(found.observations.is_empty(), "{:?}", found.observations);
+}
+
+#[test]
+fn finds_the_signer_by_key_identifier() {
+    let (party, other) = (Wish::named("signer").issued_by(None), Wish::named("other").issued_by(None));
+    let hand = Hand { by_key_identifier: true, ..Hand::of(&party, CONTENT) };
+    let found = check(&signed_data(CONTENT, &[&other.certificate, &party.certificate], &[hand.sign(CONTENT)]));
+    assert_eq!(found.verdict(), Verdict::GoodSignature);
+    assert_eq!(found.signers[0].identified_by, IdentifiedBy::KeyIdentifier);
+    assert_eq!(found.signers[0].certificate.as_ref().unwrap().subject(), "CN=signer");
+}
+
+#[test]
+fn refuses_to_choose_between_two_certificates() {
+    let party = Wish::named("signer").issued_by(None);
+    let twin = Wish::named("signer").issued_by(None);
+    let signer = Hand::of(&party, CONTENT).sign(CONTENT);
+    let found = check(&signed_data(CONTENT, &[&party.certificate, &twin.certificate], &[signer]));
+    assert_eq!(found.verdict(), Verdict::AmbiguousSigningCert);
+}
+
+#[test]
+fn refuses_signed_attributes_as_content() {
+    let party = Wish::named("signer").issued_by(None);
+    let mut members = [content_type(), signing_time(), message_digest(&sha256(CONTENT))];
+    members.sort();
+    let covered = ber::encode(ber::SET, &members.concat());
+    let signer = Hand { attributes: None, ..Hand::of(&party, CONTENT) }.sign(&covered);
+    let found = check(&signed_data(&covered, &[&party.certificate], &[signer]));
+    assert_eq!(found.verdict(), Verdict::MalformedSignature);
+}
+
+#[test]
+fn takes_a_signature_over_the_content_itself() {
+    let party = Wish::named("signer").issued_by(None);
+    let found = check(&signed_by(&party, Hand { attributes: None, ..Hand::of(&party, CONTENT) }.sign(CONTENT)));
+    assert_eq!(found.verdict(), Verdict::GoodSignature);
+    assert!(found.observed(Observed::NoSignedAttributes));
+}
+
+#[test]
+fn tells_other_content_from_another_key() {
+    let (party, other) = (Wish::named("signer").issued_by(None), Wish::named("other").issued_by(None));
+    let signer = Hand::of(&party, CONTENT).sign(CONTENT);
+    let tampered = signed_data(b"other", &[&party.certificate], std::slice::from_ref(&signer));
+    assert_eq!(check(&tampered).verdict(), Verdict::DigestMismatch);
+    let impostor = Hand::of(&party, CONTENT).sign_with(CONTENT, |message| {
+        Signer::new(MessageDigest::sha256(), &other.key).unwrap().sign_oneshot_to_vec(message).unwrap()
+    });
+    assert_eq!(check(&signed_by(&party, impostor)).verdict(), Verdict::BadSignature);
+    assert_eq!(check(&signed_data(CONTENT, &[&other.certificate], &[signer])).verdict(), Verdict::SigningCertNotFound);
+}
+
+#[test]
+fn the_worst_signer_decides() {
+    let (party, other) = (Wish::named("signer").issued_by(None), Wish::named("other").issued_by(None));
+    let good = Hand::of(&party, CONTENT).sign(CONTENT);
+    let bad = Hand::of(&other, CONTENT).sign_with(CONTENT, |_| vec![0; 70]);
+    let found = check(&signed_data(CONTENT, &[&party.certificate, &other.certificate], &[good, bad]));
+    assert_eq!(found.verdict(), Verdict::BadSignature);
+    assert!(found.observed(Observed::SeveralSigners));
+}
+
+#[test]
+fn verifies_pss_with_its_parameters_and_says_that_devices_may_not() {
+    let party = Wish { key: rsa(), ..Wish::named("signer") }.issued_by(None);
+    let sha256_id = algorithm("2.16.840.1.101.3.4.2.1", &[]);
+    let pss = |salt: u8| {
+        let mask = algorithm("1.2.840.113549.1.1.8", &sha256_id);
+        let salt = ber::encode(0xa2, &ber::encode(ber::INTEGER, &[salt]));
+        let parts = [ber::encode(0xa0, &sha256_id), ber::encode(0xa1, &mask), salt];
+        algorithm("1.2.840.113549.1.1.10", &ber::encode(ber::SEQUENCE, &parts.concat()))
+    };
+    let sign = |message: &[u8]| {
+        let mut signer = Signer::new(MessageDigest::sha256(), &party.key).unwrap();
+        signer.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
+        signer.set_rsa_pss_saltlen(RsaPssSaltlen::custom(32)).unwrap();
+        signer.sign_oneshot_to_vec(message).unwrap()
+    };
+    let signer = |salt| Hand { algorithm: pss(salt), ..Hand::of(&party, CONTENT) }.sign_with(CONTENT, sign);
+    let found = check(&signed_by(&party, signer(32)));
+    assert_eq!(found.verdict(), Verdict::GoodSignature, "{:?}", found.problem());
+    assert!(found.observed(Observed::UncommonAlgorithm));
+    assert_eq!(check(&signed_by(&party, signer(20))).verdict(), Verdict::BadSignature);
+}
+
+#[test]
+fn verifies_ed25519_and_says_that_devices_may_not() {
+    let party = Wish { key: PKey::generate_ed25519().unwrap(), ..Wish::named("signer") }.issued_by(None);
+    let hand = Hand {
+        digest: algorithm("2.16.840.1.101.3.4.2.3", &[]),
+        algorithm: algorithm("1.3.101.112", &[]),
+        attributes: Some(vec![content_type(), signing_time(), message_digest(&sha512(CONTENT))]),
+        ..Hand::of(&party, CONTENT)
+    };
+    let signer = hand.sign_with(CONTENT, |message| {
+        Signer::new_without_digest(&party.key).unwrap().sign_oneshot_to_vec(message).unwrap()
+    });
+    let found = check(&signed_by(&party, signer));
+    assert_eq!(found.verdict(), Verdict::GoodSignature, "{:?}", found.problem());
+    assert!(found.observed(Observed::UncommonAlgorithm));
+}
+
+#[test]
+fn tells_unknown_algorithms_from_unsupported_ones() {
+    let party = Wish::named("signer").issued_by(None);
+    let verdict = |hand: Hand<'_>| check(&signed_by(&party, hand.sign(CONTENT))).verdict();
+    let unknown = Hand { digest: algorithm("1.2.3.4", &[]), ..Hand::of(&party, CONTENT) };
+    assert_eq!(verdict(unknown), Verdict::SignatureAlgorithmUnknown);
+    let disagreeing = Hand { algorithm: algorithm("1.2.840.10045.4.3.3", &[]), ..Hand::of(&party, CONTENT) };
+    assert_eq!(verdict(disagreeing), Verdict::SignatureAlgorithmUnsupported);
+    let other_kind = Hand { algorithm: algorithm("1.2.840.113549.1.1.1", &[]), ..Hand::of(&party, CONTENT) };
+    assert_eq!(verdict(other_kind), Verdict::BadSignature);
+}
+
+#[test]
+fn refuses_a_doubled_signing_time() {
+    let party = Wish::named("signer").issued_by(None);
+    let attributes = vec![content_type(), signing_time(), signing_time(), message_digest(&sha256(CONTENT))];
+    let hand = Hand { attributes: Some(attributes), ..Hand::of(&party, CONTENT) };
+    assert_eq!(check(&signed_by(&party, hand.sign(CONTENT))).verdict(), Verdict::MalformedSignature);
+}
+
+#[test]
+fn tells_padding_from_other_trailing_bytes() {
+    let party = Wish::named("signer").issued_by(None);
+    let file = signed_by(&party, Hand::of(&party, CONTENT).sign(CONTENT));
+    let message = |tail: &[u8]| check(&[&file, tail].concat()).observations[0].to_string();
+    let end = file.len();
+    assert_eq!(
+        message(b"\0\0\n"),
+        format!("TrailingBytes: 3 bytes (padding) follow the signature's end at byte {end}")
+    );
+    assert_eq!(message(b"x"), format!("TrailingBytes: 1 byte follows the signature's end at byte {end}"));
+}
+
+#[test]
+fn unwraps_nothing_from_a_detached_signature() {
+    let found = content(b"\x30\x80").err().unwrap();
+    assert!(matches!(found, Error::Malformed { .. }));
+    assert!(matches!(content(b"<?xml version"), Err(Error::NotSigned { .. })));
+}
+
+#[test]
+fn names_what_is_not_cms() {
+    let message = |bytes: &[u8]| content(bytes).err().unwrap().to_string();
+    assert_eq!(message(b""), "byte 0: the file is empty");
+    assert!(message(b"-----BEGIN PKCS7-----\nMII").contains("PEM armour"));
+    assert!(message(b"-----BEGIN PRIVATE KEY-----\nMII").contains("private key"));
+    assert!(message(b"MIINWgYJKoZIhvcNAQcCoIINSzCC\n").contains("base64"));
+    assert!(message(b"bplist00").contains("binary property list"));
+    assert!(message(b"\xef\xbb\xbf\n<plist>").contains("without a signature"));
+    assert!(message(b"MIME-Version: 1.0\nContent-Type: application/pkcs7-mime\n").contains("S/MIME"));
+}
+
+const CONTENT: &[u8] = b"what is signed";
