@@ -17,6 +17,7 @@ mod tbs;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod verifier;
 
 use std::time::SystemTime;
 
@@ -28,8 +29,9 @@ pub use self::{
     observation::{Observation, Observed},
     signer::{IdentifiedBy, SignerReport},
     verdict::Verdict,
+    verifier::Verifier,
 };
-use crate::{At, Certificate, Error, Purpose, Result, Trust, TrustStore};
+use crate::{At, Certificate, Error, Purpose, Result, TrustStore};
 
 /// What is asked about trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,19 +114,7 @@ impl Verification {
 /// # Errors
 /// [`Error::NotSigned`] where the bytes are something else that is known, [`Error::Malformed`] where they are broken.
 pub fn verify_bytes(bytes: &[u8], store: Option<&TrustStore>, options: &VerifyOptions) -> Result<Verification> {
-    let data = read(bytes)?;
-    let mut observations = observe(&data);
-    let certificates = certificates(&data, &mut observations);
-    let mut signers = Vec::with_capacity(data.signers.len());
-    for info in &data.signers {
-        let mut report = SignerReport::of(info, &data, &certificates, &mut observations);
-        if let Some(store) = store {
-            trust(&mut report, store, &certificates, options, &mut observations)?;
-        }
-        signers.push(report);
-    }
-    let content = data.content.map(std::borrow::Cow::into_owned);
-    Ok(Verification { content, certificates, signers, observations })
+    Verifier::new(store, *options).verify(bytes)
 }
 
 /// The content of a CMS SignedData byte for byte. **Nothing is verified.**
@@ -151,45 +141,6 @@ pub(crate) fn require_signed(bytes: &[u8]) -> Result<()> {
 fn read(bytes: &[u8]) -> Result<SignedData<'_>> {
     armour::refuse(bytes)?;
     SignedData::read(bytes)
-}
-
-fn certificates(data: &SignedData<'_>, observations: &mut Vec<Observation>) -> Vec<Certificate> {
-    let mut certificates: Vec<Certificate> = Vec::with_capacity(data.certificates.len());
-    for der in &data.certificates {
-        if certificates.iter().any(|present| present.der() == *der) {
-            observations.push(Observation::new(Observed::DuplicateCertificates, "a certificate is there twice"));
-        } else if let Ok(certificate) = Certificate::from_der(der) {
-            certificates.push(certificate);
-        } else {
-            let message = "a certificate cannot be read and was passed over";
-            observations.push(Observation::new(Observed::UnreadableCertificate, message));
-        }
-    }
-    certificates
-}
-
-fn trust(
-    report: &mut SignerReport,
-    store: &TrustStore,
-    certificates: &[Certificate],
-    options: &VerifyOptions,
-    observations: &mut Vec<Observation>,
-) -> Result<()> {
-    let Some(leaf) = report.certificate.as_ref().filter(|_| report.integrity.is_good()) else { return Ok(()) };
-    let at = options.at.moment(options.now, report.signing_time);
-    let trust: Trust = store.judge(leaf, certificates, at, options.purpose)?;
-    if trust.unknown_critical_extension {
-        let message = "the path holds only if critical extensions that are not known here are passed over";
-        observations.push(Observation::new(Observed::UnknownCriticalExtension, message));
-    }
-    if let Some(message) = trust.validity_aside() {
-        observations.push(Observation::new(Observed::OutsideValidity, message));
-    }
-    if !trust.path.is_empty() {
-        report.chain.clone_from(&trust.path);
-    }
-    report.trust = Some(trust);
-    Ok(())
 }
 
 fn observe(data: &SignedData<'_>) -> Vec<Observation> {

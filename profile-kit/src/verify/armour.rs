@@ -12,7 +12,8 @@ use crate::{Error, Result};
 /// [`Error::NotSigned`] or [`Error::Malformed`] that names what the file is; never with anything of its content.
 pub(crate) fn refuse(bytes: &[u8]) -> Result<()> {
     let Some(&first) = bytes.first() else { return Err(malformed(0, "the file is empty")) };
-    if let Some(found) = text(bytes).or_else(|| binary(bytes)) {
+    let found = if first == ber::SEQUENCE { binary(bytes) } else { text(bytes) };
+    if let Some(found) = found {
         return Err(Error::NotSigned { found });
     }
     if is_recoded(bytes) {
@@ -24,7 +25,11 @@ pub(crate) fn refuse(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Of a file that does not begin like CMS.
 fn text(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.starts_with(b"bplist") {
+        return Some("it is a binary property list without a signature");
+    }
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii_start();
     let head = &bytes[..bytes.len().min(HEAD)];
     if head.starts_with(b"<") || bytes.starts_with(b"\xff\xfe<\0") || bytes.starts_with(b"\xfe\xff\0<") {
@@ -54,10 +59,8 @@ fn pem(head: &[u8]) -> &'static str {
     "it has PEM armour: a device takes DER"
 }
 
+/// Of a file that begins like CMS.
 fn binary(bytes: &[u8]) -> Option<&'static str> {
-    if bytes.starts_with(b"bplist") {
-        return Some("it is a binary property list without a signature");
-    }
     let outer = Reader::new(bytes).next().ok()?.filter(|outer| outer.tag == ber::SEQUENCE)?;
     let mut fields = outer.reader();
     let first = fields.next().ok()??;

@@ -112,16 +112,17 @@ impl<'a> Element<'a> {
             return Ok(Cow::Borrowed(self.content()));
         }
         let mut octets = Vec::with_capacity(self.content().len());
-        self.gather(&mut octets)?;
+        self.gather(MAX_CHUNK_DEPTH, &mut octets)?;
         Ok(Cow::Owned(octets))
     }
 
-    fn gather(&self, octets: &mut Vec<u8>) -> Result<()> {
+    fn gather(&self, depth: usize, octets: &mut Vec<u8>) -> Result<()> {
         let mut chunks = self.reader();
         while let Some(chunk) = chunks.next()? {
             match chunk.tag {
                 OCTET_STRING => octets.extend_from_slice(chunk.content()),
-                CHUNKED_OCTET_STRING => chunk.gather(octets)?,
+                CHUNKED_OCTET_STRING if depth > 0 => chunk.gather(depth - 1, octets)?,
+                CHUNKED_OCTET_STRING => return Err(malformed(chunk.offset, "chunks in chunks, too deep")),
                 tag => return Err(malformed(chunk.offset, format!("tag 0x{tag:02x} among the chunks of a string"))),
             }
         }
@@ -279,6 +280,8 @@ const END_OF_CONTENTS: [u8; 2] = [0, 0];
 const STRINGS: [u8; 15] = [3, 4, 12, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30];
 /// What OpenSSL and Apple's reader take is less; real files need 12.
 const MAX_DEPTH: usize = 64;
+/// Real files have one level; each costs a walk over the rest.
+const MAX_CHUNK_DEPTH: usize = 4;
 const MAX_LENGTH_OCTETS: usize = 4;
 const MAX_TAG_OCTETS: usize = 4;
 

@@ -155,6 +155,9 @@ impl<'a> Algorithm<'a> {
 
 impl Attributes {
     fn read(set: &Element<'_>) -> Result<Self> {
+        if set.whole().len() > MAX_ATTRIBUTES {
+            return Err(malformed(set.offset, "more than 1 MiB of attributes"));
+        }
         let members = members(set)?.into_iter().map(Element::to_der).collect::<Result<_>>()?;
         Ok(Self { members })
     }
@@ -262,5 +265,7 @@ const NULL: u8 = 0x05;
 const MAX_LENGTH: usize = 32 << 20;
 /// Of certificates, signers, attributes: real files have fewer than 10.
 const MAX_MEMBERS: usize = 128;
+/// Real ones, with a time stamp among them, are below 16 KiB.
+const MAX_ATTRIBUTES: usize = 1 << 20;
 /// A device takes one.
 const MAX_SIGNERS: usize = 16;

@@ -173,6 +173,13 @@ pub(crate) fn message_digest(digest: &[u8]) -> Vec<u8> {
     attribute(rfc6268::ID_MESSAGE_DIGEST, &encode(ber::OCTET_STRING, digest))
 }
 
+/// The attribute of RFC 6211.
+pub(crate) fn algorithm_protection(digest: &str, signature: &str) -> Vec<u8> {
+    let signature = encode(0xa1, &oid(ObjectIdentifier::new_unwrap(signature)));
+    let value = encode(ber::SEQUENCE, &[algorithm(digest, &[]), signature].concat());
+    attribute(ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.52"), &value)
+}
+
 /// Day 11,000: 2000-02-13.
 pub(crate) fn signing_time() -> Vec<u8> {
     attribute(rfc6268::ID_SIGNING_TIME, &encode(0x17, b"000213000000Z"))

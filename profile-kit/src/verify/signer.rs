@@ -16,7 +16,7 @@ use super::{
     Observation, Observed, Verdict,
     algorithm::{Digest, Refusal, Scheme, Standing},
     ber::{self, Element},
-    cms::{self, Attribute, Attributes, Sid, SignedData, SignerInfo},
+    cms::{self, Algorithm, Attribute, Attributes, Sid, SignedData, SignerInfo},
     tbs::Tbs,
 };
 use crate::{Certificate, KeyKind, Trust};
@@ -65,7 +65,7 @@ impl SignerReport {
         }
     }
 
-    /// Looks at one signer; trust is not asked.
+    /// Looks at one signer; where its certificate leads is not asked.
     pub(crate) fn of(
         info: &SignerInfo<'_>,
         data: &SignedData<'_>,
@@ -84,7 +84,7 @@ impl SignerReport {
             integrity,
             problem,
             trust: None,
-            chain: certificate.iter().flat_map(|leaf| chain(leaf, certificates)).collect(),
+            chain: Vec::new(),
             certificate,
             digest: Digest::of(&info.digest).map_or_else(|_| cms::oid_text(info.digest.oid), |d| d.name.to_owned()),
             signature_algorithm: Scheme::of(&info.signature_algorithm)
@@ -153,6 +153,7 @@ fn integrity(
     let messages = match &info.signed {
         Some(attributes) => {
             cover(attributes, data.content_type, &digest.hash(content)?)?;
+            protect(attributes, info)?;
             let (sorted, found) = (attributes.sorted(), attributes.as_found());
             if sorted == found { vec![sorted] } else { vec![sorted, found] }
         }
@@ -194,6 +195,23 @@ fn cover(attributes: &Attributes, content_type: &[u8], digest: &[u8]) -> Result<
     }
     if count(rfc6268::ID_COUNTERSIGNATURE) > 0 {
         return Err(malformed("a countersignature is among the signed attributes"));
+    }
+    Ok(())
+}
+
+/// RFC 6211: where the signer signed which algorithms it used, they are the ones in use.
+fn protect(attributes: &Attributes, info: &SignerInfo<'_>) -> Result<(), Refusal> {
+    let list = attributes.list().map_err(|_| malformed("the signed attributes cannot be read"))?;
+    if !list.iter().any(|attribute| attribute.oid == ALGORITHM_PROTECTION.as_bytes()) {
+        return Ok(());
+    }
+    let mut fields = only(&list, ALGORITHM_PROTECTION)?.reader();
+    let mut algorithm = |tag| {
+        let named = fields.expect(tag, "an algorithm").and_then(|element| Algorithm::read(&element));
+        named.map(|named| named.oid.to_vec()).map_err(|_| malformed("the attribute of RFC 6211 cannot be read"))
+    };
+    if algorithm(ber::SEQUENCE)? != info.digest.oid || algorithm(SIGNATURE)? != info.signature_algorithm.oid {
+        return Err(malformed("the algorithms differ from those that were signed"));
     }
     Ok(())
 }
@@ -245,17 +263,6 @@ fn signing_time(info: &SignerInfo<'_>) -> Option<Vec<u8>> {
 fn time(value: &[u8]) -> Option<SystemTime> {
     let utc = UtcTime::from_der(value).map(|time| time.to_system_time());
     utc.or_else(|_| GeneralizedTime::from_der(value).map(|time| time.to_system_time())).ok()
-}
-
-/// From the leaf towards the root, as far as the certificates lead; ends at a self-signed one and where it would turn.
-fn chain(leaf: &Certificate, certificates: &[Certificate]) -> Vec<Certificate> {
-    let mut chain = vec![leaf.clone()];
-    while let Some(last) = chain.last().filter(|_| chain.len() < MAX_CHAIN) {
-        let issued = |issuer: &&Certificate| !chain.contains(issuer) && last.is_issued_by(issuer);
-        let Some(issuer) = certificates.iter().find(issued) else { break };
-        chain.push(issuer.clone());
-    }
-    chain
 }
 
 fn observe(info: &SignerInfo<'_>, certificate: Option<&Certificate>, observations: &mut Vec<Observation>) {
@@ -322,6 +329,8 @@ fn observe_certificate(certificate: &Certificate, say: &mut impl FnMut(Observed,
     }
 }
 
+/// CMSAlgorithmProtection, RFC 6211.
+const ALGORITHM_PROTECTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.52");
+/// The signature algorithm in it.
+const SIGNATURE: u8 = 0xa1;
 const DEVICE_CURVES: [&str; 3] = ["ECDSA P-256", "ECDSA P-384", "ECDSA P-521"];
-/// Real chains have fewer than 6.
-const MAX_CHAIN: usize = 16;

@@ -9,9 +9,13 @@ use openssl::{
 };
 
 use super::{
-    forge::{Hand, Party, Wish, algorithm, content_type, day, message_digest, rsa, signed_data, signing_time},
+    forge::{
+        Hand, Party, Wish, algorithm, algorithm_protection, content_type, day, message_digest, rsa, signed_data,
+        signing_time,
+    },
     *,
 };
+use crate::SignedProfile;
 
 fn check(bytes: &[u8]) -> Verification {
     verify_bytes(bytes, None, &VerifyOptions::new(day(11_000))).unwrap()
@@ -154,6 +158,75 @@ fn refuses_a_doubled_signing_time() {
     let attributes = vec![content_type(), signing_time(), signing_time(), message_digest(&sha256(CONTENT))];
     let hand = Hand { attributes: Some(attributes), ..Hand::of(&party, CONTENT) };
     assert_eq!(check(&signed_by(&party, hand.sign(CONTENT))).verdict(), Verdict::MalformedSignature);
+}
+
+#[test]
+fn what_is_remembered_of_one_file_does_not_leak_into_the_next() {
+    let (root, other_root) = (Wish::ca("root").issued_by(None), Wish::ca("other root").issued_by(None));
+    let (leaf, other) = (Wish::named("leaf").issued_by(Some(&root)), Wish::named("leaf").issued_by(Some(&other_root)));
+    let file = |party: &Party| signed_by(party, Hand::of(party, CONTENT).sign(CONTENT));
+    let store = TrustStore::from_pem(&root.certificate.to_pem().unwrap()).unwrap();
+    let mut verifier = Verifier::new(Some(&store), VerifyOptions::new(day(11_000)));
+    let mut verdict = |bytes: &[u8]| verifier.verify(bytes).unwrap().verdict();
+    assert_eq!(verdict(&file(&leaf)), Verdict::GoodSignature);
+    assert_eq!(verdict(&file(&other)), Verdict::SigningCertNotTrusted);
+    assert_eq!(verdict(&file(&leaf)), Verdict::GoodSignature);
+    let forged = Hand::of(&leaf, CONTENT).sign_with(CONTENT, |_| vec![0; 70]);
+    assert_eq!(verdict(&signed_by(&leaf, forged)), Verdict::BadSignature);
+}
+
+#[test]
+fn holds_a_signer_to_the_algorithms_that_it_signed() {
+    let party = Wish::named("signer").issued_by(None);
+    let verdict = |signature| {
+        let protection = algorithm_protection("2.16.840.1.101.3.4.2.1", signature);
+        let attributes = vec![content_type(), protection, message_digest(&sha256(CONTENT))];
+        let hand = Hand { attributes: Some(attributes), ..Hand::of(&party, CONTENT) };
+        check(&signed_by(&party, hand.sign(CONTENT))).verdict()
+    };
+    assert_eq!(verdict("1.2.840.10045.4.3.2"), Verdict::GoodSignature);
+    assert_eq!(verdict("1.2.840.10045.4.3.4"), Verdict::MalformedSignature);
+}
+
+#[test]
+fn only_broken_integrity_keeps_a_profile_from_being_verified() {
+    let (root, store) = (Wish::ca("root").issued_by(None), TrustStore::empty().unwrap());
+    let party = Wish::named("signer").issued_by(Some(&root));
+    let profile = crate::Profile::new("jp.example.ivi-mdm", "IVI MDM").to_xml().unwrap();
+    let file = |content: &[u8]| {
+        let signer = Hand::of(&party, &profile).sign(&profile);
+        SignedProfile::from_bytes(signed_data(content, &[&party.certificate], &[signer])).unwrap()
+    };
+    let options = VerifyOptions::new(day(11_000));
+    let verified = store.verify_with(&file(&profile), &options).unwrap();
+    assert_eq!(verified.verdict(), Verdict::SigningCertNotTrusted);
+    assert!(verified.trust().is_some_and(|trust| !trust.is_trusted()));
+    assert_eq!(verified.content(), profile);
+    assert_eq!(verified.profile().identifier(), "jp.example.ivi-mdm");
+    assert_eq!(verified.leaf().subject(), "CN=signer");
+    let tampered = store.verify_with(&file(b"other"), &options);
+    assert!(matches!(tampered, Err(Error::Integrity { verdict: Verdict::DigestMismatch, .. })));
+    let unasked = file(&profile).verify_integrity().unwrap();
+    assert!(unasked.trust().is_none() && unasked.verdict().is_good());
+}
+
+#[test]
+fn a_profile_of_two_signers_has_no_leaf() {
+    let (party, other) = (Wish::named("signer").issued_by(None), Wish::named("other").issued_by(None));
+    let profile = crate::Profile::new("jp.example.ivi-mdm", "IVI MDM").to_xml().unwrap();
+    let signers = [Hand::of(&party, &profile).sign(&profile), Hand::of(&other, &profile).sign(&profile)];
+    let file = signed_data(&profile, &[&party.certificate, &other.certificate], &signers);
+    assert_eq!(check(&file).verdict(), Verdict::GoodSignature);
+    let refused = SignedProfile::from_bytes(file).unwrap().verify_integrity();
+    assert!(matches!(refused, Err(Error::Integrity { verdict: Verdict::AmbiguousSigningCert, .. })));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+        let framed = ber::encode(ber::SEQUENCE, &bytes);
+        let _ = (content(&bytes), content(&framed), ber::survey(&framed));
+    }
 }
 
 #[test]

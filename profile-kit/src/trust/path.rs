@@ -1,0 +1,169 @@
+//! The search for a path by OpenSSL.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use const_oid::db::rfc5280::ID_KP_CODE_SIGNING;
+use openssl::{
+    error::ErrorStack,
+    stack::Stack,
+    x509::{
+        X509, X509PurposeId, X509Ref, X509StoreContext, X509VerifyResult,
+        store::{X509Store, X509StoreBuilder},
+        verify::{X509VerifyFlags, X509VerifyParam},
+    },
+};
+use openssl_sys::{
+    X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
+    X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION, X509_V_OK,
+};
+
+use super::{Purpose, Trust, TrustStore, validity};
+use crate::{Certificate, Error, Result, verify::Tbs};
+
+/// A path, or why there is none.
+pub(crate) type Search = Result<Found, String>;
+
+/// A path to a root, whatever the time.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    path: Vec<Certificate>,
+    /// What had to be passed over.
+    flags: X509VerifyFlags,
+}
+
+impl TrustStore {
+    /// A path from a certificate to a root, whatever the time.
+    pub(crate) fn search(&self, leaf: &Certificate, others: &[Certificate], purpose: Purpose) -> Result<Search> {
+        let search = match self.build(leaf, others, purpose, None, X509VerifyFlags::empty())? {
+            Err(result) if result.as_raw() == X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION => {
+                let found = self.build(leaf, others, purpose, None, X509VerifyFlags::IGNORE_CRITICAL)?;
+                found.map(|path| Found { path, flags: X509VerifyFlags::IGNORE_CRITICAL })
+            }
+            found => found.map(|path| Found { path, flags: X509VerifyFlags::empty() }),
+        };
+        let for_code = || Tbs::read(leaf.der()).is_some_and(|tbs| tbs.is_for(ID_KP_CODE_SIGNING));
+        if search.is_ok() && purpose == Purpose::CodeSigning && !for_code() {
+            return Ok(Err("the signer's certificate is not for signing code".into()));
+        }
+        Ok(search.map_err(sentence))
+    }
+
+    /// Whether the path that was found is valid at a time, or another one is.
+    pub(crate) fn judge(
+        &self,
+        search: &Search,
+        leaf: &Certificate,
+        others: &[Certificate],
+        at: SystemTime,
+        purpose: Purpose,
+    ) -> Result<Trust> {
+        let found = match search {
+            Ok(found) => found,
+            Err(reason) => return Ok(Trust::without_path(validity(leaf, at), at, reason)),
+        };
+        let trust = Trust::of(found.path.clone(), at, !found.flags.is_empty());
+        if trust.is_trusted() {
+            return Ok(trust);
+        }
+        let timely = self.build(leaf, others, purpose, Some(at), found.flags)?;
+        Ok(timely.map_or(trust, |path| Trust::of(path, at, !found.flags.is_empty())))
+    }
+
+    /// OpenSSL's path, or its reason why there is none.
+    fn build(
+        &self,
+        leaf: &Certificate,
+        others: &[Certificate],
+        purpose: Purpose,
+        at: Option<SystemTime>,
+        flags: X509VerifyFlags,
+    ) -> Result<Result<Vec<Certificate>, X509VerifyResult>> {
+        let built;
+        let store = if at.is_none() && flags.is_empty() && purpose.id() == Purpose::Any.id() {
+            &*self.timeless
+        } else {
+            built = store(&self.roots, purpose, at, flags).map_err(failed)?;
+            &built
+        };
+        let others = stack(others).map_err(failed)?;
+        let mut context = X509StoreContext::new().map_err(failed)?;
+        let outcome = context.init(store, leaf.x509(), &others, |context| {
+            // An error of OpenSSL's here comes from a certificate that it cannot work with, which no path can have.
+            if !context.verify_cert().unwrap_or(false) {
+                return Ok(Err(context.error()));
+            }
+            let path = context.chain().into_iter().flatten().map(X509Ref::to_owned);
+            Ok(Ok(path.collect::<Vec<_>>()))
+        });
+        Ok(match outcome.map_err(failed)? {
+            Ok(path) => Ok(path.into_iter().map(Certificate::from_x509).collect::<Result<_>>()?),
+            Err(result) => Err(result),
+        })
+    }
+}
+
+impl Purpose {
+    /// OpenSSL's; for code it knows one only from 3.2 on, which refuses what RFC 5280 allows.
+    fn id(self) -> X509PurposeId {
+        match self {
+            Purpose::Any | Purpose::CodeSigning => X509PurposeId::ANY,
+            Purpose::Smime => X509PurposeId::SMIME_SIGN,
+            Purpose::TlsServer => X509PurposeId::SSL_SERVER,
+            Purpose::TlsClient => X509PurposeId::SSL_CLIENT,
+        }
+    }
+}
+
+/// A store that asks for a purpose and, where one is given, a time.
+pub(super) fn store(
+    roots: &[Certificate],
+    purpose: Purpose,
+    at: Option<SystemTime>,
+    flags: X509VerifyFlags,
+) -> Result<X509Store, ErrorStack> {
+    let mut param = X509VerifyParam::new()?;
+    param.set_purpose(purpose.id())?;
+    param.set_flags(flags)?;
+    param.set_auth_level(0);
+    match at {
+        Some(time) => param.set_time(unix(time)),
+        None => param.set_flags(X509VerifyFlags::NO_CHECK_TIME)?,
+    }
+    if !roots.iter().all(Certificate::is_self_issued) {
+        param.set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
+    }
+    let mut builder = X509StoreBuilder::new()?;
+    builder.set_param(&param)?;
+    roots.iter().try_for_each(|root| builder.add_cert(root.x509().clone()))?;
+    Ok(builder.build())
+}
+
+fn stack(certificates: &[Certificate]) -> Result<Stack<X509>, ErrorStack> {
+    let mut stack = Stack::new()?;
+    certificates.iter().try_for_each(|certificate| stack.push(certificate.x509().clone()))?;
+    Ok(stack)
+}
+
+fn unix(time: SystemTime) -> i64 {
+    let seconds = |length: std::time::Duration| i64::try_from(length.as_secs()).unwrap_or(i64::MAX);
+    time.duration_since(UNIX_EPOCH).map_or_else(|before| -seconds(before.duration()), seconds)
+}
+
+/// OpenSSL's words, the commonest in ours.
+fn sentence(result: X509VerifyResult) -> String {
+    match result.as_raw() {
+        X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT => {
+            "the signer's certificate is self-signed and not among the roots".into()
+        }
+        X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN => "the path ends at a root that is not among those given".into(),
+        X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT | X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY => {
+            "an issuer on the path to a root is missing".into()
+        }
+        X509_V_OK => "no path could be built".into(),
+        _ => format!("no path to a root: {}", result.error_string()),
+    }
+}
+
+pub(super) fn failed(cause: ErrorStack) -> Error {
+    Error::Crypto { doing: "looking for a path to a root", source: cause.into() }
+}

@@ -1,0 +1,118 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use super::*;
+use crate::verify::forge::{Party, Wish, day};
+
+fn certificate(party: &Party) -> Certificate {
+    Certificate::from_x509(party.certificate.clone()).unwrap()
+}
+
+fn store(roots: &[&Party]) -> TrustStore {
+    TrustStore::of(roots.iter().map(|root| certificate(root)).collect()).unwrap()
+}
+
+fn judge(store: &TrustStore, leaf: &Party, others: &[&Party], at: u64, purpose: Purpose) -> Trust {
+    let others: Vec<Certificate> = others.iter().map(|other| certificate(other)).collect();
+    let leaf = certificate(leaf);
+    let search = store.search(&leaf, &others, purpose).unwrap();
+    store.judge(&search, &leaf, &others, day(at), purpose).unwrap()
+}
+
+fn root_and_leaf() -> (Party, Party) {
+    let root = Wish::ca("root").issued_by(None);
+    let leaf = Wish { days: (10_500, 12_000), ..Wish::named("leaf") }.issued_by(Some(&root));
+    (root, leaf)
+}
+
+#[test]
+fn tells_time_from_trust() {
+    let (root, leaf) = root_and_leaf();
+    let verdict = |at| judge(&store(&[&root]), &leaf, &[], at, Purpose::Any).verdict;
+    assert_eq!(verdict(11_000), Verdict::GoodSignature);
+    assert_eq!(verdict(12_000), Verdict::GoodSignature, "the last moment belongs to the validity");
+    assert_eq!(verdict(12_001), Verdict::SigningCertExpired);
+    assert_eq!(verdict(10_499), Verdict::SigningCertNotYetValid);
+}
+
+#[test]
+fn keeps_the_expiry_of_an_untrusted_certificate() {
+    let (_, leaf) = root_and_leaf();
+    let trust = judge(&TrustStore::empty().unwrap(), &leaf, &[], 13_000, Purpose::Any);
+    assert_eq!((trust.verdict, trust.validity), (Verdict::SigningCertNotTrusted, Validity::Expired));
+    assert_eq!(trust.validity_aside().as_deref(), Some("the signer's certificate has expired"));
+}
+
+#[test]
+fn says_which_certificate_of_the_path_has_expired() {
+    let root = Wish::ca("root").issued_by(None);
+    let issuer = Wish { days: (10_000, 11_000), ..Wish::ca("issuer") }.issued_by(Some(&root));
+    let leaf = Wish::named("leaf").issued_by(Some(&issuer));
+    let trust = judge(&store(&[&root]), &leaf, &[&issuer], 12_000, Purpose::Any);
+    assert_eq!(trust.verdict, Verdict::SigningCertExpired);
+    assert_eq!(trust.reason.as_deref(), Some("certificate 1 above it has expired"));
+    assert_eq!(trust.path.len(), 3);
+}
+
+#[test]
+fn finds_the_valid_one_of_two_cross_signed_paths() {
+    let (old, new) = (Wish::ca("old root").issued_by(None), Wish::ca("new root").issued_by(None));
+    let key = crate::verify::forge::p256();
+    let by_old = Wish { key: key.clone(), days: (10_000, 11_000), ..Wish::ca("issuer") }.issued_by(Some(&old));
+    let by_new = Wish { key, serial: 2, ..Wish::ca("issuer") }.issued_by(Some(&new));
+    let leaf = Wish::named("leaf").issued_by(Some(&by_new));
+    for others in [[&by_old, &by_new], [&by_new, &by_old]] {
+        let trust = judge(&store(&[&old, &new]), &leaf, &others, 12_000, Purpose::Any);
+        assert!(trust.is_trusted(), "{:?}", trust.reason);
+    }
+}
+
+#[test]
+fn a_path_of_certificates_that_issue_each_other_ends() {
+    let (one_key, other_key) = (crate::verify::forge::p256(), crate::verify::forge::p256());
+    let seed = Wish { key: other_key.clone(), ..Wish::ca("other") }.issued_by(None);
+    let one = Wish { key: one_key, ..Wish::ca("one") }.issued_by(Some(&seed));
+    let other = Wish { key: other_key, ..Wish::ca("other") }.issued_by(Some(&one));
+    let leaf = Wish::named("leaf").issued_by(Some(&one));
+    let root = Wish::ca("root").issued_by(None);
+    let trust = judge(&store(&[&root]), &leaf, &[&one, &other], 11_000, Purpose::Any);
+    assert_eq!(trust.verdict, Verdict::SigningCertNotTrusted);
+}
+
+#[test]
+fn passes_over_a_critical_extension_and_says_so() {
+    let root = Wish::ca("root").issued_by(None);
+    let leaf = Wish { critical: true, ..Wish::named("leaf") }.issued_by(Some(&root));
+    let trust = judge(&store(&[&root]), &leaf, &[], 11_000, Purpose::Any);
+    assert!(trust.is_trusted() && trust.unknown_critical_extension);
+}
+
+#[test]
+fn asks_for_a_purpose_only_when_told() {
+    let root = Wish::ca("root").issued_by(None);
+    let leaf = Wish { for_code: true, ..Wish::named("leaf") }.issued_by(Some(&root));
+    let trusted = |purpose| judge(&store(&[&root]), &leaf, &[], 11_000, purpose).is_trusted();
+    assert!(trusted(Purpose::Any) && trusted(Purpose::CodeSigning));
+    assert!(!trusted(Purpose::Smime) && !trusted(Purpose::TlsServer) && !trusted(Purpose::TlsClient));
+}
+
+#[test]
+fn a_given_certificate_that_is_not_a_root_is_an_anchor() {
+    let (_, leaf) = root_and_leaf();
+    assert!(judge(&store(&[&leaf]), &leaf, &[], 11_000, Purpose::Any).is_trusted());
+}
+
+#[test]
+fn does_not_trust_what_a_leaf_issued() {
+    let root = Wish::ca("root").issued_by(None);
+    let middle = Wish::named("not a CA").issued_by(Some(&root));
+    let leaf = Wish::named("leaf").issued_by(Some(&middle));
+    let trust = judge(&store(&[&root]), &leaf, &[&middle], 11_000, Purpose::Any);
+    assert_eq!(trust.verdict, Verdict::SigningCertNotTrusted);
+}
+
+#[test]
+fn means_now_where_no_signing_time_is_told() {
+    assert_eq!(At::SigningTime.moment(day(1), Some(day(2))), day(2));
+    assert_eq!(At::SigningTime.moment(day(1), None), day(1));
+    assert_eq!(At::Time(day(3)).moment(day(1), Some(day(2))), day(3));
+}

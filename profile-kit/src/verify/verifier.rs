@@ -1,0 +1,161 @@
+//! Verifying file after file, most of which carry the same certificates.
+
+use super::{Observation, Observed, SignerReport, Verification, VerifyOptions, cms::SignedData, observe, read};
+use crate::{
+    Certificate, Result, SignedProfile, TrustStore, VerifiedProfile,
+    trust::{Search, Trust},
+};
+
+/// Verifies many files by the same rules. What it found out about one file's certificates it remembers for the next
+/// file with the same ones. One a thread; the store may be shared.
+#[derive(Debug)]
+pub struct Verifier<'s> {
+    store: Option<&'s TrustStore>,
+    options: VerifyOptions,
+    last: Option<Known>,
+}
+
+/// A file's certificates, and what was found out about them.
+#[derive(Debug)]
+struct Known {
+    /// The file's certificates, one after the other.
+    der: Vec<u8>,
+    certificates: Vec<Certificate>,
+    observations: Vec<Observation>,
+    leaves: Vec<Leaf>,
+}
+
+/// A signer's certificate, and where it leads.
+#[derive(Debug)]
+struct Leaf {
+    certificate: Certificate,
+    /// The path to a root or the reason why there is none; `None` where no root was asked for.
+    search: Option<Search>,
+    /// As far as the file's certificates lead.
+    chain: Vec<Certificate>,
+}
+
+impl<'s> Verifier<'s> {
+    /// Trust is asked where a store is given.
+    pub fn new(store: Option<&'s TrustStore>, options: VerifyOptions) -> Self {
+        Self { store, options, last: None }
+    }
+
+    /// Verifies a CMS SignedData with whatever content. A signature that does not hold is a
+    /// [`Verdict`](super::Verdict), not an error. Revocation is not asked.
+    ///
+    /// # Errors
+    /// [`Error::NotSigned`](crate::Error::NotSigned) where the bytes are something else that is known,
+    /// [`Error::Malformed`](crate::Error::Malformed) where they are broken.
+    pub fn verify(&mut self, bytes: &[u8]) -> Result<Verification> {
+        let data = read(bytes)?;
+        let (store, options) = (self.store, self.options);
+        let known = self.know(&data);
+        let mut observations = observe(&data);
+        observations.extend_from_slice(&known.observations);
+        let mut signers = Vec::with_capacity(data.signers.len());
+        for info in &data.signers {
+            let mut report = SignerReport::of(info, &data, &known.certificates, &mut observations);
+            known.follow(&mut report, store, &options, &mut observations)?;
+            signers.push(report);
+        }
+        let certificates = known.certificates.clone();
+        let content = data.content.map(std::borrow::Cow::into_owned);
+        Ok(Verification { content, certificates, signers, observations })
+    }
+
+    /// Verifies a signed profile.
+    ///
+    /// # Errors
+    /// As [`TrustStore::verify`].
+    pub fn verify_profile(&mut self, signed: &SignedProfile) -> Result<VerifiedProfile> {
+        VerifiedProfile::of(signed.clone(), self.verify(signed.as_bytes())?)
+    }
+
+    fn know(&mut self, data: &SignedData<'_>) -> &mut Known {
+        let der = data.certificates.concat();
+        let last = self.last.take().filter(|known| known.der == der);
+        self.last.insert(last.unwrap_or_else(|| Known::of(der, &data.certificates)))
+    }
+}
+
+impl Known {
+    fn of(der: Vec<u8>, each: &[&[u8]]) -> Self {
+        let mut certificates: Vec<Certificate> = Vec::with_capacity(each.len());
+        let mut observations = Vec::new();
+        for der in each {
+            if certificates.iter().any(|present| present.der() == *der) {
+                observations.push(Observation::new(Observed::DuplicateCertificates, "a certificate is there twice"));
+            } else if let Ok(certificate) = Certificate::from_der(der) {
+                certificates.push(certificate);
+            } else {
+                let message = "a certificate cannot be read and was passed over";
+                observations.push(Observation::new(Observed::UnreadableCertificate, message));
+            }
+        }
+        Self { der, certificates, observations, leaves: Vec::new() }
+    }
+
+    /// Says where the signer's certificate leads and, where its signature holds, whether that is trusted.
+    fn follow(
+        &mut self,
+        report: &mut SignerReport,
+        store: Option<&TrustStore>,
+        options: &VerifyOptions,
+        observations: &mut Vec<Observation>,
+    ) -> Result<()> {
+        let Some(certificate) = &report.certificate else { return Ok(()) };
+        let index = self.leaf(certificate, store, options)?;
+        let leaf = &self.leaves[index];
+        if let (true, Some(store), Some(search)) = (report.integrity.is_good(), store, &leaf.search) {
+            let at = options.at.moment(options.now, report.signing_time);
+            let trust = store.judge(search, &leaf.certificate, &self.certificates, at, options.purpose)?;
+            observe_trust(&trust, observations);
+            report.chain.clone_from(&trust.path);
+            report.trust = Some(trust);
+        }
+        if report.chain.is_empty() {
+            report.chain.clone_from(&leaf.chain);
+        }
+        Ok(())
+    }
+
+    fn leaf(
+        &mut self,
+        certificate: &Certificate,
+        store: Option<&TrustStore>,
+        options: &VerifyOptions,
+    ) -> Result<usize> {
+        if let Some(index) = self.leaves.iter().position(|leaf| leaf.certificate == *certificate) {
+            return Ok(index);
+        }
+        let search = store.map(|store| store.search(certificate, &self.certificates, options.purpose)).transpose()?;
+        let chain = chain(certificate, &self.certificates);
+        self.leaves.push(Leaf { certificate: certificate.clone(), search, chain });
+        Ok(self.leaves.len() - 1)
+    }
+}
+
+fn observe_trust(trust: &Trust, observations: &mut Vec<Observation>) {
+    if trust.unknown_critical_extension {
+        let message = "the path holds only if critical extensions that are not known here are passed over";
+        observations.push(Observation::new(Observed::UnknownCriticalExtension, message));
+    }
+    if let Some(message) = trust.validity_aside() {
+        observations.push(Observation::new(Observed::OutsideValidity, message));
+    }
+}
+
+/// From the leaf towards the root, as far as the certificates lead; ends at a self-signed one and where it would turn.
+fn chain(leaf: &Certificate, certificates: &[Certificate]) -> Vec<Certificate> {
+    let mut chain = vec![leaf.clone()];
+    while let Some(last) = chain.last().filter(|_| chain.len() < MAX_CHAIN) {
+        let issued = |issuer: &&Certificate| !chain.contains(issuer) && last.is_issued_by(issuer);
+        let Some(issuer) = certificates.iter().find(issued) else { break };
+        chain.push(issuer.clone());
+    }
+    chain
+}
+
+/// Real chains have fewer than 6.
+const MAX_CHAIN: usize = 16;
