@@ -184,6 +184,23 @@ const DIFFERENT_FROM_OPENSSL: [(&str, &str); 3] = [
     ("quirk-signed-attrs-unsorted.mobileconfig", "RFC 5652 5.4: DER is signed; it does not sort before it digests"),
 ];
 
+/// The manifest says what `openssl cms -verify -purpose any` 3.0.19 said with the test root.
+#[test]
+fn agrees_with_the_openssl_program_on_trust() {
+    let Some(corpus) = Corpus::open() else { return };
+    let roots = TrustStore::from_pem_file(corpus.root.join("malformed/cms/test-root-ca.pem")).unwrap();
+    let rows = corpus.rows(|row| row.path.starts_with("malformed/cms/") && row.traits.contains("openssl3.0.19="));
+    assert!(rows.len() >= 80, "the manifest has {} such verdicts", rows.len());
+    let differs = |row: &&Row| {
+        let found = verify::verify_bytes(&corpus.read(&row.path), Some(&roots), &options());
+        found.is_ok_and(|found| found.verdict().is_good()) != (row.fact("openssl3.0.19") == "ok")
+    };
+    let disagreements: Vec<&str> =
+        rows.iter().filter(differs).map(|row| row.path.rsplit('/').next().unwrap()).collect();
+    let known: Vec<&str> = DIFFERENT_FROM_OPENSSL.iter().map(|(file, _)| *file).collect();
+    assert_eq!(disagreements, known);
+}
+
 #[test]
 fn rejects_every_vector_that_must_be_rejected() {
     let Some(corpus) = Corpus::open() else { return };
