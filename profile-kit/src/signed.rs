@@ -58,7 +58,7 @@ impl fmt::Debug for SignedProfile {
 ///
 /// Only verifying makes one: [`TrustStore::verify`](crate::TrustStore::verify) and
 /// [`SignedProfile::verify_integrity`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct VerifiedProfile {
     signed: SignedProfile,
     verification: Verification,
@@ -111,6 +111,17 @@ impl VerifiedProfile {
     /// The signed file.
     pub fn signed(&self) -> &SignedProfile {
         &self.signed
+    }
+}
+
+/// The content, in which passwords may be, does not show.
+impl fmt::Debug for VerifiedProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedProfile")
+            .field("identifier", &self.profile.identifier())
+            .field("leaf", &self.leaf)
+            .field("verdict", &self.verdict())
+            .finish_non_exhaustive()
     }
 }
 

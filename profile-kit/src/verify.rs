@@ -19,7 +19,7 @@ mod tests;
 mod verdict;
 mod verifier;
 
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
 use const_oid::db::rfc6268;
 
@@ -52,7 +52,7 @@ impl VerifyOptions {
 }
 
 /// What was found out about a signed file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Verification {
     /// The signed content byte for byte; `None` where the signature is detached.
@@ -107,6 +107,19 @@ impl Verification {
     }
 }
 
+/// The content, in which passwords may be, shows as its length.
+impl fmt::Debug for Verification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { content, certificates, signers, observations } = self;
+        f.debug_struct("Verification")
+            .field("content_length", &content.as_ref().map(Vec::len))
+            .field("certificates", certificates)
+            .field("signers", signers)
+            .field("observations", observations)
+            .finish()
+    }
+}
+
 /// Verifies a CMS SignedData with whatever content; trust is asked where a store is given.
 ///
 /// A signature that does not hold is a [`Verdict`], not an error. Revocation is not asked.
@@ -132,7 +145,7 @@ pub fn content(bytes: &[u8]) -> Result<Vec<u8>> {
 pub(crate) fn require_signed(bytes: &[u8]) -> Result<()> {
     let data = read(bytes)?;
     match (data.signers.is_empty(), data.content) {
-        (true, _) => Err(Error::NotSigned { found: "it is CMS with certificates only" }),
+        (true, _) => Err(Error::NotSigned { found: "it is CMS without a signer" }),
         (false, None) => Err(Error::NotSigned { found: DETACHED }),
         (false, Some(_)) => Ok(()),
     }

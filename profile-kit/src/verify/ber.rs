@@ -30,9 +30,9 @@ pub(crate) struct Survey {
 /// # Errors
 /// [`Error::Malformed`] with the offset of the first length that lies, or of the element nested too deep.
 pub(crate) fn survey(bytes: &[u8]) -> Result<Survey> {
-    let mut ber = None;
-    let end = walk(bytes, 0, 0, &mut ber)?;
-    Ok(Survey { end, ber })
+    let mut walk = Walk { ber: None, elements: 0 };
+    let end = walk.element(bytes, 0, 0)?;
+    Ok(Survey { end, ber: walk.ber })
 }
 
 /// Takes elements from bytes, one after the other.
@@ -220,34 +220,43 @@ fn measure(bytes: &[u8], at: usize, depth: usize) -> Result<usize> {
     Ok(next + END_OF_CONTENTS.len())
 }
 
-/// Where the element at `at` ends, everything in it looked at.
-fn walk(bytes: &[u8], at: usize, depth: usize, ber: &mut Option<usize>) -> Result<usize> {
-    let header = header(bytes, at)?;
-    let chunked = header.tag & !HIGH_TAG == CONSTRUCTED && STRINGS.contains(&(header.tag & HIGH_TAG));
-    if !header.shortest || chunked {
-        ber.get_or_insert(at);
-    }
-    if header.tag & CONSTRUCTED == 0 {
-        let empty_tag = header.tag == 0;
-        return if empty_tag {
-            Err(malformed(at, "an end-of-contents where nothing is open"))
-        } else {
-            Ok(end(&header))
-        };
-    }
-    within(at, depth)?;
-    let mut next = header.content;
-    let Some(length) = header.length else {
-        while !bytes[next..].starts_with(&END_OF_CONTENTS) {
-            next = walk(bytes, next, depth + 1, ber).map_err(|error| unclosed(error, bytes, next, at))?;
+/// What was seen on the way through a file.
+struct Walk {
+    ber: Option<usize>,
+    elements: usize,
+}
+
+impl Walk {
+    /// Where the element at `at` ends, everything in it looked at.
+    fn element(&mut self, bytes: &[u8], at: usize, depth: usize) -> Result<usize> {
+        let header = header(bytes, at)?;
+        self.count(&header, at)?;
+        if header.tag & CONSTRUCTED == 0 {
+            return if header.tag == 0 { Err(malformed(at, UNOPENED)) } else { Ok(end(&header)) };
         }
-        return Ok(next + END_OF_CONTENTS.len());
-    };
-    let end = header.content + length;
-    while next < end {
-        next = walk(&bytes[..end], next, depth + 1, ber)?;
+        within(at, depth)?;
+        let mut next = header.content;
+        let Some(length) = header.length else {
+            while !bytes[next..].starts_with(&END_OF_CONTENTS) {
+                next = self.element(bytes, next, depth + 1).map_err(|error| unclosed(error, bytes, next, at))?;
+            }
+            return Ok(next + END_OF_CONTENTS.len());
+        };
+        let end = header.content + length;
+        while next < end {
+            next = self.element(&bytes[..end], next, depth + 1)?;
+        }
+        Ok(end)
     }
-    Ok(end)
+
+    fn count(&mut self, header: &Header, at: usize) -> Result<()> {
+        let chunked = header.tag & !HIGH_TAG == CONSTRUCTED && STRINGS.contains(&(header.tag & HIGH_TAG));
+        if !header.shortest || chunked {
+            self.ber.get_or_insert(at);
+        }
+        self.elements += 1;
+        if self.elements > MAX_ELEMENTS { Err(malformed(at, "more than a million elements")) } else { Ok(()) }
+    }
 }
 
 fn end(header: &Header) -> usize {
@@ -282,6 +291,9 @@ const STRINGS: [u8; 15] = [3, 4, 12, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
 const MAX_DEPTH: usize = 64;
 /// Real files have one level; each costs a walk over the rest.
 const MAX_CHUNK_DEPTH: usize = 4;
+/// Content in chunks of 1 KiB has 32,768 at the greatest length.
+const MAX_ELEMENTS: usize = 1_000_000;
+const UNOPENED: &str = "an end-of-contents where nothing is open";
 const MAX_LENGTH_OCTETS: usize = 4;
 const MAX_TAG_OCTETS: usize = 4;
 
@@ -315,6 +327,12 @@ mod tests {
     fn refuses_deep_nesting() {
         assert!(problem(&[0x30, 0x80].repeat(20_000)).contains("nested deeper"));
         assert!(Reader::new(&[0x30, 0x80].repeat(20_000)).next().is_err());
+    }
+
+    #[test]
+    fn refuses_more_elements_than_any_real_file_has() {
+        let many = encode(SEQUENCE, &[OCTET_STRING, 0].repeat(MAX_ELEMENTS));
+        assert_eq!(problem(&many), "byte 2000003: more than a million elements");
     }
 
     #[test]

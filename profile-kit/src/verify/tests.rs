@@ -211,6 +211,17 @@ fn only_broken_integrity_keeps_a_profile_from_being_verified() {
 }
 
 #[test]
+fn debug_output_shows_nothing_of_the_content() {
+    let party = Wish::named("signer").issued_by(None);
+    let mut profile = crate::Profile::new("jp.example.ivi-mdm", "IVI MDM");
+    profile.set_removal(crate::Removal::Password("swordfish".into()));
+    let profile = profile.to_xml().unwrap();
+    let file = signed_data(&profile, &[&party.certificate], &[Hand::of(&party, &profile).sign(&profile)]);
+    let shown = format!("{:?} {:?}", check(&file), SignedProfile::from_bytes(file).unwrap().verify_integrity());
+    assert!(!shown.contains("swordfish") && !shown.contains("115, 119, 111, 114, 100"));
+}
+
+#[test]
 fn a_profile_of_two_signers_has_no_leaf() {
     let (party, other) = (Wish::named("signer").issued_by(None), Wish::named("other").issued_by(None));
     let profile = crate::Profile::new("jp.example.ivi-mdm", "IVI MDM").to_xml().unwrap();
