@@ -1,6 +1,54 @@
 //! Apple configuration profiles that an MDM locks and frees.
 //!
-//! Builds the profile that a device's owner cannot delete, and its *overwrite*, which frees it.
+//! A mobile device management service puts a profile on a device that the owner cannot delete. When the device leaves
+//! management, an *overwrite* has to free it: the same profile by its `PayloadIdentifier`, signed by the same
+//! certificate, but removable. An overwrite with another identifier, another signer or a wrong form frees nothing, and
+//! the device has to be wiped. This crate makes both, and makes the wrong one hard to make.
+//!
+//! ```
+//! use profile_kit::{Os, Overwrite, Profile, Removal, TrustStore, payload::Restrictions};
+//! # use profile_kit::pki::{Authority, KeySpec, Leaf, Validity};
+//! # let validity = Validity::days(std::time::SystemTime::now() - std::time::Duration::from_secs(60), 30);
+//! # let root = Authority::new("Root", KeySpec::P256, validity)?;
+//! # let identity = root.issue(&Leaf::new("Signer", KeySpec::P256, validity))?.identity()?;
+//! # let roots = TrustStore::from_pem(&root.certificate_pem()?)?;
+//!
+//! // `identity` is what `Identity::from_pem_files("signer.pem", "signer.key")?` gives.
+//! let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+//! profile.set_removal(Removal::Disallowed);
+//! profile.push(Restrictions { allow_app_installation: Some(false), ..Default::default() });
+//! let installed = identity.sign(&profile)?; // DER, ready for the device
+//!
+//! // `roots` is what `TrustStore::from_pem_file("roots.pem")?` gives.
+//! let installed = roots.verify(&installed)?; // fails on broken integrity only; trust and expiry are in its verdict
+//! let overwrite = Overwrite::of(&installed).target(Os::ios(17)).build()?; // `changes()` tells what differs
+//! let freeing = identity.sign(&overwrite)?; // refuses another leaf than the installed profile's
+//! # assert!(installed.verdict().is_good());
+//! # assert_eq!(roots.verify(&freeing)?.profile().identifier(), "jp.example.ivi-mdm");
+//! # assert_eq!(roots.verify(&freeing)?.profile().removal(), Removal::Allowed);
+//! # Ok::<(), profile_kit::Error>(())
+//! ```
+//!
+//! # Where to look
+//! | job | door |
+//! | --- | --- |
+//! | describe a profile for people | [`spec`], [`Template`] |
+//! | build one in code | [`Profile`], [`Payload`], the typed payloads in [`payload`], [`Removal`] |
+//! | read and write its bytes | [`Profile::from_bytes`], [`Profile::to_xml`], [`document`] |
+//! | sign | [`Identity`], [`SignOptions`], [`Signer`] |
+//! | verify | [`TrustStore`], [`SignedProfile`], [`VerifiedProfile`], [`verify`] |
+//! | free a device | [`Overwrite`] |
+//! | hide the payloads | [`encrypt`] |
+//! | ask what is wrong | [`check`], [`Inspection`], [`diff`] |
+//!
+//! Trust is a type: a [`Profile`] is data, a [`SignedProfile`] is bytes that carry a signature, and only verifying makes
+//! a [`VerifiedProfile`]. Facts about devices are cited by the numbers of the project's own list: R… about replacement,
+//! L… about removal; `(1002)` and the like are the error codes of devices.
+//!
+//! # Features
+//! `cli` (default) builds the program of the same name. `vendored` (default) builds OpenSSL from source; without it the
+//! system's OpenSSL 3 is linked, and before 3.2 ECDSA signatures differ each time
+//! ([`sign::deterministic_ecdsa`]).
 
 mod certificate;
 mod error;
@@ -43,3 +91,8 @@ pub use template::Template;
 pub use trust::{At, Purpose, Trust, TrustStore, Validity};
 pub use uuids::UuidSource;
 pub use verify::Verdict;
+
+// The README's example compiles, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -31,10 +31,10 @@ pub struct Args {
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
     /// How the profile is written.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: Format,
     /// Where UUIDs that the spec does not give come from.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "SOURCE", value_enum, default_value_t)]
     uuid: Uuids,
     #[command(flatten)]
     output: Output,

@@ -3,8 +3,8 @@ use clap_complete::Shell;
 
 use super::{
     Cli,
+    files::{self, Content},
     outcome::{Exit, Failure},
-    text,
 };
 
 /// Write a completion script for a shell.
@@ -18,6 +18,6 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "profile-kit", &mut script);
-    text::print(&String::from_utf8_lossy(&script))?;
+    files::to_standard_output(&script, Content::Text)?;
     Ok(Exit::Yes)
 }

@@ -7,7 +7,7 @@ use std::{
 
 use profile_kit::{
     Error, Identity, Os, Overwrite, SignedProfile, TrustStore, UuidSource, VerifiedProfile,
-    pki::{Authority, Issued, KeySpec, Leaf, Validity},
+    pki::{Authority, KeySpec, Leaf, Validity},
     sign::EncodedProfile,
     spec,
     template::Values,
@@ -106,12 +106,13 @@ impl Demo {
         let issuing = root.intermediate("Demo Issuing CA", KeySpec::P256, validity)?;
         let signer = issuing.issue(&Leaf::new("Demo Profile Signer", KeySpec::Rsa(2048), validity))?;
         self.write(ROOTS, &root.certificate_pem()?, OPEN_TO_ALL)?;
-        self.write(CERTIFICATE, &with_chain(&signer)?, OPEN_TO_ALL)?;
+        let chain = [signer.certificate_pem()?, signer.chain_pem()?, root.certificate_pem()?].concat();
+        self.write(CERTIFICATE, &chain, OPEN_TO_ALL)?;
         self.write(KEY, &signer.key_pem()?, OWNER_ONLY)?;
         self.tell(
             "1. Test keys: a root, an intermediate, a signing certificate (never for devices in use)",
             "",
-            &[&format!("{ROOTS}, {CERTIFICATE} (with its intermediate), {KEY}")],
+            &[&format!("{ROOTS}, {CERTIFICATE} (with its chain), {KEY}")],
         )?;
         Ok(Identity::from_pem_files(self.dir.join(CERTIFICATE), self.dir.join(KEY))?)
     }
@@ -180,10 +181,6 @@ impl Demo {
         }
         text::print(&report)
     }
-}
-
-fn with_chain(signer: &Issued) -> Result<Vec<u8>, Error> {
-    Ok([signer.certificate_pem()?, signer.chain_pem()?].concat())
 }
 
 const ROOTS: &str = "roots.pem";

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use profile_kit::{
-    Certificate, Profile,
+    Certificate, Error, Profile,
     encrypt::{self, ContentCipher},
 };
 
@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "CERT")]
     to: PathBuf,
     /// The cipher of the payloads.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
     cipher: CipherName,
     #[command(flatten)]
     output: Output,
@@ -49,7 +49,10 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         CipherName::Aes128 => ContentCipher::Aes128Cbc,
         CipherName::TripleDes => ContentCipher::TripleDesCbc,
     };
-    let encrypted = encrypt::encrypt(&profile, &recipient, cipher).map_err(failed)?;
+    let encrypted = encrypt::encrypt(&profile, &recipient, cipher).map_err(|error| match error {
+        Error::Identity { .. } => Failure::of(&super::files::name(&args.to, "standard input"), &error),
+        error => failed(error),
+    })?;
     args.output.write(&encrypted.to_xml().map_err(failed)?, Content::Text)?;
     Ok(Exit::Yes)
 }

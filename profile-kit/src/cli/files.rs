@@ -68,7 +68,8 @@ pub enum Content {
     Binary,
 }
 
-fn to_standard_output(bytes: &[u8], content: Content) -> Result<(), Failure> {
+/// Writes to standard output; a reader that went away is not an error.
+pub fn to_standard_output(bytes: &[u8], content: Content) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     if content == Content::Binary && out.is_terminal() {
         return Err(Failure::usage("the output is binary and standard output is a terminal: give -o OUT"));

@@ -7,7 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use profile_kit::{Identity, IdentityFiles, Passphrase};
+use profile_kit::{Identity, IdentityFiles, IdentityWarning, Passphrase};
 
 use super::{outcome::Failure, text};
 
@@ -63,7 +63,12 @@ impl KeyOptions {
     pub fn load(&self, at: SystemTime) -> Result<Identity, Failure> {
         let identity = self.identity(false)?;
         for warning in identity.warnings(at) {
-            text::warning(&format!("{}: {warning}", self.name()));
+            let message = format!("{}: {warning}", self.name());
+            match warning {
+                // With an intermediate there, what is missing is a root as a rule, and that is as it should be.
+                IdentityWarning::ChainEnds { .. } if identity.chain().len() > 1 => text::note(&message),
+                _ => text::warning(&message),
+            }
         }
         Ok(identity)
     }

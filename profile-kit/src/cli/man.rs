@@ -2,8 +2,8 @@ use clap::CommandFactory;
 
 use super::{
     Cli,
+    files::{self, Content},
     outcome::{Exit, Failure},
-    text,
 };
 
 /// Write the manual page of the program or of one verb, in roff.
@@ -28,6 +28,6 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let mut page = Vec::new();
     let rendered = clap_mangen::Man::new(command).render(&mut page);
     rendered.map_err(|cause| Failure::io("the manual page", "cannot be made", &cause))?;
-    text::print(&String::from_utf8_lossy(&page))?;
+    files::to_standard_output(&page, Content::Text)?;
     Ok(Exit::Yes)
 }

@@ -25,13 +25,13 @@ pub struct Args {
     #[arg(value_name = "INSTALLED")]
     installed: PathBuf,
     /// The removal password's form; `auto` follows the target.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     removal_password: Form,
     /// The target's version: iOS 14 and later are observed to refuse an empty removal password.
     #[arg(long, value_name = "VERSION")]
     os: Option<OsVersion>,
     /// The target's platform.
-    #[arg(long, value_enum, default_value_t, requires = "os")]
+    #[arg(long, value_name = "NAME", value_enum, default_value_t, requires = "os")]
     platform: PlatformName,
     /// Leave the other payloads out, so that their settings end with the overwrite.
     #[arg(long)]
@@ -120,6 +120,14 @@ fn tell(args: &Args, file: &str, overwrite: &Overwrite) {
         text::note(&format!(
             "{file}: no target given: wrote the removal password's form `{form}`; name the target with --os, or the form with --removal-password"
         ));
+    }
+    if let (Some(version), PasswordForm::Empty) = (args.os, overwrite.form()) {
+        let target = Os { platform: args.platform.platform(), version };
+        if PasswordForm::Auto.for_target(Some(target)) == PasswordForm::Omitted {
+            text::warning(&format!(
+                "{file}: {target} is observed to refuse an empty removal password (L4): choose --removal-password omitted"
+            ));
+        }
     }
     for change in overwrite.changes() {
         text::note(&format!("{file}: {change}"));

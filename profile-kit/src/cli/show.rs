@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// How the answer is written.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: ReportFormat,
 }
 
@@ -72,12 +72,12 @@ pub fn read(input: &Input) -> Result<ProfileFile, Failure> {
 fn report(name: &str, inspection: &Inspection) -> String {
     let (bold, profile) = (text::bold(), &inspection.profile);
     let mut report = format!("{}: {bold}{}{bold:#}\n", text::escape(name), kind(inspection));
-    line(&mut report, 1, "removal", removal(profile));
     if let Some(found) = &inspection.verification {
         let problem = found.problem().map(|problem| format!(": {problem}")).unwrap_or_default();
-        line(&mut report, 1, "integrity", &format!("{}{problem}", found.integrity()));
+        line(&mut report, 1, "integrity", &format!("{}{}", found.integrity(), text::escape(&problem)));
         verify::describe(&mut report, found);
     }
+    line(&mut report, 1, "removal", removal(profile));
     for key in profile.keys() {
         if let Some(value) = profile.get(key) {
             tree(&mut report, 1, key, value, &[]);
@@ -91,7 +91,7 @@ fn report(name: &str, inspection: &Inspection) -> String {
         }
     }
     for finding in &inspection.findings {
-        line(&mut report, 1, &finding.severity().to_string(), &finding.to_string());
+        line(&mut report, 1, &finding.severity().to_string(), &text::escape(&finding.to_string()));
     }
     report
 }
@@ -139,7 +139,7 @@ fn tree(report: &mut String, depth: usize, key: &str, value: &Value, known: &[pa
     let shown = text::escape(key);
     match value {
         Value::Dictionary(inner) if !inner.is_empty() => {
-            writeln!(report, "{:width$}{shown}", "", width = depth * 2).expect(TAKES_ANY);
+            writeln!(report, "{:width$}{shown}:", "", width = depth * 2).expect(TAKES_ANY);
             let below = known.iter().find(|known| known.name == key).map_or(&[][..], payload::Key::keys);
             inner.iter().for_each(|(key, value)| tree(report, depth + 1, key, value, below));
         }
@@ -148,13 +148,14 @@ fn tree(report: &mut String, depth: usize, key: &str, value: &Value, known: &[pa
                 tree(report, depth, &format!("{key}[{index}]"), item, known);
             }
         }
+        Value::String(text) if text.is_empty() => line(report, depth, &shown, "\"\""),
         Value::String(_) | Value::Data(_) if is_secret(key, known) => line(report, depth, &shown, "[redacted]"),
         value => line(report, depth, &shown, &text::value(key, value)),
     }
 }
 
 fn line(report: &mut String, depth: usize, label: &str, value: &str) {
-    writeln!(report, "{:indent$}{label:<12} {value}", "", indent = depth * 2).expect(TAKES_ANY);
+    writeln!(report, "{:indent$}{label}: {value}", "", indent = depth * 2).expect(TAKES_ANY);
 }
 
 fn json(name: &str, inspection: &Inspection) -> serde_json::Value {

@@ -40,7 +40,7 @@ pub struct Args {
 #[derive(clap::Args)]
 pub struct SigningOptions {
     /// The digest of content and signature.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
     digest: DigestName,
     /// What the signature says about its time; now, unless given.
     #[arg(long, value_name = "RFC3339", value_parser = text::parse_time)]

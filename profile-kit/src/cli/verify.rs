@@ -30,13 +30,13 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "now", value_parser = at)]
     at: At,
     /// What the signer's certificate must be for.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
     purpose: PurposeName,
     /// Ask only whether the signature holds, not whom it comes from.
     #[arg(long)]
     integrity_only: bool,
     /// How the answer is written.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: ReportFormat,
 }
 
@@ -210,7 +210,7 @@ fn describe_signer(report: &mut String, signer: &SignerReport) {
 }
 
 fn line(report: &mut String, label: &str, value: &str) {
-    writeln!(report, "  {label:<12}{}", text::escape(value)).expect("a string takes any text");
+    writeln!(report, "  {label}: {}", text::escape(value)).expect("a string takes any text");
 }
 
 fn validity(certificate: &Certificate) -> String {
