@@ -1,1 +1,12 @@
 //! Whole journeys over the programs, judged by other implementations.
+//!
+//! Everything here serves tests, and fails by panic.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+mod der;
+pub mod judges;
+pub mod pki;
+mod program;
+pub mod twins;
+
+pub use program::{corpus, is_present};
