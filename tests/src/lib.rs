@@ -3,10 +3,12 @@
 //! Everything here serves tests, and fails by panic.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+pub mod canonical;
 mod der;
 pub mod judges;
 pub mod pki;
 mod program;
+pub mod readers;
 pub mod twins;
 
 pub use program::{corpus, is_present};
