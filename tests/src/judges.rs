@@ -1,10 +1,10 @@
 //! Other implementations of CMS that judge signed files: one file each, with why its words are read as they are.
 
-mod bouncycastle;
+pub(crate) mod bouncycastle;
 mod cryptography;
 mod gnutls;
-mod gpgsm;
-mod nss;
+pub(crate) mod gpgsm;
+pub(crate) mod nss;
 mod openssl;
 
 use std::{

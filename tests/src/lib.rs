@@ -9,6 +9,8 @@ pub mod judges;
 pub mod pki;
 mod program;
 pub mod readers;
+pub mod signers;
+pub mod stage;
 pub mod twins;
 
 pub use program::{corpus, is_present};

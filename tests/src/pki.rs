@@ -8,8 +8,10 @@ use openssl::{
     ec::{EcGroup, EcKey},
     hash::MessageDigest,
     nid::Nid,
+    pkcs12::Pkcs12,
     pkey::{PKey, Private},
     rsa::Rsa,
+    stack::Stack,
     x509::{
         X509, X509Builder, X509Name,
         extension::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier},
@@ -113,6 +115,12 @@ impl Signer {
         Identity::from_pem(&self.certificate_pem(), &self.key_pem(), &self.chain_pem(), None).unwrap()
     }
 
+    /// The leaf's common name.
+    pub(crate) fn name(&self) -> String {
+        let entry = self.certificate.subject_name().entries().next().unwrap();
+        entry.data().to_string().unwrap()
+    }
+
     /// The leaf's certificate, in DER.
     pub fn certificate_der(&self) -> Vec<u8> {
         self.certificate.to_der().unwrap()
@@ -128,11 +136,25 @@ impl Signer {
         self.key.private_key_to_pem_pkcs8().unwrap()
     }
 
+    /// All of it as PKCS#12 with SHA-1 and triple DES, since gpgsm before 2.4 reads nothing newer.
+    pub(crate) fn pkcs12(&self) -> Vec<u8> {
+        let mut chain = Stack::new().unwrap();
+        chain.push(self.chain.clone()).unwrap();
+        let old = Nid::PBE_WITHSHA1AND3_KEY_TRIPLEDES_CBC;
+        let mut builder = Pkcs12::builder();
+        builder.name("leaf").pkey(&self.key).cert(&self.certificate).ca(chain);
+        builder.key_algorithm(old).cert_algorithm(old).mac_md(MessageDigest::sha1());
+        builder.build2(PASSPHRASE).unwrap().to_der().unwrap()
+    }
+
     /// The intermediate, in PEM.
     pub fn chain_pem(&self) -> Vec<u8> {
         self.chain.to_pem().unwrap()
     }
 }
+
+/// What [`Signer::pkcs12`] is locked with.
+pub(crate) const PASSPHRASE: &str = "interop";
 
 /// A certificate before it is signed.
 struct Wish<'a> {

@@ -48,7 +48,16 @@ pub(crate) fn run(command: &mut Command) -> Output {
 
 /// Runs a program that has to succeed, and gives what it printed.
 pub(crate) fn succeed(command: &mut Command) -> Vec<u8> {
-    let output = run(command);
+    printed(command, Stdio::null())
+}
+
+/// Runs a program that has to succeed and reads a file from its standard input.
+pub(crate) fn succeed_reading(command: &mut Command, file: &Path) {
+    printed(command, fs::File::open(file).unwrap().into());
+}
+
+fn printed(command: &mut Command, input: Stdio) -> Vec<u8> {
+    let output = command.stdin(input).output().unwrap_or_else(|cause| panic!("{command:?}: {cause}"));
     assert!(output.status.success(), "{command:?}: {}", words(&output));
     output.stdout
 }

@@ -3,13 +3,14 @@
 
 use std::{
     sync::LazyLock,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use interop::{
     is_present,
     judges::{BouncyCastle, Cryptography, GnuTls, Gpgsm, Judge, Judgement, Nss, OpenSsl, Trust},
     pki::{Key, Pki, Signer},
+    stage::{CONTENT, SUMMER_2025, YEARS, moment},
     twins::Twin,
 };
 use profile_kit::{Digest, EncodedProfile, SignOptions, sign::sign_content};
@@ -149,10 +150,6 @@ fn trust() -> Trust {
     Trust { root_pem: PKI.root_pem(), at: moment() }
 }
 
-fn moment() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(SUMMER_2025)
-}
-
 static PKI: LazyLock<Pki> = LazyLock::new(|| Pki::new("Interop", YEARS));
 
 /// A signer for each key, and its double.
@@ -166,24 +163,4 @@ static MATRIX: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
     SIGNERS.iter().flat_map(signed).collect()
 });
 
-/// Wide, because GnuTLS asks the machine's clock.
-const YEARS: std::ops::Range<u32> = 2020..2049;
 const SUMMER_2020: u64 = 1_593_561_600;
-const SUMMER_2025: u64 = 1_751_328_000;
-
-/// With both kinds of line ends, letters outside ASCII, and none at the end: whoever touches it is found out.
-const CONTENT: &[u8] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\
-    <plist version=\"1.0\"><dict>\n\
-    <key>PayloadContent</key><array><dict>\r\n\
-    <key>PayloadIdentifier</key><string>jp.example.interop.restrictions</string>\n\
-    <key>PayloadType</key><string>com.apple.applicationaccess</string>\n\
-    <key>PayloadUUID</key><string>0B5B0F7E-9F5C-4B0E-8C43-5C1D8E1A7A52</string>\n\
-    <key>PayloadVersion</key><integer>1</integer>\r\n\
-    </dict></array>\n\
-    <key>PayloadDisplayName</key><string>構成 – profile</string>\r\n\
-    <key>PayloadIdentifier</key><string>jp.example.interop</string>\n\
-    <key>PayloadType</key><string>Configuration</string>\n\
-    <key>PayloadUUID</key><string>6F4E6C0E-2D53-4B6B-9D2B-3C0F3A3E8F11</string>\r\n\
-    <key>PayloadVersion</key><integer>1</integer>\n\n\
-    </dict></plist>"
-    .as_bytes();

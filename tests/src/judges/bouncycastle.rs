@@ -23,11 +23,17 @@ impl Judge for BouncyCastle {
     }
 
     fn judge(&self, signed: &[Vec<u8>], trust: &Trust) -> Vec<Judgement> {
-        let jars: Vec<_> = JARS.iter().map(|(jar, _)| *jar).collect();
-        let mut command = Command::new("java");
-        command.args(["-XX:TieredStopAtLevel=1", "--class-path", &jars.join(":")]).arg(SOURCE);
-        Bench::new(trust).all(signed, trust, &mut command)
+        Bench::new(trust).all(signed, trust, &mut java("BouncyCastleJudge"))
     }
+}
+
+/// Runs one of the programs beside these tests, compiled on the way.
+pub(crate) fn java(class: &str) -> Command {
+    let jars: Vec<_> = JARS.iter().map(|(jar, _)| *jar).collect();
+    let mut command = Command::new("java");
+    command.args(["-XX:TieredStopAtLevel=1", "--class-path", &jars.join(":")]);
+    command.arg(format!("{SOURCES}/{class}.java"));
+    command
 }
 
 const JARS: [(&str, &str); 3] = [
@@ -35,4 +41,4 @@ const JARS: [(&str, &str); 3] = [
     ("/usr/share/java/bcpkix.jar", "libbcpkix-java"),
     ("/usr/share/java/bcutil.jar", "libbcutil-java"),
 ];
-const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/judges/BouncyCastleJudge.java");
+const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/judges");

@@ -31,7 +31,7 @@ impl Judge for Gpgsm {
     }
 
     fn judge(&self, signed: &[Vec<u8>], trust: &Trust) -> Vec<Judgement> {
-        let (bench, home) = (Bench::new(trust), Home::new(trust));
+        let (bench, home) = (Bench::new(trust), Home::new(&trust.root_pem));
         bench.each(signed, |file, out| {
             home.forget();
             let mut command = home.gpgsm();
@@ -57,16 +57,16 @@ fn iso(trust: &Trust) -> String {
 }
 
 /// A GnuPG home, with an agent that says which roots are trusted.
-struct Home {
+pub(crate) struct Home {
     folder: TempDir,
     root_only: PathBuf,
 }
 
 impl Home {
-    fn new(trust: &Trust) -> Self {
+    pub(crate) fn new(root_pem: &[u8]) -> Self {
         let folder = TempDir::new().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        let root = X509::from_pem(&trust.root_pem).unwrap();
+        let root = X509::from_pem(root_pem).unwrap();
         let fingerprint: String =
             root.digest(MessageDigest::sha1()).unwrap().iter().map(|octet| format!("{octet:02X}")).collect();
         program::write(folder.path(), "trustlist.txt", format!("{fingerprint} S relax\n").as_bytes());
@@ -77,11 +77,11 @@ impl Home {
         home
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn gpgsm(&self) -> Command {
+    pub(crate) fn gpgsm(&self) -> Command {
         let mut command = Command::new("gpgsm");
         command.arg("--homedir").arg(self.path());
         command.args(["--batch", "--no-tty", "--disable-dirmngr", "--disable-crl-checks", "--no-common-certs-import"]);

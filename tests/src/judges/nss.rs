@@ -1,6 +1,6 @@
 //! NSS, Mozilla's library, by its program `cmsutil`.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use super::{Bench, Judge, Judgement, Trust};
 use crate::program;
@@ -23,11 +23,7 @@ impl Judge for Nss {
 
     fn judge(&self, signed: &[Vec<u8>], trust: &Trust) -> Vec<Judgement> {
         let bench = Bench::new(trust);
-        let database = format!("sql:{}", bench.path().display());
-        program::succeed(Command::new("certutil").args(["-N", "-d", &database, "--empty-password"]));
-        let mut trusting = Command::new("certutil");
-        trusting.args(["-A", "-d", &database, "-n", "root", "-t", "CT,C,C", "-i"]).arg(&bench.root);
-        program::succeed(&mut trusting);
+        let database = database(bench.path(), &bench.root);
         bench.each(signed, |file, out| {
             let decode = || Command::new("cmsutil");
             let output = program::run(decode().args(["-D", "-d", &database, "-h", "1", "-n", "-i"]).arg(file));
@@ -39,6 +35,15 @@ impl Judge for Nss {
             (accepted, words)
         })
     }
+}
+
+/// A new certificate database in a folder that trusts a root.
+pub(crate) fn database(folder: &Path, root: &Path) -> String {
+    let database = format!("sql:{}", folder.display());
+    program::succeed(Command::new("certutil").args(["-N", "-d", &database, "--empty-password"]));
+    let mut trusting = Command::new("certutil");
+    program::succeed(trusting.args(["-A", "-d", &database, "-n", "root", "-t", "CT,C,C", "-i"]).arg(root));
+    database
 }
 
 /// The count stands in the header of the message (`nsigners=1`), a status in a line a signer.
