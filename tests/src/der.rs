@@ -48,3 +48,18 @@ impl Element {
         child.clone()
     }
 }
+
+/// An element around its contents.
+pub(crate) fn element(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
+    let contents = contents.concat();
+    let header = match u8::try_from(contents.len()) {
+        Ok(length @ 0..=0x7f) => vec![tag, length],
+        Ok(length) => vec![tag, 0x81, length],
+        Err(_) => {
+            let octets = u32::try_from(contents.len()).unwrap().to_be_bytes();
+            let octets: Vec<_> = octets.into_iter().skip_while(|octet| *octet == 0).collect();
+            [&[tag, 0x80 | u8::try_from(octets.len()).unwrap()], octets.as_slice()].concat()
+        }
+    };
+    [header, contents].concat()
+}

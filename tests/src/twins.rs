@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use openssl::hash::{MessageDigest, hash};
 
-use crate::der::Element;
+use crate::der::{Element, element};
 
 /// What is tampered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,16 @@ impl Twin {
             Twin::Certificate => vec![leaf],
         }
     }
+}
+
+/// The same file without its signer: content and certificates stay.
+pub fn without_signer(signed: &[u8]) -> Vec<u8> {
+    let content_info = Element::at(signed, 0).children(signed);
+    let signed_data = content_info[1].child(signed).children(signed);
+    let before_signers = signed_data[0].whole.start..signed_data[3].whole.end;
+    let nobody = element(0x31, &[]);
+    let signed_data = element(0x30, &[&signed[before_signers], &nobody]);
+    element(0x30, &[&signed[content_info[0].whole.clone()], &element(0xa0, &[&signed_data])])
 }
 
 /// Where the parts of SignedData (RFC 5652 §5) are that twins change.

@@ -11,9 +11,9 @@ use interop::{
     judges::{BouncyCastle, Cryptography, GnuTls, Gpgsm, Judge, Judgement, Nss, OpenSsl, Trust},
     pki::{Key, Pki, Signer},
     stage::{CONTENT, SUMMER_2025, YEARS, moment},
-    twins::Twin,
+    twins::{Twin, without_signer},
 };
-use profile_kit::{Digest, EncodedProfile, SignOptions, sign::sign_content};
+use profile_kit::{Digest, EncodedProfile, Error, SignOptions, SignedProfile, sign::sign_content};
 
 macro_rules! before {
     ($($court:ident: $judge:expr;)*) => {$(
@@ -33,6 +33,11 @@ macro_rules! before {
             #[test]
             fn a_leaf_below_another_root_is_refused() {
                 refuses_strangers(&$judge);
+            }
+
+            #[test]
+            fn a_file_that_nobody_signed_is_refused() {
+                refuses_unsigned(&$judge);
             }
 
             #[test]
@@ -88,6 +93,16 @@ fn refuses_strangers(judge: &dyn Judge) {
     assert!(judge.judge(&signed, &own)[0].accepted, "{} refuses it for another reason", judge.name());
 }
 
+fn refuses_unsigned(judge: &dyn Judge) {
+    if !is_present(judge.missing()) {
+        return;
+    }
+    let files = [without_signer(signed_by(Key::P256)), CONTENT.to_vec(), Vec::new()];
+    for (what, judgement) in ["no signer", "no CMS", "nothing"].iter().zip(judge.judge(&files, &trust())) {
+        assert!(!judgement.accepted, "{} accepts a file with {what}: {}", judge.name(), judgement.words);
+    }
+}
+
 /// A leaf of 2020 counts in 2020 and not after. GnuTLS asks the machine's clock, and so refuses both.
 fn asks_the_moment(judge: &dyn Judge) {
     if !is_present(judge.missing()) {
@@ -103,6 +118,14 @@ fn asks_the_moment(judge: &dyn Judge) {
     let (within, after) = (at(SUMMER_2020), at(SUMMER_2025));
     assert_eq!(within.accepted, judge.knows_time(), "{} in 2020: {}", judge.name(), within.words);
     assert!(!after.accepted, "{} in 2025: {}", judge.name(), after.words);
+}
+
+#[test]
+fn the_file_without_a_signer_can_still_be_read() {
+    let file = without_signer(signed_by(Key::P256));
+    let cms = ::openssl::cms::CmsContentInfo::from_der(&file).unwrap();
+    assert_eq!(cms.to_der().unwrap(), file);
+    assert!(matches!(SignedProfile::from_bytes(file), Err(Error::NotSigned { .. })));
 }
 
 #[test]

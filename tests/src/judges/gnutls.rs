@@ -41,3 +41,18 @@ fn every_status_is_ok(words: &str) -> bool {
     let mut statuses = words.lines().filter_map(|line| line.trim().strip_prefix("Signature status: ")).peekable();
     statuses.peek().is_some() && statuses.all(|status| status == "ok")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::every_status_is_ok;
+
+    #[test]
+    fn good_is_ok_for_each_signer() {
+        let (good, bad) = ("\tSignature status: ok\n", "\tSignature status: verification failed: why\n");
+        assert!(every_status_is_ok(good));
+        assert!(every_status_is_ok(&[good, good].concat()));
+        assert!(!every_status_is_ok(&[good, bad].concat()));
+        assert!(!every_status_is_ok(bad));
+        assert!(!every_status_is_ok("Signers:\n"));
+    }
+}

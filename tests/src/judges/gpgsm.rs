@@ -35,7 +35,7 @@ impl Judge for Gpgsm {
         bench.each(signed, |file, out| {
             home.forget();
             let mut command = home.gpgsm();
-            command.args(["--assume-binary", "--faked-system-time", &iso(trust), "--status-fd", "1"]);
+            command.args(["--assume-binary", "--faked-system-time", &trust.seconds(), "--status-fd", "1"]);
             let output = program::run(command.arg("--output").arg(out).arg("--verify").arg(file));
             let words = program::words(&output);
             (is_good(&words), words)
@@ -49,11 +49,6 @@ fn is_good(words: &str) -> bool {
     let count = |status: &str| statuses.iter().filter(|said| **said == status).count();
     let signers = count("NEWSIG");
     signers > 0 && ["GOODSIG", "VALIDSIG", "TRUST_FULLY"].iter().all(|status| count(status) == signers)
-}
-
-/// As the option takes it, which reads bare seconds too, but not those before 2001.
-fn iso(trust: &Trust) -> String {
-    plist::Date::from(trust.at).to_xml_format().replace(['-', ':'], "").trim_end_matches('Z').to_owned()
 }
 
 /// A GnuPG home, with an agent that says which roots are trusted.
@@ -98,5 +93,23 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         program::run(Command::new("gpgconf").arg("--homedir").arg(self.path()).args(["--kill", "gpg-agent"]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_good;
+
+    #[test]
+    fn good_is_three_statuses_for_each_signer() {
+        let words =
+            |statuses: &[&str]| statuses.iter().map(|it| format!("[GNUPG:] {it} 00 /CN=a\n")).collect::<String>();
+        let good = ["NEWSIG", "GOODSIG", "VALIDSIG", "TRUST_FULLY"];
+        assert!(is_good(&words(&good)));
+        assert!(!is_good(&words(&["NEWSIG", "BADSIG"])));
+        assert!(!is_good(&words(&["NEWSIG", "EXPKEYSIG", "VALIDSIG", "TRUST_FULLY"])));
+        assert!(!is_good(&words(&["NEWSIG", "GOODSIG", "VALIDSIG", "TRUST_NEVER"])));
+        assert!(!is_good(&words(&[&good[..], &["NEWSIG", "BADSIG"]].concat())));
+        assert!(!is_good("gpgsm: Good signature from [GNUPG:] GOODSIG"));
     }
 }

@@ -55,3 +55,21 @@ fn every_signer_is_good(words: &str) -> bool {
     let good = words.matches(".status=GoodSignature;").count();
     signers > 0 && good == signers && words.matches(".status=").count() == signers
 }
+
+#[cfg(test)]
+mod tests {
+    use super::every_signer_is_good;
+
+    #[test]
+    fn good_is_one_good_word_for_each_signer() {
+        let words = |signers: &str| format!("SMIME: \tlevel=1.2; type=signedData; {signers}\tlevel=1.1; type=data;");
+        let good = r#"signer0.id="a"; signer0.status=GoodSignature; "#;
+        let bad = r#"signer1.id="b"; signer1.status=DigestMismatch; "#;
+        assert!(every_signer_is_good(&words(&format!("nsigners=1; {good}"))));
+        assert!(!every_signer_is_good(&words(&format!("nsigners=1; {bad}"))));
+        assert!(!every_signer_is_good(&words(&format!("nsigners=2; {good}{bad}"))));
+        assert!(!every_signer_is_good(&words(&format!("nsigners=2; {good}"))));
+        assert!(!every_signer_is_good(&words("nsigners=0; ")));
+        assert!(!every_signer_is_good(""));
+    }
+}
