@@ -22,7 +22,7 @@ use serde::Deserialize;
 use toml::{Spanned, Table};
 
 use crate::{
-    Error, KeyPath, Payload, Place, Profile, Removal, Result,
+    Error, KeyPath, Payload, Place, Profile, Removal, Result, payload,
     removal::PASSWORD_TYPE,
     template::{self, Kind, Pattern, Placeholder, Template},
 };
@@ -190,7 +190,7 @@ impl SpecPayload {
         }
         let path = path.key("settings");
         for (key, value) in value::dictionary(&self.settings, &path)? {
-            if key.starts_with("Payload") && IN_EVERY_PAYLOAD.contains(&key.as_str()) {
+            if payload::is_common(&key) {
                 return Err(reserved(&path.key(&key)));
             }
             payload.insert(&key, value);
@@ -273,17 +273,6 @@ const RESERVED: &[&str] = &[
     "HasRemovalPasscode",
     "PayloadType",
     "PayloadUUID",
-];
-
-/// The keys that every payload has, written by a spec's own words.
-const IN_EVERY_PAYLOAD: &[&str] = &[
-    "PayloadDescription",
-    "PayloadDisplayName",
-    "PayloadIdentifier",
-    "PayloadOrganization",
-    "PayloadType",
-    "PayloadUUID",
-    "PayloadVersion",
 ];
 
 #[cfg(test)]
