@@ -1,15 +1,13 @@
 //! A certificate as signing and verifying see it.
 
+mod tbs;
+
 use std::{
     fmt,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use const_oid::AssociatedOid;
-use der::{
-    Decode, Encode, Header, Sequence, SliceReader,
-    asn1::{AnyRef, BitStringRef},
-};
+use der::{Decode, Encode, Header, SliceReader};
 use openssl::{
     asn1::{Asn1StringRef, Asn1Time, Asn1TimeRef},
     nid::Nid,
@@ -17,8 +15,8 @@ use openssl::{
     sha::sha256,
     x509::{X509, X509KeyUsage, X509NameRef},
 };
-use x509_cert::ext::{Extension, Extensions, pkix::BasicConstraints};
 
+pub(crate) use self::tbs::Tbs;
 use crate::{Error, Form, Place, Result};
 
 /// An X.509 certificate (RFC 5280) with the bytes that it came in.
@@ -157,59 +155,19 @@ impl Certificate {
 
     /// Whether its basic constraints say that it is a CA (RFC 5280 §4.2.1.9).
     pub(crate) fn is_ca(&self) -> bool {
-        let constraints = |extension: &Extension| BasicConstraints::from_der(extension.extn_value.as_bytes()).ok();
-        let extensions = self.parts().ok().and_then(|parts| parts.tbs.extensions?.decode_as::<Extensions>().ok());
-        extensions
-            .unwrap_or_default()
-            .iter()
-            .find(|extension| extension.extn_id == BasicConstraints::OID)
-            .and_then(constraints)
-            .is_some_and(|constraints| constraints.ca)
+        Tbs::read(&self.der).is_some_and(|tbs| tbs.is_ca())
     }
 
     /// `IssuerAndSerialNumber` (RFC 5652 §10.2.4) in DER, issuer and serial number being the certificate's own bytes.
     pub(crate) fn issuer_and_serial(&self) -> Result<Vec<u8>> {
-        let parts = self.parts().map_err(|cause| malformed("not in DER", cause.into()))?;
-        let both = IssuerAndSerial { issuer: parts.tbs.issuer, serial: parts.tbs.serial };
-        both.to_der().map_err(|cause| malformed("issuer and serial number cannot be copied", cause.into()))
+        let unreadable = || Error::Malformed {
+            form: Form::Certificate,
+            place: Place::whole(),
+            problem: "issuer and serial number cannot be read".into(),
+            source: None,
+        };
+        Tbs::read(&self.der).map(|tbs| tbs.issuer_and_serial()).ok_or_else(unreadable)
     }
-
-    fn parts(&self) -> der::Result<Parts<'_>> {
-        Parts::from_der(&self.der)
-    }
-}
-
-/// `Certificate` (RFC 5280 §4.1), only what is asked of it taken apart.
-#[derive(Sequence)]
-struct Parts<'a> {
-    tbs: Tbs<'a>,
-    algorithm: AnyRef<'a>,
-    signature: AnyRef<'a>,
-}
-
-/// `TBSCertificate` (RFC 5280 §4.1).
-#[derive(Sequence)]
-struct Tbs<'a> {
-    #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
-    version: Option<u8>,
-    serial: AnyRef<'a>,
-    algorithm: AnyRef<'a>,
-    issuer: AnyRef<'a>,
-    validity: AnyRef<'a>,
-    subject: AnyRef<'a>,
-    key: AnyRef<'a>,
-    #[asn1(context_specific = "1", tag_mode = "IMPLICIT", optional = "true")]
-    issuer_id: Option<BitStringRef<'a>>,
-    #[asn1(context_specific = "2", tag_mode = "IMPLICIT", optional = "true")]
-    subject_id: Option<BitStringRef<'a>>,
-    #[asn1(context_specific = "3", tag_mode = "EXPLICIT", optional = "true")]
-    extensions: Option<AnyRef<'a>>,
-}
-
-#[derive(Sequence)]
-struct IssuerAndSerial<'a> {
-    issuer: AnyRef<'a>,
-    serial: AnyRef<'a>,
 }
 
 /// Where the first value of DER ends; `None` where its header cannot be read.

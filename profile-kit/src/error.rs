@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use crate::{KeyPath, check::Finding, verify::Verdict};
+use crate::{KeyPath, Verdict, check::Finding};
 
 /// What the crate's fallible functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -50,6 +50,7 @@
 //! system's OpenSSL 3 is linked, and before 3.2 ECDSA signatures differ each time
 //! ([`sign::deterministic_ecdsa`]).
 
+mod ber;
 mod certificate;
 mod error;
 mod key_path;
@@ -72,6 +73,7 @@ pub mod spec;
 pub mod template;
 mod trust;
 mod uuids;
+mod verdict;
 pub mod verify;
 
 pub use certificate::{Certificate, KeyKind};
@@ -90,7 +92,7 @@ pub use signed::{SignedProfile, VerifiedProfile};
 pub use template::Template;
 pub use trust::{At, Purpose, Trust, TrustStore, Validity};
 pub use uuids::UuidSource;
-pub use verify::Verdict;
+pub use verdict::Verdict;
 
 // The README's example compiles, too.
 #[cfg(doctest)]

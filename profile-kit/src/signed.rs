@@ -1,10 +1,10 @@
 //! Bytes that carry a signature, and what verifying makes of them.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use crate::{
-    Certificate, Error, Profile, Result, Trust,
-    verify::{self, Verdict, Verification, VerifyOptions},
+    Certificate, Error, Profile, Result, Trust, TrustStore, Verdict,
+    verify::{self, Verification, Verifier, VerifyOptions},
 };
 
 /// A CMS SignedData (RFC 5652 §5) that holds a profile: bytes, nothing about them is known to be true.
@@ -51,6 +51,37 @@ impl SignedProfile {
 impl fmt::Debug for SignedProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignedProfile").field("length", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
+
+impl TrustStore {
+    /// Verifies a signed profile, trust at now and for any purpose.
+    ///
+    /// # Errors
+    /// [`Error::Integrity`] where the signature does not hold; a lack of trust is no error but the verdict
+    /// of what is returned. The errors of [`Profile::from_bytes`](crate::Profile::from_bytes) where the content
+    /// is not a profile.
+    pub fn verify(&self, signed: &SignedProfile) -> Result<VerifiedProfile> {
+        self.verify_with(signed, &VerifyOptions::new(SystemTime::now()))
+    }
+
+    /// Verifies a signed profile, with everything that is asked about trust given.
+    ///
+    /// # Errors
+    /// As [`verify`](TrustStore::verify).
+    pub fn verify_with(&self, signed: &SignedProfile, options: &VerifyOptions) -> Result<VerifiedProfile> {
+        let verification = verify::verify_bytes(signed.as_bytes(), Some(self), options)?;
+        VerifiedProfile::of(signed.clone(), verification)
+    }
+}
+
+impl Verifier<'_> {
+    /// Verifies a signed profile.
+    ///
+    /// # Errors
+    /// As [`TrustStore::verify`].
+    pub fn verify_profile(&mut self, signed: &SignedProfile) -> Result<VerifiedProfile> {
+        VerifiedProfile::of(signed.clone(), self.verify(signed.as_bytes())?)
     }
 }
 

@@ -9,10 +9,7 @@ use std::{path::Path, sync::Arc, time::SystemTime};
 use openssl::x509::{store::X509Store, verify::X509VerifyFlags};
 
 pub(crate) use self::path::Search;
-use crate::{
-    Certificate, Error, Result, SignedProfile, VerifiedProfile,
-    verify::{self, Verdict, VerifyOptions},
-};
+use crate::{Certificate, Error, Result, Verdict};
 
 /// The root certificates that a path may end at.
 ///
@@ -128,25 +125,6 @@ impl TrustStore {
     /// The roots.
     pub fn roots(&self) -> &[Certificate] {
         &self.roots
-    }
-
-    /// Verifies a signed profile, trust at now and for any purpose.
-    ///
-    /// # Errors
-    /// [`Error::Integrity`] where the signature does not hold; a lack of trust is no error but the verdict
-    /// of what is returned. The errors of [`Profile::from_bytes`](crate::Profile::from_bytes) where the content
-    /// is not a profile.
-    pub fn verify(&self, signed: &SignedProfile) -> Result<VerifiedProfile> {
-        self.verify_with(signed, &VerifyOptions::new(SystemTime::now()))
-    }
-
-    /// Verifies a signed profile, with everything that is asked about trust given.
-    ///
-    /// # Errors
-    /// As [`verify`](TrustStore::verify).
-    pub fn verify_with(&self, signed: &SignedProfile, options: &VerifyOptions) -> Result<VerifiedProfile> {
-        let verification = verify::verify_bytes(signed.as_bytes(), Some(self), options)?;
-        VerifiedProfile::of(signed.clone(), verification)
     }
 }
 

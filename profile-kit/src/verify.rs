@@ -6,17 +6,14 @@
 
 mod algorithm;
 mod armour;
-mod ber;
 mod cms;
 #[cfg(test)]
 pub(crate) mod forge;
 mod observation;
 mod pss;
 mod signer;
-mod tbs;
 #[cfg(test)]
 mod tests;
-mod verdict;
 mod verifier;
 
 use std::{fmt, time::SystemTime};
@@ -24,14 +21,13 @@ use std::{fmt, time::SystemTime};
 use const_oid::db::rfc6268;
 
 use self::cms::SignedData;
-pub(crate) use self::tbs::Tbs;
 pub use self::{
     observation::{Observation, Observed},
     signer::{IdentifiedBy, SignerReport},
-    verdict::Verdict,
     verifier::Verifier,
 };
-use crate::{At, Certificate, Error, Purpose, Result, TrustStore};
+pub use crate::verdict::Verdict;
+use crate::{At, Certificate, Error, Purpose, Result, TrustStore, ber, certificate::Tbs};
 
 /// What is asked about trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use openssl_sys::{
 };
 
 use super::{Purpose, Trust, TrustStore, validity};
-use crate::{Certificate, Error, Result, verify::Tbs};
+use crate::{Certificate, Error, Result, certificate::Tbs};
 
 /// A path, or why there is none.
 pub(crate) type Search = Result<Found, String>;

@@ -1,10 +1,10 @@
 //! What a file is that is no SignedData in DER or BER.
 
-use super::{
+use super::cms::Algorithm;
+use crate::{
+    Error, Result,
     ber::{self, Element, Reader, malformed},
-    cms::Algorithm,
 };
-use crate::{Error, Result};
 
 /// Lets pass what may be a CMS structure.
 ///

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use const_oid::{ObjectIdentifier, db::rfc6268};
 
-use super::ber::{self, Element, Reader, malformed};
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    ber::{self, Element, Reader, malformed},
+};
 
 /// A SignedData, its parts borrowed from the file.
 pub(crate) struct SignedData<'a> {

@@ -20,9 +20,9 @@ use openssl::{
     },
 };
 
-use super::{
+use crate::{
     ber::{self, encode},
-    tbs::Tbs,
+    certificate::Tbs,
 };
 
 /// A certificate and its key.

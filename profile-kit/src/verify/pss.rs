@@ -5,9 +5,9 @@ use const_oid::ObjectIdentifier;
 use super::{
     Verdict,
     algorithm::{Digest, Refusal, SHA1, unknown},
-    ber::{self, Element},
     cms::Algorithm,
 };
+use crate::ber::{self, Element};
 
 /// What the parameters say beside the digest.
 pub(super) struct Pss {

@@ -15,11 +15,13 @@ use openssl::x509::X509Name;
 use super::{
     Observation, Observed, Verdict,
     algorithm::{Digest, Refusal, Scheme, Standing},
-    ber::{self, Element},
     cms::{self, Algorithm, Attribute, Attributes, Sid, SignedData, SignerInfo},
-    tbs::Tbs,
 };
-use crate::{Certificate, KeyKind, Trust};
+use crate::{
+    Certificate, KeyKind, Trust,
+    ber::{self, Element},
+    certificate::Tbs,
+};
 
 /// One signer, and what became of its signature.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use super::{Observation, Observed, SignerReport, Verification, VerifyOptions, cms::SignedData, observe, read};
 use crate::{
-    Certificate, Result, SignedProfile, TrustStore, VerifiedProfile,
+    Certificate, Result, TrustStore,
     trust::{Search, Trust},
 };
 
@@ -62,14 +62,6 @@ impl<'s> Verifier<'s> {
         let certificates = known.certificates.clone();
         let content = data.content.map(std::borrow::Cow::into_owned);
         Ok(Verification { content, certificates, signers, observations })
-    }
-
-    /// Verifies a signed profile.
-    ///
-    /// # Errors
-    /// As [`TrustStore::verify`].
-    pub fn verify_profile(&mut self, signed: &SignedProfile) -> Result<VerifiedProfile> {
-        VerifiedProfile::of(signed.clone(), self.verify(signed.as_bytes())?)
     }
 
     fn know(&mut self, data: &SignedData<'_>) -> &mut Known {

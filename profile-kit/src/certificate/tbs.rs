@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use const_oid::{ObjectIdentifier, db::rfc5280};
 
-use super::ber::{self, Element, Reader};
+use crate::ber::{self, Element, Reader};
 
 /// A certificate's fields, borrowed; no signature and no time is looked at.
 pub(crate) struct Tbs<'a> {
@@ -40,6 +40,12 @@ impl<'a> Tbs<'a> {
             }
         }
         Some(Self { issuer, subject, serial, extensions })
+    }
+
+    /// `IssuerAndSerialNumber` (RFC 5652 §10.2.4).
+    pub(crate) fn issuer_and_serial(&self) -> Vec<u8> {
+        let serial = ber::encode(ber::INTEGER, self.serial);
+        ber::encode(ber::SEQUENCE, &[self.issuer, &serial].concat())
     }
 
     /// The subject key identifier.
