@@ -5,6 +5,7 @@
 
 pub mod canonical;
 mod der;
+pub mod fixtures;
 pub mod judges;
 pub mod pki;
 mod program;
