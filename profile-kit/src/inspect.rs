@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use crate::{
     Form, Profile, Result,
     check::{self, Finding},
-    document,
+    document, signed,
     verify::{self, Verification, VerifyOptions},
 };
 
@@ -41,7 +41,7 @@ impl Inspection {
             Some(content) => content.clone(),
             None => verify::content(bytes)?,
         };
-        Self::of_content(&content, Some(verification), at)
+        Self::of_content(&content, Some(verification), at).map_err(signed::within_signature)
     }
 
     fn of_content(content: &[u8], verification: Option<Verification>, at: SystemTime) -> Result<Self> {

@@ -3,7 +3,7 @@
 use std::{fmt, time::SystemTime};
 
 use crate::{
-    Certificate, Error, Profile, Result, Trust, TrustStore, Verdict,
+    Certificate, Error, Place, Profile, Result, Trust, TrustStore, Verdict,
     verify::{self, Verification, Verifier, VerifyOptions},
 };
 
@@ -105,7 +105,8 @@ impl VerifiedProfile {
             return Err(Error::Integrity { verdict, problem });
         }
         let leaf = one_leaf(&verification)?;
-        let profile = Profile::from_bytes(verification.content.as_deref().unwrap_or_default())?;
+        let content = verification.content.as_deref().unwrap_or_default();
+        let profile = Profile::from_bytes(content).map_err(within_signature)?;
         Ok(Self { signed, verification, profile, leaf })
     }
 
@@ -153,6 +154,17 @@ impl fmt::Debug for VerifiedProfile {
             .field("leaf", &self.leaf)
             .field("verdict", &self.verdict())
             .finish_non_exhaustive()
+    }
+}
+
+/// What is an unsigned file's virtue is a fault within a signature.
+pub(crate) fn within_signature(error: Error) -> Error {
+    match error {
+        Error::AlreadySigned => Error::NotAProfile {
+            place: Place::whole(),
+            problem: "the signed content is itself a signed file: a device takes one signature".into(),
+        },
+        other => other,
     }
 }
 

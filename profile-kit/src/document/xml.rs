@@ -71,7 +71,11 @@ impl<'a> Reader<'a> {
                 }
                 Event::Eof => return Err(self.error(self.start, "there is no <plist> element")),
                 event @ (Event::Decl(_) | Event::DocType(_)) => return Err(self.stray(&event)),
-                event => return Err(self.error(self.start + blank_length(&event), "text before <plist>")),
+                event => {
+                    return Err(
+                        self.error(self.start + blank_length(&event), "not a property list: text before <plist>")
+                    );
+                }
             }
         }
     }
@@ -491,7 +495,10 @@ mod tests {
 
     #[test]
     fn refuses_text_before_plist() {
-        assert_eq!(refusal("\nhello <plist><true/></plist>"), "line 2, column 1: text before <plist>");
+        assert_eq!(
+            refusal("\nhello <plist><true/></plist>"),
+            "line 2, column 1: not a property list: text before <plist>"
+        );
     }
 
     #[test]
