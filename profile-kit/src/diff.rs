@@ -2,7 +2,7 @@
 
 use plist::{Dictionary, Value};
 
-use crate::{KeyPath, Payload, Profile};
+use crate::{KeyPath, Payload, Profile, Step};
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,7 @@ pub fn diff(old: &Profile, new: &Profile) -> Vec<Difference> {
     let (mut top_old, mut top_new) = (old.to_dictionary(), new.to_dictionary());
     top_old.retain(|key, _| key != "PayloadContent");
     top_new.retain(|key, _| key != "PayloadContent");
-    dictionaries(&top_old, &top_new, &KeyPath::root(), &mut differences);
+    dictionaries(&top_old, &top_new, &mut KeyPath::root(), &mut differences);
     payloads(old.payloads(), new.payloads(), &mut differences);
     differences
 }
@@ -36,8 +36,8 @@ fn payloads(old: &[Payload], new: &[Payload], differences: &mut Vec<Difference>)
         match find(payload, new, &unmatched) {
             Some(position) => {
                 let other = unmatched.remove(position);
-                let path = content.index(other);
-                dictionaries(payload.dictionary(), new[other].dictionary(), &path, differences);
+                let mut path = content.index(other);
+                dictionaries(payload.dictionary(), new[other].dictionary(), &mut path, differences);
             }
             None => differences.push(Difference { path: content.index(index), old: Some(whole(payload)), new: None }),
         }
@@ -59,24 +59,24 @@ fn whole(payload: &Payload) -> Value {
     Value::Dictionary(payload.dictionary().clone())
 }
 
-fn dictionaries(old: &Dictionary, new: &Dictionary, path: &KeyPath, differences: &mut Vec<Difference>) {
+fn dictionaries(old: &Dictionary, new: &Dictionary, path: &mut KeyPath, differences: &mut Vec<Difference>) {
     for (key, value) in old {
-        values(Some(value), new.get(key), &path.key(key), differences);
+        path.below(Step::Key(key.clone()), |path| values(Some(value), new.get(key), path, differences));
     }
     for (key, value) in new.iter().filter(|(key, _)| !old.contains_key(key)) {
-        values(None, Some(value), &path.key(key), differences);
+        path.below(Step::Key(key.clone()), |path| values(None, Some(value), path, differences));
     }
 }
 
-fn values(old: Option<&Value>, new: Option<&Value>, path: &KeyPath, differences: &mut Vec<Difference>) {
+fn values(old: Option<&Value>, new: Option<&Value>, path: &mut KeyPath, differences: &mut Vec<Difference>) {
     match (old, new) {
-        (Some(old), Some(new)) if same(old, new) => {}
         (Some(Value::Dictionary(old)), Some(Value::Dictionary(new))) => dictionaries(old, new, path, differences),
         (Some(Value::Array(old)), Some(Value::Array(new))) => {
             for index in 0..old.len().max(new.len()) {
-                values(old.get(index), new.get(index), &path.index(index), differences);
+                path.below(Step::Index(index), |path| values(old.get(index), new.get(index), path, differences));
             }
         }
+        (Some(old), Some(new)) if same(old, new) => {}
         _ => differences.push(Difference { path: path.clone(), old: old.cloned(), new: new.cloned() }),
     }
 }

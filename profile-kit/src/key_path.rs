@@ -47,6 +47,29 @@ impl KeyPath {
         Self(steps)
     }
 
+    /// Calls something with this path and one step more, which costs no copy of the path as [`key`](KeyPath::key) does.
+    pub(crate) fn below<T>(&mut self, step: Step, call: impl FnOnce(&mut Self) -> T) -> T {
+        self.0.push(step);
+        let result = call(self);
+        self.0.pop();
+        result
+    }
+
+    /// Visits the value at this path and every one below it, in order, in time that its depth does not multiply.
+    pub(crate) fn walk(&mut self, value: &Value, visit: &mut impl FnMut(&Value, &KeyPath)) {
+        visit(value, self);
+        match value {
+            Value::Dictionary(keys) => {
+                keys.iter().for_each(|(key, value)| self.below(Step::Key(key.clone()), |path| path.walk(value, visit)));
+            }
+            Value::Array(items) => {
+                let items = items.iter().enumerate();
+                items.for_each(|(index, item)| self.below(Step::Index(index), |path| path.walk(item, visit)));
+            }
+            _ => {}
+        }
+    }
+
     /// The value at this path, if there is one.
     pub fn find<'a>(&self, dictionary: &'a Dictionary) -> Option<&'a Value> {
         let (first, rest) = self.0.split_first()?;

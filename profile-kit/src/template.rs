@@ -69,7 +69,9 @@ impl Template {
     fn uses(&self) -> Result<Vec<(String, KeyPath)>> {
         let mut uses = Vec::new();
         let mut problems = Vec::new();
-        each_string(&self.dictionary, &KeyPath::root(), &mut |text, path| {
+        let whole = Value::Dictionary(self.dictionary.clone());
+        KeyPath::root().walk(&whole, &mut |value, path| {
+            let Value::String(text) = value else { return };
             uses.extend(names(text).map(|name| (name.to_owned(), path.clone())));
             if parts(text).any(|part| matches!(part, Part::Stray)) {
                 problems.push(format!("{path}: \"{{{{\" starts no placeholder: write {{{{name}}}}"));
@@ -105,25 +107,6 @@ impl Template {
             }
         }
         if problems.is_empty() { Ok(typed) } else { Err(Error::Placeholders { problems }) }
-    }
-}
-
-fn each_string(dictionary: &Dictionary, path: &KeyPath, visit: &mut impl FnMut(&str, &KeyPath)) {
-    for (key, value) in dictionary {
-        each_string_of(value, &path.key(key), visit);
-    }
-}
-
-fn each_string_of(value: &Value, path: &KeyPath, visit: &mut impl FnMut(&str, &KeyPath)) {
-    match value {
-        Value::String(text) => visit(text, path),
-        Value::Dictionary(inner) => each_string(inner, path, visit),
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                each_string_of(item, &path.index(index), visit);
-            }
-        }
-        _ => {}
     }
 }
 
@@ -194,15 +177,21 @@ fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
 
 /// The name of a placeholder at the start of a text, and what comes after it.
 fn name_at(text: &str) -> Option<(&str, &str)> {
-    let (inner, left) = text.strip_prefix("{{")?.split_once("}}")?;
-    let name = inner.trim_matches(' ');
-    is_name(name).then_some((name, left))
+    let inner = text.strip_prefix("{{")?;
+    // Not up to the next `}}`: in a string of nothing but `{{` that would look at everything again for each of them.
+    let end = inner.find(|c: char| c != ' ' && !belongs(c)).unwrap_or(inner.len());
+    let name = inner[..end].trim_matches(' ');
+    is_name(name).then_some((name, inner[end..].strip_prefix("}}")?))
 }
 
 /// Whether a word can name a placeholder: a letter or `_`, then letters, digits, `_`, `-`.
 pub(crate) fn is_name(word: &str) -> bool {
     let first = word.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-    first && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+    first && word.chars().all(belongs)
+}
+
+fn belongs(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
 #[cfg(test)]

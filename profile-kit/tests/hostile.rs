@@ -16,7 +16,7 @@ use std::{
 };
 
 use profile_kit::{
-    Profile, Removal, SignedProfile,
+    Payload, Profile, Removal, SignedProfile, UuidSource,
     document::looks_signed,
     pki::{Authority, KeySpec, KeyUse, Leaf, Validity},
     verify,
@@ -66,6 +66,25 @@ fn says_nothing_of_what_is_in_a_private_key() {
         for line in key.lines().filter(|line| !line.starts_with("-----")) {
             assert!(!said.contains(&line[..16]), "{}: {said}", verb[0]);
         }
+    }
+}
+
+#[test]
+fn files_made_to_cost_much_stay_within_bounds() {
+    let (folder, made) = (identity(), tempfile::tempdir().unwrap());
+    let deep =
+        format!("{}<array>{}</array>{}", "<dict><key>a</key>".repeat(480), many("<string/>"), "</dict>".repeat(480));
+    let costly = [
+        ("deep-and-wide", deep),
+        ("nothing-but-braces", format!("<string>{}</string>", "{{".repeat(500_000))),
+        ("many-payloads", format!("<true/></dict>{}<dict><key>a</key><true/>", many("<dict></dict>"))),
+    ];
+    for (name, value) in costly {
+        let row = Row { path: made.path().join(name).display().to_string(), expect: String::new() };
+        fs::write(row.file(), profile_around(&value)).unwrap();
+        let problems: Vec<_> =
+            VERBS.iter().filter_map(|verb| Run::of(&folder, verb, &row.file()).problem(&row)).collect();
+        assert!(problems.is_empty(), "{name}: {}", problems.join("\n"));
     }
 }
 
@@ -280,6 +299,20 @@ fn labels(stderr: &str, allowed: &[&str]) -> bool {
     stderr.lines().all(|line| allowed.iter().any(|label| line.starts_with(&format!("{label}: "))))
 }
 
+/// A profile with one payload that has a setting `a`.
+fn profile_around(value: &str) -> String {
+    let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+    let mut payload = Payload::new("com.example.unknown");
+    payload.insert("a", "here");
+    profile.push(payload);
+    profile.fill_uuids(UuidSource::Content);
+    String::from_utf8(profile.to_xml().unwrap()).unwrap().replace("<string>here</string>", value)
+}
+
+fn many(element: &str) -> String {
+    element.repeat(2_000)
+}
+
 /// Whether what was written, if anything was, is whole: a signed profile around the file's own bytes,
 /// the content of the file, or a profile.
 fn is_sound(out: &Path, row: &Row) -> bool {
@@ -382,7 +415,7 @@ impl Row {
     }
 
     fn file(&self) -> PathBuf {
-        corpus().unwrap().join(&self.path)
+        corpus().map_or_else(|| self.path.clone().into(), |corpus| corpus.join(&self.path))
     }
 }
 

@@ -91,23 +91,13 @@ fn references(profile: &Profile, findings: &mut Vec<Finding>) {
     let content = KeyPath::root().key("PayloadContent");
     for (index, payload) in profile.payloads().iter().enumerate() {
         let whole = Value::Dictionary(payload.dictionary().clone());
-        references_of(&whole, &content.index(index), &uuids, findings);
-    }
-}
-
-fn references_of(value: &Value, path: &KeyPath, uuids: &HashSet<String>, findings: &mut Vec<Finding>) {
-    match value {
-        Value::Dictionary(keys) => {
-            keys.iter().for_each(|(key, value)| references_of(value, &path.key(key), uuids, findings));
-        }
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| references_of(item, &path.index(index), uuids, findings));
-        }
-        Value::String(uuid) if refers(path) && !uuids.contains(&uuid.to_ascii_lowercase()) => {
-            let message = format!("refers to {uuid:?}, and no payload of the profile has this UUID");
-            findings.push(Finding::new(Code::DanglingReference, path.clone(), message));
-        }
-        _ => {}
+        content.index(index).walk(&whole, &mut |value, path| match value {
+            Value::String(uuid) if refers(path) && !uuids.contains(&uuid.to_ascii_lowercase()) => {
+                let message = format!("refers to {uuid:?}, and no payload of the profile has this UUID");
+                findings.push(Finding::new(Code::DanglingReference, path.clone(), message));
+            }
+            _ => {}
+        });
     }
 }
 

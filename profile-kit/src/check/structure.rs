@@ -25,7 +25,11 @@ pub(super) fn check(profile: &Profile, findings: &mut Vec<Finding>) {
     }
     duplicates(profile, "PayloadUUID", Code::DuplicateUuid, findings);
     duplicates(profile, "PayloadIdentifier", Code::DuplicateIdentifier, findings);
-    strings(&Value::Dictionary(top), &root, findings);
+    KeyPath::root().walk(&Value::Dictionary(top), &mut |value, path| {
+        if let Value::String(text) = value {
+            string(text, path, findings);
+        }
+    });
 }
 
 fn check_payload(payload: &Payload, path: &KeyPath, findings: &mut Vec<Finding>) {
@@ -130,17 +134,6 @@ fn duplicates(profile: &Profile, key: &str, code: Code, findings: &mut Vec<Findi
             let message = format!("{text:?} is that of PayloadContent[{earlier}] too");
             findings.push(Finding::new(code, path, message));
         }
-    }
-}
-
-fn strings(value: &Value, path: &KeyPath, findings: &mut Vec<Finding>) {
-    match value {
-        Value::Dictionary(keys) => keys.iter().for_each(|(key, value)| strings(value, &path.key(key), findings)),
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| strings(item, &path.index(index), findings));
-        }
-        Value::String(text) => string(text, path, findings),
-        _ => {}
     }
 }
 

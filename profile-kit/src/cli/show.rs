@@ -139,13 +139,14 @@ fn tree(report: &mut String, depth: usize, key: &str, value: &Value, known: &[pa
     let shown = text::escape(key);
     match value {
         Value::Dictionary(inner) if !inner.is_empty() => {
-            writeln!(report, "{:width$}{shown}:", "", width = depth * 2).expect(TAKES_ANY);
+            writeln!(report, "{:width$}{shown}:", "", width = indent(depth)).expect(TAKES_ANY);
             let below = known.iter().find(|known| known.name == key).map_or(&[][..], payload::Key::keys);
             inner.iter().for_each(|(key, value)| tree(report, depth + 1, key, value, below));
         }
         Value::Array(items) if !items.is_empty() => {
             for (index, item) in items.iter().enumerate() {
-                tree(report, depth, &format!("{key}[{index}]"), item, known);
+                let shown = if key.len() > LONGEST_LABEL { "…" } else { key };
+                tree(report, depth, &format!("{shown}[{index}]"), item, known);
             }
         }
         Value::String(text) if text.is_empty() => line(report, depth, &shown, "\"\""),
@@ -155,7 +156,12 @@ fn tree(report: &mut String, depth: usize, key: &str, value: &Value, known: &[pa
 }
 
 fn line(report: &mut String, depth: usize, label: &str, value: &str) {
-    writeln!(report, "{:indent$}{label}: {value}", "", indent = depth * 2).expect(TAKES_ANY);
+    writeln!(report, "{:indent$}{label}: {value}", "", indent = indent(depth)).expect(TAKES_ANY);
+}
+
+/// Bounded, or a deep file of a few megabytes would make a report of a thousand times its size.
+fn indent(depth: usize) -> usize {
+    2 * depth.min(DEEPEST_INDENT)
 }
 
 fn json(name: &str, inspection: &Inspection) -> serde_json::Value {
@@ -223,4 +229,6 @@ fn tagged_value(value: &Value, known: &[payload::Key]) -> serde_json::Value {
     }
 }
 
+const DEEPEST_INDENT: usize = 40;
+const LONGEST_LABEL: usize = 400;
 const TAKES_ANY: &str = "a string takes any text";

@@ -177,9 +177,11 @@ impl<'a> Reader<'a> {
             "dict" => Kind::Dictionary,
             _ => return self.leaf(name, start),
         };
-        // Not with the path, which has hundreds of steps.
-        let (line, column) = line_and_column(self.text, start);
-        self.tree.open(kind, start).map_err(|problem| malformed(Place::line(line, column), problem))
+        self.tree.open(kind, start).map_err(|problem| {
+            // Not with the path, which has hundreds of steps.
+            let (line, column) = line_and_column(self.text, start);
+            malformed(Place::line(line, column), problem)
+        })
     }
 
     fn key(&mut self, start: usize) -> Result<()> {
