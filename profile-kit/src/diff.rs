@@ -17,7 +17,7 @@ pub struct Difference {
 
 /// Every difference between two profiles, in the order of the first one's keys and then the second one's.
 ///
-/// Payloads are the same payload when they share identifier and type, else UUID, wherever they stand;
+/// Payloads are the same payload when they share identifier and type, else UUID, else everything, wherever they stand;
 /// the order of keys and of payloads is not compared.
 pub fn diff(old: &Profile, new: &Profile) -> Vec<Difference> {
     let mut differences = Vec::new();
@@ -52,7 +52,9 @@ fn find(payload: &Payload, new: &[Payload], unmatched: &[usize]) -> Option<usize
     let named = |other: &Payload| payload.identifier().is_some() && payload.identifier() == other.identifier();
     let same_name = |&index: &usize| named(&new[index]) && payload.kind() == new[index].kind();
     let same_uuid = |&index: &usize| payload.uuid().is_some() && payload.uuid() == new[index].uuid();
-    unmatched.iter().position(same_name).or_else(|| unmatched.iter().position(same_uuid))
+    let equal = |&index: &usize| new[index] == *payload;
+    let position = |same: &dyn Fn(&usize) -> bool| unmatched.iter().position(same);
+    position(&same_name).or_else(|| position(&same_uuid)).or_else(|| position(&equal))
 }
 
 fn whole(payload: &Payload) -> Value {
@@ -107,6 +109,13 @@ mod tests {
     #[test]
     fn a_profile_does_not_differ_from_itself() {
         assert_eq!(diff(&profile(&["a", "b"]), &profile(&["a", "b"])), []);
+    }
+
+    #[test]
+    fn a_payload_without_identifier_and_uuid_does_not_differ_from_itself() {
+        let mut nameless = profile(&["a"]);
+        nameless.payloads_mut()[0].remove("PayloadIdentifier");
+        assert_eq!(diff(&nameless, &nameless), []);
     }
 
     #[test]
