@@ -1,5 +1,7 @@
 //! A configuration profile as plain data.
 
+use std::collections::HashSet;
+
 use plist::{Dictionary, Value};
 
 use crate::{Error, KeyPath, Payload, Place, Result, document};
@@ -181,12 +183,13 @@ impl Profile {
     }
 
     fn free_identifier(&self, kind: &str) -> String {
-        let taken = |identifier: &str| self.payloads.iter().any(|payload| payload.identifier() == Some(identifier));
+        // A set, or a spec of a thousand payloads of one type takes a minute.
+        let taken: HashSet<&str> = self.payloads.iter().filter_map(Payload::identifier).collect();
         let plain = format!("{}.{kind}", self.identifier());
         let numbered = (2..).map(|number| format!("{plain}.{number}"));
         std::iter::once(plain.clone())
             .chain(numbered)
-            .find(|identifier| !taken(identifier))
+            .find(|identifier| !taken.contains(identifier.as_str()))
             .expect("an endless range has a free number")
     }
 }
