@@ -6,6 +6,7 @@
 pub mod canonical;
 mod der;
 pub mod fixtures;
+pub mod fuzzing;
 pub mod judges;
 pub mod pki;
 mod program;
