@@ -8,7 +8,7 @@ mod removal;
 mod settings;
 mod structure;
 
-use std::{fmt, time::SystemTime};
+use std::{collections::HashMap, fmt, time::SystemTime};
 
 pub use code::{Code, Severity, UnknownCode};
 pub(crate) use dates::past;
@@ -53,18 +53,44 @@ impl fmt::Display for Finding {
 ///
 /// `at` is the moment that dates are compared with.
 pub fn check(profile: &Profile, at: SystemTime) -> Vec<Finding> {
-    let mut findings = structure(profile);
+    let mut findings = Findings::default();
+    structure::check(profile, &mut findings);
     dates::check(profile, at, &mut findings);
     removal::check(profile, &mut findings);
     settings::check(profile, &mut findings);
-    findings
+    findings.list
 }
+
+/// Collects findings, so many of one code that a person can read them and a hostile file cannot fill the memory.
+#[derive(Default)]
+struct Findings {
+    list: Vec<Finding>,
+    counts: HashMap<Code, usize>,
+}
+
+impl Findings {
+    fn push(&mut self, finding: Finding) {
+        let count = self.counts.entry(finding.code).or_insert(0);
+        *count += 1;
+        if *count <= MOST_OF_A_CODE {
+            self.list.push(finding);
+        }
+    }
+
+    /// Whether another finding of a code would not be kept: asked before a path is copied.
+    fn is_full(&self, code: Code) -> bool {
+        self.counts.get(&code).is_some_and(|&count| count >= MOST_OF_A_CODE)
+    }
+}
+
+/// More findings of one code than this are not told.
+pub const MOST_OF_A_CODE: usize = 100;
 
 /// What a profile's own structure breaks: keys that every profile has, and their types.
 pub fn structure(profile: &Profile) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings = Findings::default();
     structure::check(profile, &mut findings);
-    findings
+    findings.list
 }
 
 /// The structural errors that no target takes: what signing refuses, each allowable by its code.

@@ -12,6 +12,7 @@ mod man;
 mod new;
 mod outcome;
 mod overwrite;
+mod redact;
 mod show;
 mod sign;
 mod text;
@@ -53,13 +54,29 @@ enum Verb {
 
 /// Runs the program and turns what became of it into an exit status.
 pub fn main() -> ExitCode {
-    match run(Cli::parse().verb) {
+    let parsed = match Cli::try_parse() {
+        Ok(parsed) => parsed,
+        Err(error) => return refused(&error),
+    };
+    match run(parsed.verb) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             text::error(&failure.message);
             failure.exit.into()
         }
     }
+}
+
+/// Help and version as they are; an error repeats arguments, which may be names of hostile files.
+fn refused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // A reader of the help that went away is no error.
+        let _ = error.print();
+        return Exit::Yes.into();
+    }
+    let shown = error.render().to_string();
+    shown.lines().for_each(|line| eprintln!("{}", text::escape(line)));
+    Exit::CouldNotAsk.into()
 }
 
 fn run(verb: Verb) -> Result<Exit, Failure> {

@@ -256,6 +256,10 @@ fn unlock(profile: &mut Profile, form: PasswordForm, changes: &mut Vec<Change>) 
     if profile.get("HasRemovalPasscode").is_some() {
         changes.push(Change::PasscodeHintDropped);
     }
+    if profile.get("IsEncrypted").is_some() && !profile.is_encrypted() {
+        profile.unset("IsEncrypted").expect("no profile needs IsEncrypted");
+        changes.push(Change::EncryptionFlagDropped);
+    }
     let passwords = profile.payloads().iter().filter(|payload| payload.kind() == Some(PASSWORD_TYPE));
     let passwords: Vec<bool> = passwords.map(|payload| payload.get("RemovalPassword") == Some(&"".into())).collect();
     changes.extend(Change::of_password(form, &passwords));

@@ -184,12 +184,13 @@ impl Profile {
 
     fn free_identifier(&self, kind: &str) -> String {
         // A set, or a spec of a thousand payloads of one type takes a minute.
-        let taken: HashSet<&str> = self.payloads.iter().filter_map(Payload::identifier).collect();
+        let identifiers = self.payloads.iter().filter_map(Payload::identifier);
+        let taken: HashSet<String> = identifiers.map(str::to_ascii_lowercase).collect();
         let plain = format!("{}.{kind}", self.identifier());
         let numbered = (2..).map(|number| format!("{plain}.{number}"));
         std::iter::once(plain.clone())
             .chain(numbered)
-            .find(|identifier| !taken.contains(identifier.as_str()))
+            .find(|identifier| !taken.contains(&identifier.to_ascii_lowercase()))
             .expect("an endless range has a free number")
     }
 }

@@ -12,7 +12,7 @@ use plist::{Dictionary, Value};
 pub(crate) use placeholder::date;
 pub use placeholder::{Kind, Pattern, Placeholder};
 
-use crate::{Error, KeyPath, Profile, Result, UuidSource};
+use crate::{Error, KeyPath, Profile, Removal, Result, UuidSource};
 
 /// The values for placeholders, by name, as text: from a command line, a table's row, a request.
 pub type Values = BTreeMap<String, String>;
@@ -90,8 +90,18 @@ impl Template {
         let typed = self.typed(values)?;
         let filled = fill_dictionary(&self.dictionary, &typed);
         let mut profile = Profile::from_dictionary(filled)?;
+        if profile.removal() == Removal::Password(String::new()) && self.password_is_placeholder() {
+            let problem = "the removal password is empty: the profile would be locked without one".into();
+            return Err(Error::Placeholders { problems: vec![problem] });
+        }
         profile.fill_uuids(source);
         Ok(profile)
+    }
+
+    /// Whether the template itself has a removal password that is to be filled.
+    fn password_is_placeholder(&self) -> bool {
+        let profile = Profile::from_dictionary(self.dictionary.clone());
+        profile.is_ok_and(|profile| matches!(profile.removal(), Removal::Password(password) if !password.is_empty()))
     }
 
     fn typed(&self, values: &Values) -> Result<BTreeMap<&str, Value>> {

@@ -113,6 +113,8 @@ codes! {
     OverwriteForbidden Error some
     /// Locked, and forbids Safari: the overwrite's way to the device is gone.
     SafariForbidden Warning some
+    /// A payload's type differs from a known one by case or white space only: devices ignore it without a word.
+    TypeMisspelt Warning some
     /// A setting of a known payload has another type than Apple's schema says.
     SettingType Warning some
     /// A known payload has a key that Apple's schema does not know.
@@ -132,7 +134,7 @@ codes! {
 impl Code {
     /// Whether a finding in the installed profile keeps its overwrite from reaching the device.
     pub(crate) fn bars_an_overwrite(self) -> bool {
-        matches!(self, Code::OverwriteForbidden | Code::SafariForbidden | Code::LockedWithMdm)
+        matches!(self, Code::OverwriteForbidden | Code::SafariForbidden | Code::LockedWithMdm | Code::TypeMisspelt)
     }
 }
 

@@ -4,10 +4,10 @@ use std::time::SystemTime;
 
 use plist::Value;
 
-use super::{Code, Finding};
+use super::{Code, Finding, Findings};
 use crate::{KeyPath, Profile};
 
-pub(super) fn check(profile: &Profile, at: SystemTime, findings: &mut Vec<Finding>) {
+pub(super) fn check(profile: &Profile, at: SystemTime, findings: &mut Findings) {
     let root = KeyPath::root();
     if past(profile, "RemovalDate", at) {
         let message = "is past: refused at install (4025)";

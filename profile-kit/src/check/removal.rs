@@ -2,25 +2,31 @@
 
 use plist::Value;
 
-use super::{Code, Finding};
+use super::{Code, Finding, Findings};
 use crate::{KeyPath, Profile, Removal, removal::PASSWORD_TYPE};
 
-pub(super) fn check(profile: &Profile, findings: &mut Vec<Finding>) {
+pub(super) fn check(profile: &Profile, findings: &mut Findings) {
     flag(profile, findings);
     password(profile, findings);
-    if profile.get("PayloadRemovalDisallowed").and_then(Value::as_boolean) == Some(true) {
+    if may_lock(profile) {
         lock(profile, findings);
     }
 }
 
-fn flag(profile: &Profile, findings: &mut Vec<Finding>) {
+/// Whether some device may hold its owner off: by the flag, whatever its type, or by a password alone (fact L4).
+fn may_lock(profile: &Profile) -> bool {
+    let flag = profile.get("PayloadRemovalDisallowed").is_some_and(|flag| flag.as_boolean() != Some(false));
+    flag || matches!(profile.removal(), Removal::Password(_))
+}
+
+fn flag(profile: &Profile, findings: &mut Findings) {
     if profile.get("PayloadRemovalDisallowed").is_some_and(|flag| flag.as_boolean().is_none()) {
         let path = KeyPath::root().key("PayloadRemovalDisallowed");
         findings.push(Finding::new(Code::RemovalFlagNotBoolean, path, "is not a boolean"));
     }
 }
 
-fn password(profile: &Profile, findings: &mut Vec<Finding>) {
+fn password(profile: &Profile, findings: &mut Findings) {
     let payloads = payloads_of_type(profile, PASSWORD_TYPE);
     if let [_, second, ..] = payloads.as_slice() {
         findings.push(Finding::new(Code::SeveralRemovalPasswords, second.clone(), "is a second removal password"));
@@ -51,7 +57,7 @@ fn password(profile: &Profile, findings: &mut Vec<Finding>) {
     }
 }
 
-fn lock(profile: &Profile, findings: &mut Vec<Finding>) {
+fn lock(profile: &Profile, findings: &mut Findings) {
     if let Some(path) = payloads_of_type(profile, "com.apple.mdm").into_iter().next() {
         let message = "is an MDM payload in a locked profile: refused (1000)";
         findings.push(Finding::new(Code::LockedWithMdm, path, message));
@@ -60,13 +66,14 @@ fn lock(profile: &Profile, findings: &mut Vec<Finding>) {
         profile.payloads().iter().enumerate().filter(|(_, p)| p.kind() == Some("com.apple.applicationaccess"));
     for (index, payload) in restrictions {
         let path = KeyPath::root().key("PayloadContent").index(index);
-        let forbids = |key: &str| payload.get(key).and_then(Value::as_boolean) == Some(false);
+        // A value of another type may count as false: only true is sure to allow.
+        let forbids = |key: &str| payload.get(key).is_some_and(|value| value.as_boolean() != Some(true));
         if forbids(INSTALL) {
-            let message = "is false in a locked profile: the overwrite cannot be installed by hand (4037)";
+            let message = "is not true in a locked profile: the overwrite cannot be installed by hand (4037)";
             findings.push(Finding::new(Code::OverwriteForbidden, path.key(INSTALL), message));
         }
         if forbids("allowSafari") {
-            let message = "is false in a locked profile: Safari cannot fetch the overwrite";
+            let message = "is not true in a locked profile: Safari cannot fetch the overwrite";
             findings.push(Finding::new(Code::SafariForbidden, path.key("allowSafari"), message));
         }
     }

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use plist::Value;
 
-use super::{Code, Finding};
+use super::{Code, Finding, Findings};
 use crate::{
     Certificate, Error, KeyPath, Payload, Profile, Step,
     payload::{self, KnownType},
 };
 
-pub(super) fn check(profile: &Profile, findings: &mut Vec<Finding>) {
+pub(super) fn check(profile: &Profile, findings: &mut Findings) {
     let content = KeyPath::root().key("PayloadContent");
     for (index, payload) in profile.payloads().iter().enumerate() {
         let path = content.index(index);
@@ -18,6 +18,7 @@ pub(super) fn check(profile: &Profile, findings: &mut Vec<Finding>) {
             types(payload, &path, findings);
             keys(payload, known, &path, findings);
         }
+        spelling(payload, &path, findings);
         urls(payload, &path, findings);
         certificate(payload, &path, findings);
     }
@@ -25,14 +26,14 @@ pub(super) fn check(profile: &Profile, findings: &mut Vec<Finding>) {
     references(profile, findings);
 }
 
-fn types(payload: &Payload, path: &KeyPath, findings: &mut Vec<Finding>) {
+fn types(payload: &Payload, path: &KeyPath, findings: &mut Findings) {
     if let Some(Err(Error::NotAProfile { place, problem })) = payload::check_known(payload) {
         let inner = place.path.unwrap_or_default();
         findings.push(Finding::new(Code::SettingType, path.join(&inner), problem));
     }
 }
 
-fn keys(payload: &Payload, known: &KnownType, path: &KeyPath, findings: &mut Vec<Finding>) {
+fn keys(payload: &Payload, known: &KnownType, path: &KeyPath, findings: &mut Findings) {
     for key in payload.dictionary().keys() {
         let settled = payload::is_common(key) || known.keys.iter().any(|known| known.name == key);
         if !settled {
@@ -46,7 +47,16 @@ fn keys(payload: &Payload, known: &KnownType, path: &KeyPath, findings: &mut Vec
     }
 }
 
-fn urls(payload: &Payload, path: &KeyPath, findings: &mut Vec<Finding>) {
+fn spelling(payload: &Payload, path: &KeyPath, findings: &mut Findings) {
+    let Some(kind) = payload.kind() else { return };
+    let alike = |known: &&KnownType| known.kind != kind && known.kind.eq_ignore_ascii_case(kind.trim());
+    if let Some(known) = payload::known_types().iter().find(alike) {
+        let message = format!("{kind:?} is not {:?}: devices ignore the payload", known.kind);
+        findings.push(Finding::new(Code::TypeMisspelt, path.key("PayloadType"), message));
+    }
+}
+
+fn urls(payload: &Payload, path: &KeyPath, findings: &mut Findings) {
     if payload.kind() != Some("com.apple.mdm") {
         return;
     }
@@ -59,7 +69,7 @@ fn urls(payload: &Payload, path: &KeyPath, findings: &mut Vec<Finding>) {
 }
 
 /// DER starts with a SEQUENCE; a certificate is read, a PKCS#12 archive would need its password.
-fn certificate(payload: &Payload, path: &KeyPath, findings: &mut Vec<Finding>) {
+fn certificate(payload: &Payload, path: &KeyPath, findings: &mut Findings) {
     let Some(Value::Data(bytes)) = payload.get("PayloadContent") else { return };
     let holds = match payload.kind() {
         Some("com.apple.security.root" | "com.apple.security.pkcs1" | "com.apple.security.pem") => {
@@ -74,7 +84,7 @@ fn certificate(payload: &Payload, path: &KeyPath, findings: &mut Vec<Finding>) {
     }
 }
 
-fn several_of_one(profile: &Profile, content: &KeyPath, findings: &mut Vec<Finding>) {
+fn several_of_one(profile: &Profile, content: &KeyPath, findings: &mut Findings) {
     let mut seen = HashSet::new();
     for (index, payload) in profile.payloads().iter().enumerate() {
         let Some(kind) = payload.kind().filter(|kind| ONLY_ONE.contains(kind)) else { continue };
@@ -85,14 +95,18 @@ fn several_of_one(profile: &Profile, content: &KeyPath, findings: &mut Vec<Findi
     }
 }
 
-fn references(profile: &Profile, findings: &mut Vec<Finding>) {
+fn references(profile: &Profile, findings: &mut Findings) {
     let uuids: HashSet<String> =
         profile.payloads().iter().filter_map(Payload::uuid).map(str::to_ascii_lowercase).collect();
     let content = KeyPath::root().key("PayloadContent");
     for (index, payload) in profile.payloads().iter().enumerate() {
         let whole = Value::Dictionary(payload.dictionary().clone());
         content.index(index).walk(&whole, &mut |value, path| match value {
-            Value::String(uuid) if refers(path) && !uuids.contains(&uuid.to_ascii_lowercase()) => {
+            Value::String(uuid)
+                if !findings.is_full(Code::DanglingReference)
+                    && refers(path)
+                    && !uuids.contains(&uuid.to_ascii_lowercase()) =>
+            {
                 let message = format!("refers to {uuid:?}, and no payload of the profile has this UUID");
                 findings.push(Finding::new(Code::DanglingReference, path.clone(), message));
             }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use plist::{Dictionary, Value};
 
-use super::{Code, Finding};
+use super::{Code, Finding, Findings};
 use crate::{KeyPath, Payload, Profile};
 
-pub(super) fn check(profile: &Profile, findings: &mut Vec<Finding>) {
+pub(super) fn check(profile: &Profile, findings: &mut Findings) {
     let top = profile.to_dictionary();
     let root = KeyPath::root();
     texts(&top, &root, &["PayloadUUID"], findings);
@@ -32,7 +32,7 @@ pub(super) fn check(profile: &Profile, findings: &mut Vec<Finding>) {
     });
 }
 
-fn check_payload(payload: &Payload, path: &KeyPath, findings: &mut Vec<Finding>) {
+fn check_payload(payload: &Payload, path: &KeyPath, findings: &mut Findings) {
     let keys = payload.dictionary();
     texts(keys, path, &["PayloadType", "PayloadIdentifier", "PayloadUUID"], findings);
     version(keys, path, &[1], findings);
@@ -42,7 +42,7 @@ fn check_payload(payload: &Payload, path: &KeyPath, findings: &mut Vec<Finding>)
     }
 }
 
-fn texts(keys: &Dictionary, path: &KeyPath, required: &[&str], findings: &mut Vec<Finding>) {
+fn texts(keys: &Dictionary, path: &KeyPath, required: &[&str], findings: &mut Findings) {
     for key in required {
         match keys.get(key) {
             Some(Value::String(text)) if !text.is_empty() => {}
@@ -53,7 +53,7 @@ fn texts(keys: &Dictionary, path: &KeyPath, required: &[&str], findings: &mut Ve
     }
 }
 
-fn version(keys: &Dictionary, path: &KeyPath, taken: &[i64], findings: &mut Vec<Finding>) {
+fn version(keys: &Dictionary, path: &KeyPath, taken: &[i64], findings: &mut Findings) {
     let path = path.key("PayloadVersion");
     let finding = match keys.get("PayloadVersion") {
         Some(Value::Integer(number)) if number.as_signed() == Some(1) => return,
@@ -71,7 +71,7 @@ fn version(keys: &Dictionary, path: &KeyPath, taken: &[i64], findings: &mut Vec<
     findings.push(finding);
 }
 
-fn uuid_form(uuid: Option<&str>, path: &KeyPath, findings: &mut Vec<Finding>) {
+fn uuid_form(uuid: Option<&str>, path: &KeyPath, findings: &mut Findings) {
     let Some(uuid) = uuid.filter(|uuid| !uuid.is_empty()) else { return };
     if uuid.len() != 36 || uuid::Uuid::try_parse(uuid).is_err() {
         let message = format!("{uuid:?} is not a UUID as RFC 9562 writes it");
@@ -79,7 +79,7 @@ fn uuid_form(uuid: Option<&str>, path: &KeyPath, findings: &mut Vec<Finding>) {
     }
 }
 
-fn identifier_form(identifier: &str, path: &KeyPath, findings: &mut Vec<Finding>) {
+fn identifier_form(identifier: &str, path: &KeyPath, findings: &mut Findings) {
     let strange = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '/' | '\\');
     if let Some(found) = identifier.chars().find(|&c| strange(c)) {
         let message = format!("{identifier:?} holds {found:?}");
@@ -87,7 +87,7 @@ fn identifier_form(identifier: &str, path: &KeyPath, findings: &mut Vec<Finding>
     }
 }
 
-fn optional_keys(top: &Dictionary, findings: &mut Vec<Finding>) {
+fn optional_keys(top: &Dictionary, findings: &mut Findings) {
     let root = KeyPath::root();
     match top.get("PayloadScope") {
         None => {}
@@ -105,14 +105,14 @@ fn optional_keys(top: &Dictionary, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(Code::TargetDeviceTypeUnknown, path, "is not an integer from 0 to 6 (1015)"));
         }
     }
-    for key in ["PayloadDisplayName", "PayloadDescription", "PayloadOrganization"] {
-        if top.get(key).is_some_and(|value| value.as_string().is_none()) {
-            findings.push(Finding::new(Code::WrongType, root.key(key), "is not a string"));
+    for (key, kind, fits) in TYPED {
+        if top.get(key).is_some_and(|value| !fits(value)) {
+            findings.push(Finding::new(Code::WrongType, root.key(key), format!("is not a {kind}")));
         }
     }
 }
 
-fn encryption(profile: &Profile, findings: &mut Vec<Finding>) {
+fn encryption(profile: &Profile, findings: &mut Findings) {
     let flag = profile.get("IsEncrypted").and_then(Value::as_boolean).unwrap_or(false);
     if flag != profile.is_encrypted() {
         let message = match flag {
@@ -124,7 +124,7 @@ fn encryption(profile: &Profile, findings: &mut Vec<Finding>) {
 }
 
 /// UUIDs and identifiers are compared without regard to case: devices are not known to tell them apart.
-fn duplicates(profile: &Profile, key: &str, code: Code, findings: &mut Vec<Finding>) {
+fn duplicates(profile: &Profile, key: &str, code: Code, findings: &mut Findings) {
     let mut first = HashMap::new();
     for (index, payload) in profile.payloads().iter().enumerate() {
         let Some(text) = payload.get(key).and_then(Value::as_string) else { continue };
@@ -137,13 +137,47 @@ fn duplicates(profile: &Profile, key: &str, code: Code, findings: &mut Vec<Findi
     }
 }
 
-fn string(text: &str, path: &KeyPath, findings: &mut Vec<Finding>) {
-    if let Some(found) = text.chars().find(|&c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+fn string(text: &str, path: &KeyPath, findings: &mut Findings) {
+    if !findings.is_full(Code::ControlCharacters)
+        && let Some(found) = text.chars().find(|&c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    {
         let message = format!("holds the control character {found:?}");
         findings.push(Finding::new(Code::ControlCharacters, path.clone(), message));
     }
-    if let Some(name) = crate::template::names(text).next() {
+    if !findings.is_full(Code::PlaceholderLeft)
+        && let Some(name) = crate::template::names(text).next()
+    {
         let message = format!("holds the placeholder {{{{{name}}}}}, never filled");
         findings.push(Finding::new(Code::PlaceholderLeft, path.clone(), message));
     }
+}
+
+/// Optional top-level keys with their types (section 4 of the facts); those with rules of their own are not here.
+const TYPED: &[(&str, &str, Fits)] = &[
+    ("PayloadDisplayName", "string", is_string),
+    ("PayloadDescription", "string", is_string),
+    ("PayloadOrganization", "string", is_string),
+    ("RemovalDate", "date", is_date),
+    ("PayloadExpirationDate", "date", is_date),
+    ("IsEncrypted", "boolean", is_boolean),
+    ("HasRemovalPasscode", "boolean", is_boolean),
+    ("ConsentText", "dictionary", is_dictionary),
+];
+
+type Fits = fn(&Value) -> bool;
+
+fn is_string(value: &Value) -> bool {
+    value.as_string().is_some()
+}
+
+fn is_date(value: &Value) -> bool {
+    value.as_date().is_some()
+}
+
+fn is_boolean(value: &Value) -> bool {
+    value.as_boolean().is_some()
+}
+
+fn is_dictionary(value: &Value) -> bool {
+    value.as_dictionary().is_some()
 }

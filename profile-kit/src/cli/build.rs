@@ -15,6 +15,7 @@ use profile_kit::{
 use super::{
     files::{Content, Input, Output},
     outcome::{Exit, Failure},
+    redact::REDACTED,
     text,
 };
 
@@ -28,8 +29,8 @@ pub struct Args {
     #[arg(value_name = "SPEC")]
     spec: PathBuf,
     /// A value for a placeholder; may be given many times.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
-    set: Vec<(String, String)>,
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
     /// How the profile is written.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: Format,
@@ -66,7 +67,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     };
     let failed = |error| Failure::of(&input.name, &error);
     let profile = template.fill(&values, source).map_err(failed)?;
-    tell(&input.name, &template, &profile);
+    tell(&input.name, &template, &values, &profile);
     match args.format {
         Format::Xml => args.output.write(&profile.to_xml().map_err(failed)?, Content::Text)?,
         Format::Binary => args.output.write(&profile.to_binary().map_err(failed)?, Content::Binary)?,
@@ -95,29 +96,40 @@ fn declarations_beside(path: &Path) -> Result<profile_kit::template::Declaration
     spec::read_placeholders(&text).map_err(|error| Failure::of(&name, &error))
 }
 
-fn values(set: &[(String, String)]) -> Result<Values, Failure> {
+/// What a value is does not show in an error: it may be secret.
+fn values(set: &[String]) -> Result<Values, Failure> {
     let mut values = Values::new();
-    for (name, value) in set {
-        if values.insert(name.clone(), value.clone()).is_some() {
+    for assignment in set {
+        let (name, value) =
+            assignment.split_once('=').ok_or_else(|| Failure::usage("--set takes NAME=VALUE: there is no `=`"))?;
+        if values.insert(name.to_owned(), value.to_owned()).is_some() {
             return Err(Failure::usage(format!("--set {name} is given twice")));
         }
     }
     Ok(values)
 }
 
-fn tell(file: &str, template: &Template, profile: &Profile) {
+fn tell(file: &str, template: &Template, values: &Values, profile: &Profile) {
     for name in template.unused() {
         text::note(&format!("{file}: placeholder {name:?} is declared and used nowhere"));
     }
     for finding in check::check(profile, SystemTime::now()) {
         match finding.severity() {
             Severity::Note => {}
-            Severity::Warning | Severity::Error => text::warning(&format!("{file}: {finding}")),
+            Severity::Warning | Severity::Error => {
+                text::warning(&format!("{file}: {}", without_secrets(finding.to_string(), template, values)))
+            }
         }
     }
 }
 
-fn assignment(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
+/// A sentence in which no value of a secret placeholder stands.
+fn without_secrets(mut sentence: String, template: &Template, values: &Values) -> String {
+    for (name, placeholder) in template.placeholders().iter().filter(|(_, placeholder)| placeholder.secret) {
+        let given = values.get(name).or(placeholder.default.as_ref()).filter(|value| !value.is_empty());
+        if let Some(value) = given {
+            sentence = sentence.replace(value.as_str(), REDACTED);
+        }
+    }
+    sentence
 }

@@ -6,7 +6,7 @@ use profile_kit::{KeyPath, Step, diff};
 use super::{
     files::Input,
     outcome::{Exit, Failure},
-    text,
+    redact, text,
 };
 
 /// Tell what differs between two profiles, signed or not. Exit status 1 where anything does.
@@ -32,9 +32,10 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     }
     for difference in diff::diff(&old.profile, &new.profile) {
         let path = difference.path.to_string();
+        let secret = [&old, &new].iter().any(|file| redact::is_secret(&file.profile, &difference.path.0));
         for (mark, value) in [('-', &difference.old), ('+', &difference.new)] {
             if let Some(value) = value {
-                line(&mut report, mark, &path, &shown(&difference.path, value));
+                line(&mut report, mark, &path, &shown(&difference.path, value, secret));
             }
         }
     }
@@ -46,13 +47,14 @@ fn line(report: &mut String, mark: char, path: &str, value: &str) {
     writeln!(report, "{mark} {path}: {value}").expect("a string takes any text");
 }
 
-fn shown(path: &KeyPath, value: &Value) -> String {
+fn shown(path: &KeyPath, value: &Value, secret: bool) -> String {
     match (path.0.last(), value) {
+        _ if secret && !redact::is_harmless(value) => redact::REDACTED.into(),
         (Some(Step::Index(_)), Value::Dictionary(payload)) if payload.contains_key("PayloadType") => {
             let kind = payload.get("PayloadType").and_then(Value::as_string).unwrap_or("?");
             format!("payload {}", text::quoted(kind))
         }
-        (Some(Step::Key(key)), value) => text::value(key, value),
-        (_, value) => text::value("", value),
+        (_, Value::String(inner)) => text::quoted(&redact::without_user(inner)),
+        (_, value) => text::value(value),
     }
 }

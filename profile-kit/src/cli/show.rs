@@ -1,12 +1,13 @@
 use std::{fmt::Write as _, path::PathBuf, time::SystemTime};
 
 use plist::{Dictionary, Value};
-use profile_kit::{Form, Inspection, Payload, Profile, Removal, payload};
+use profile_kit::{Form, Inspection, Profile, Removal};
 use serde_json::json;
 
 use super::{
     files::Input,
     outcome::{Exit, Failure},
+    redact::{self, Scope},
     text,
     verify::{self, ReportFormat},
 };
@@ -78,16 +79,16 @@ fn report(name: &str, inspection: &Inspection) -> String {
         verify::describe(&mut report, found);
     }
     line(&mut report, 1, "removal", removal(profile));
-    for key in profile.keys() {
-        if let Some(value) = profile.get(key) {
-            tree(&mut report, 1, key, value, &[]);
-        }
+    for (key, value) in &top(profile) {
+        tree(&mut report, 1, key, value);
     }
     for (index, payload) in profile.payloads().iter().enumerate() {
         let kind = text::escape(payload.kind().unwrap_or("no PayloadType"));
         writeln!(report, "  {bold}payload {index}: {kind}{bold:#}").expect(TAKES_ANY);
-        for (key, value) in payload.dictionary().iter().filter(|(key, _)| *key != "PayloadType") {
-            tree(&mut report, 2, key, value, secrets(payload));
+        for (key, value) in redact::dictionary(payload.dictionary(), Scope::of(payload)) {
+            if key != "PayloadType" {
+                tree(&mut report, 2, &key, &value);
+            }
         }
     }
     for finding in &inspection.findings {
@@ -125,33 +126,27 @@ fn locked(profile: &Profile) -> bool {
     profile.get("PayloadRemovalDisallowed").and_then(Value::as_boolean).unwrap_or(false)
 }
 
-/// The keys of a payload that Apple's schema has for secrets.
-fn secrets(payload: &Payload) -> &'static [payload::Key] {
-    let known = payload::known_types().iter().find(|known| payload.kind() == Some(known.kind));
-    known.map_or(&[], |known| known.keys)
+/// The top-level keys, the payloads aside.
+fn top(profile: &Profile) -> Dictionary {
+    let mut top = redact::dictionary(&profile.to_dictionary(), Scope::UNKNOWN);
+    top.retain(|key, _| key != "PayloadContent");
+    top
 }
 
-fn is_secret(key: &str, known: &[payload::Key]) -> bool {
-    text::secret(key) || known.iter().any(|known| known.name == key && known.secret)
-}
-
-fn tree(report: &mut String, depth: usize, key: &str, value: &Value, known: &[payload::Key]) {
+fn tree(report: &mut String, depth: usize, key: &str, value: &Value) {
     let shown = text::escape(key);
     match value {
         Value::Dictionary(inner) if !inner.is_empty() => {
             writeln!(report, "{:width$}{shown}:", "", width = indent(depth)).expect(TAKES_ANY);
-            let below = known.iter().find(|known| known.name == key).map_or(&[][..], payload::Key::keys);
-            inner.iter().for_each(|(key, value)| tree(report, depth + 1, key, value, below));
+            inner.iter().for_each(|(key, value)| tree(report, depth + 1, key, value));
         }
         Value::Array(items) if !items.is_empty() => {
             for (index, item) in items.iter().enumerate() {
                 let shown = if key.len() > LONGEST_LABEL { "…" } else { key };
-                tree(report, depth, &format!("{shown}[{index}]"), item, known);
+                tree(report, depth, &format!("{shown}[{index}]"), item);
             }
         }
-        Value::String(text) if text.is_empty() => line(report, depth, &shown, "\"\""),
-        Value::String(_) | Value::Data(_) if is_secret(key, known) => line(report, depth, &shown, "[redacted]"),
-        value => line(report, depth, &shown, &text::value(key, value)),
+        value => line(report, depth, &shown, &text::value(value)),
     }
 }
 
@@ -174,9 +169,8 @@ fn json(name: &str, inspection: &Inspection) -> serde_json::Value {
             "message": finding.message,
         })
     };
-    let mut top = profile.to_dictionary();
-    top.retain(|key, _| key != "PayloadContent");
-    let payloads = profile.payloads().iter().map(|payload| tagged(payload.dictionary(), secrets(payload)));
+    let payloads = profile.payloads().iter();
+    let payloads = payloads.map(|payload| tagged(&redact::dictionary(payload.dictionary(), Scope::of(payload))));
     json!({
         "file": name,
         "signed": inspection.verification.is_some(),
@@ -190,30 +184,22 @@ fn json(name: &str, inspection: &Inspection) -> serde_json::Value {
             Removal::Disallowed => "disallowed",
             Removal::Password(_) => "password",
         },
-        "profile": tagged(&top, &[]),
+        "profile": tagged(&top(profile)),
         "payloads": payloads.collect::<Vec<_>>(),
         "findings": inspection.findings.iter().map(finding).collect::<Vec<_>>(),
     })
 }
 
-/// A dictionary as JSON; data and dates as a spec writes them, secrets redacted.
-fn tagged(dictionary: &Dictionary, known: &[payload::Key]) -> serde_json::Value {
-    let entry = |(key, value): (&String, &Value)| {
-        let below = known.iter().find(|known| known.name == key.as_str()).map_or(&[][..], payload::Key::keys);
-        let value = match value {
-            Value::String(text) if is_secret(key, known) && !text.is_empty() => json!("[redacted]"),
-            Value::Data(_) if is_secret(key, known) => json!("[redacted]"),
-            value => tagged_value(value, below),
-        };
-        (key.clone(), value)
-    };
+/// A dictionary as JSON; data and dates as a spec writes them.
+fn tagged(dictionary: &Dictionary) -> serde_json::Value {
+    let entry = |(key, value): (&String, &Value)| (key.clone(), tagged_value(value));
     dictionary.iter().map(entry).collect::<serde_json::Map<_, _>>().into()
 }
 
-fn tagged_value(value: &Value, known: &[payload::Key]) -> serde_json::Value {
+fn tagged_value(value: &Value) -> serde_json::Value {
     match value {
-        Value::Dictionary(inner) => tagged(inner, known),
-        Value::Array(items) => items.iter().map(|item| tagged_value(item, known)).collect(),
+        Value::Dictionary(inner) => tagged(inner),
+        Value::Array(items) => items.iter().map(tagged_value).collect(),
         Value::String(text) => json!(text),
         Value::Boolean(flag) => json!(flag),
         Value::Integer(number) => match (number.as_signed(), number.as_unsigned()) {

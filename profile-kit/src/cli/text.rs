@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use plist::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::outcome::Failure;
+use super::{outcome::Failure, redact::REDACTED};
 
 /// Prints `error: …` on standard error.
 pub fn error(message: &str) {
@@ -46,9 +46,22 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 /// Writes results for machines to standard output: `{"format": 1, "results": [ … ]}`.
 pub fn print_json(results: &[serde_json::Value]) -> Result<(), Failure> {
+    print(&json(results))
+}
+
+/// What would steer a terminal can only stand in strings, where JSON has an escape for it (RFC 8259 §7).
+fn json(results: &[serde_json::Value]) -> String {
     let document = serde_json::json!({"format": 1, "results": results});
     let text = serde_json::to_string_pretty(&document).expect("values without keys that are no strings");
-    print(&format!("{text}\n"))
+    let mut safe = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        match hostile(c) && c != '\n' {
+            true => write!(safe, "\\u{:04x}", u32::from(c)).expect("a string takes any text"),
+            false => safe.push(c),
+        }
+    }
+    safe.push('\n');
+    safe
 }
 
 /// A style for words that matter.
@@ -68,16 +81,16 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// Controls, and the marks that turn the direction of text (Unicode UAX #9).
-fn hostile(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Controls, marks that turn the direction of text (Unicode UAX #9), and marks that nobody sees. All are below U+FFFF.
+pub fn hostile(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || c.is_control() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
-/// A value of a property list in one line; strings are quoted and cut, secrets redacted.
-pub fn value(key: &str, value: &Value) -> String {
+/// A value of a property list in one line; strings are quoted and cut. Secrets are the caller's to redact.
+pub fn value(value: &Value) -> String {
     match value {
-        Value::String(text) if secret(key) && !text.is_empty() => "[redacted]".into(),
-        Value::Data(_) if secret(key) => "[redacted]".into(),
+        Value::String(text) if text == REDACTED => text.clone(),
         Value::String(text) => quoted(text),
         Value::Boolean(flag) => flag.to_string(),
         Value::Integer(number) => number.to_string(),
@@ -94,12 +107,6 @@ pub fn value(key: &str, value: &Value) -> String {
         },
         _ => "a value of a kind that profiles do not have".into(),
     }
-}
-
-/// Whether a key of Apple's holds a password, a token, a challenge or a key.
-pub fn secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["password", "passphrase", "secret", "token", "challenge", "psk"].iter().any(|word| key.contains(word))
 }
 
 /// In quotes, escaped, at most 200 characters.
@@ -138,9 +145,8 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_redacted_and_flags_are_not() {
-        assert_eq!(value("Password", &Value::String("hunter2".into())), "[redacted]");
-        assert_eq!(value("RemovalPassword", &Value::String(String::new())), "\"\"");
-        assert_eq!(value("allowPasswordSharing", &Value::Boolean(false)), "false");
+    fn json_holds_no_character_that_steers_a_terminal() {
+        let text = json(&[serde_json::json!({"a": "\u{9b}31m\u{202e}\n"})]);
+        assert!(text.contains("\\u009b31m\\u202e\\n"), "{text}");
     }
 }

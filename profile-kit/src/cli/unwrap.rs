@@ -5,6 +5,7 @@ use profile_kit::verify;
 use super::{
     files::{Content, Input, Output},
     outcome::{Exit, Failure},
+    text,
 };
 
 /// Take the content out of a signed file, byte for byte. Nothing is verified.
@@ -21,9 +22,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let input = Input::read(&args.file)?;
     let content = verify::content(&input.bytes).map_err(|error| Failure::of(&input.name, &error))?;
+    let tame = |text: &str| !text.chars().any(|c| text::hostile(c) && !matches!(c, '\n' | '\r' | '\t' | '\u{feff}'));
     let kind = match std::str::from_utf8(&content) {
-        Ok(_) => Content::Text,
-        Err(_) => Content::Binary,
+        Ok(text) if tame(text) => Content::Text,
+        _ => Content::Binary,
     };
     args.output.write(&content, kind)?;
     Ok(Exit::Yes)

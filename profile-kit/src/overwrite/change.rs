@@ -39,6 +39,8 @@ pub enum Change {
         /// Its `PayloadIdentifier`.
         identifier: String,
     },
+    /// `IsEncrypted` is gone: there is nothing encrypted.
+    EncryptionFlagDropped,
     /// The encrypted payloads were left out, as asked.
     EncryptedContentStripped,
     /// A restrictions payload without restrictions was added: a device refuses a profile without payloads (1005).
@@ -76,6 +78,7 @@ impl Change {
             Change::PasswordsDropped(_) => "PasswordsDropped",
             Change::RemovalDateDropped => "RemovalDateDropped",
             Change::PayloadStripped { .. } => "PayloadStripped",
+            Change::EncryptionFlagDropped => "EncryptionFlagDropped",
             Change::EncryptedContentStripped => "EncryptedContentStripped",
             Change::InertPayloadAdded => "InertPayloadAdded",
         }
@@ -102,7 +105,10 @@ impl fmt::Display for Change {
             Change::PasswordsDropped(count) => write!(f, "{count} removal-password payloads are gone"),
             Change::RemovalDateDropped => f.write_str("RemovalDate was past, is gone"),
             Change::PayloadStripped { kind, identifier } => write!(f, "payload {identifier:?} ({kind}) was left out"),
-            Change::EncryptedContentStripped => f.write_str("the encrypted payloads were left out"),
+            Change::EncryptionFlagDropped => f.write_str("IsEncrypted is gone: there is nothing encrypted"),
+            Change::EncryptedContentStripped => f.write_str(
+                "the encrypted payloads were left out unseen: with an MDM payload among them a device refuses this (R10)",
+            ),
             Change::InertPayloadAdded => f.write_str("a restrictions payload without restrictions was added"),
         }
     }

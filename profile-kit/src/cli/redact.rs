@@ -1,0 +1,156 @@
+//! Secrets of a profile, kept from terminals, reports and logs.
+
+use plist::{Dictionary, Value};
+use profile_kit::{Payload, Profile, Step, payload};
+
+/// What stands in a secret's place.
+pub const REDACTED: &str = "[redacted]";
+
+/// The keys below which something stands: those that the library knows, none where it knows nothing.
+#[derive(Clone, Copy)]
+pub struct Scope {
+    known: &'static [payload::Key],
+}
+
+impl Scope {
+    /// A place that the library knows nothing of.
+    pub const UNKNOWN: Self = Self { known: &[] };
+
+    /// The keys of a payload.
+    pub fn of(payload: &Payload) -> Self {
+        let known = payload::known_types().iter().find(|known| payload.kind() == Some(known.kind));
+        Self { known: known.map_or(&[], |known| known.keys) }
+    }
+
+    /// What is below a key; `None` where everything below is secret.
+    ///
+    /// A key that the library knows is secret if Apple's key is; another one if it sounds so.
+    fn below(self, key: &str) -> Option<Self> {
+        match self.known.iter().find(|known| known.name == key) {
+            Some(known) if known.secret => None,
+            Some(known) => Some(Self { known: known.keys() }),
+            None if sounds_secret(key) => None,
+            None => Some(Self::UNKNOWN),
+        }
+    }
+}
+
+/// A dictionary with its secrets replaced.
+pub fn dictionary(dictionary: &Dictionary, scope: Scope) -> Dictionary {
+    let mut redacted = Dictionary::new();
+    for (key, inner) in dictionary {
+        let shown = match scope.below(key) {
+            None if !is_harmless(inner) => Value::String(REDACTED.into()),
+            below => value(inner, below.unwrap_or(Scope::UNKNOWN)),
+        };
+        redacted.insert(key.clone(), shown);
+    }
+    redacted
+}
+
+fn value(inner: &Value, scope: Scope) -> Value {
+    match inner {
+        Value::Dictionary(keys) => Value::Dictionary(dictionary(keys, scope)),
+        Value::Array(items) => Value::Array(items.iter().map(|item| value(item, scope)).collect()),
+        Value::String(text) => Value::String(without_user(text)),
+        other => other.clone(),
+    }
+}
+
+/// Whether the value at a path of a profile is secret.
+pub fn is_secret(profile: &Profile, path: &[Step]) -> bool {
+    let (mut scope, steps) = match path {
+        [Step::Key(content), Step::Index(index), below @ ..] if content == "PayloadContent" => {
+            (profile.payloads().get(*index).map_or(Scope::UNKNOWN, Scope::of), below)
+        }
+        whole => (Scope::UNKNOWN, whole),
+    };
+    for step in steps {
+        let Step::Key(key) = step else { continue };
+        match scope.below(key) {
+            None => return true,
+            Some(below) => scope = below,
+        }
+    }
+    false
+}
+
+/// A value that tells nothing even under a secret key: a flag, or nothing at all.
+pub fn is_harmless(value: &Value) -> bool {
+    match value {
+        Value::Boolean(_) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Data(bytes) => bytes.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether a key that nobody knows sounds like a password, a token, a challenge or a key.
+fn sounds_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    let whole = ["pin", "psk", "passcode", "authorization"];
+    let part = ["password", "passphrase", "secret", "token", "challenge", "credential", "privatekey", "apikey"];
+    whole.contains(&key.as_str()) || part.iter().any(|word| key.contains(word))
+}
+
+/// Names and passwords before the host of a URL (RFC 3986 §3.2.1) are left out.
+pub fn without_user(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rsplit_once('@') {
+        Some((user, host)) if user.contains(':') => format!("{scheme}://{REDACTED}@{host}{}", &rest[end..]),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redacted(payload: &Payload) -> Dictionary {
+        dictionary(payload.dictionary(), Scope::of(payload))
+    }
+
+    #[test]
+    fn a_secret_is_redacted_whatever_its_type() {
+        let mut payload = Payload::new("com.example.unknown");
+        let inner = Dictionary::from_iter([("value".to_owned(), Value::String("hunter2".into()))]);
+        payload.insert("Token", Value::Dictionary(inner));
+        payload.insert("PIN", Value::Integer(1234.into()));
+        payload.insert("Passwords", Value::Array(vec!["hunter2".into()]));
+        for key in ["Token", "PIN", "Passwords"] {
+            assert_eq!(redacted(&payload).get(key), Some(&Value::String(REDACTED.into())), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_known_key_is_secret_only_if_apples_key_is() {
+        let mut payload = Payload::new("com.apple.security.acme");
+        payload.insert("ClientIdentifier", "hunter2");
+        payload.insert("DirectoryURL", "https://user:hunter2@acme.example/x");
+        let shown = redacted(&payload);
+        assert_eq!(shown.get("ClientIdentifier"), Some(&Value::String(REDACTED.into())));
+        assert_eq!(shown.get("DirectoryURL"), Some(&Value::String("https://[redacted]@acme.example/x".into())));
+    }
+
+    #[test]
+    fn flags_and_empty_passwords_are_shown() {
+        let mut payload = Payload::new("com.apple.applicationaccess");
+        payload.insert("allowPasswordSharing", false);
+        payload.insert("RemovalPassword", "");
+        assert_eq!(redacted(&payload), *payload.dictionary());
+    }
+
+    #[test]
+    fn a_path_into_a_secret_is_secret() {
+        let mut profile = Profile::new("x", "x");
+        let mut scep = Payload::new("com.apple.security.scep");
+        let inner = Dictionary::from_iter([("Challenge".to_owned(), Value::Array(vec!["hunter2".into()]))]);
+        scep.insert("PayloadContent", Value::Dictionary(inner));
+        profile.push(scep);
+        let step = |key: &str| Step::Key(key.into());
+        let path = [step("PayloadContent"), Step::Index(0), step("PayloadContent"), step("Challenge"), Step::Index(0)];
+        assert!(is_secret(&profile, &path));
+        assert!(!is_secret(&profile, &path[..3]));
+    }
+}
