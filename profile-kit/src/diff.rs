@@ -1,8 +1,10 @@
 //! What differs between two profiles, key by key.
 
+use std::collections::{HashMap, VecDeque};
+
 use plist::{Dictionary, Value};
 
-use crate::{KeyPath, Payload, Profile, Step};
+use crate::{KeyPath, Payload, Profile, Step, uuids};
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,30 +33,66 @@ pub fn diff(old: &Profile, new: &Profile) -> Vec<Difference> {
 
 fn payloads(old: &[Payload], new: &[Payload], differences: &mut Vec<Difference>) {
     let content = KeyPath::root().key("PayloadContent");
-    let mut unmatched: Vec<usize> = (0..new.len()).collect();
+    let mut unmatched = Unmatched::of(new);
     for (index, payload) in old.iter().enumerate() {
-        match find(payload, new, &unmatched) {
-            Some(position) => {
-                let other = unmatched.remove(position);
+        match unmatched.take(payload) {
+            Some(other) => {
                 let mut path = content.index(other);
                 dictionaries(payload.dictionary(), new[other].dictionary(), &mut path, differences);
             }
             None => differences.push(Difference { path: content.index(index), old: Some(whole(payload)), new: None }),
         }
     }
-    for index in unmatched {
-        differences.push(Difference { path: content.index(index), old: None, new: Some(whole(&new[index])) });
+    for (index, payload) in new.iter().enumerate().filter(|(index, _)| !unmatched.taken[*index]) {
+        differences.push(Difference { path: content.index(index), old: None, new: Some(whole(payload)) });
     }
 }
 
-/// The position among the unmatched ones of the payload that is the same one.
-fn find(payload: &Payload, new: &[Payload], unmatched: &[usize]) -> Option<usize> {
-    let named = |other: &Payload| payload.identifier().is_some() && payload.identifier() == other.identifier();
-    let same_name = |&index: &usize| named(&new[index]) && payload.kind() == new[index].kind();
-    let same_uuid = |&index: &usize| payload.uuid().is_some() && payload.uuid() == new[index].uuid();
-    let equal = |&index: &usize| new[index] == *payload;
-    let position = |same: &dyn Fn(&usize) -> bool| unmatched.iter().position(same);
-    position(&same_name).or_else(|| position(&same_uuid)).or_else(|| position(&equal))
+/// By what two payloads are the same one.
+#[derive(PartialEq, Eq, Hash)]
+enum Sameness<'a> {
+    /// Identifier and type.
+    Name(&'a str, Option<&'a str>),
+    Uuid(&'a str),
+    /// The digest of everything.
+    Content([u8; 32]),
+}
+
+impl<'a> Sameness<'a> {
+    /// The strongest first.
+    fn all(payload: &'a Payload) -> impl Iterator<Item = Self> {
+        let name = payload.identifier().map(|identifier| Sameness::Name(identifier, payload.kind()));
+        let content = Sameness::Content(uuids::digest(payload.dictionary()));
+        name.into_iter().chain(payload.uuid().map(Sameness::Uuid)).chain([content])
+    }
+}
+
+/// The payloads of the second profile that none of the first one's has met.
+struct Unmatched<'a> {
+    places: HashMap<Sameness<'a>, VecDeque<usize>>,
+    taken: Vec<bool>,
+}
+
+impl<'a> Unmatched<'a> {
+    fn of(payloads: &'a [Payload]) -> Self {
+        let mut places: HashMap<_, VecDeque<usize>> = HashMap::new();
+        for (index, payload) in payloads.iter().enumerate() {
+            Sameness::all(payload).for_each(|same| places.entry(same).or_default().push_back(index));
+        }
+        Self { places, taken: vec![false; payloads.len()] }
+    }
+
+    /// Takes the first payload that is the same one.
+    fn take(&mut self, payload: &'a Payload) -> Option<usize> {
+        let Self { places, taken } = self;
+        let mut free = |same| {
+            let queue = places.get_mut(&same)?;
+            std::iter::from_fn(|| queue.pop_front()).find(|index| !taken[*index])
+        };
+        let index = Sameness::all(payload).find_map(&mut free)?;
+        taken[index] = true;
+        Some(index)
+    }
 }
 
 fn whole(payload: &Payload) -> Value {
