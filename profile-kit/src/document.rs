@@ -142,7 +142,7 @@ pub const DEEPEST: usize = 512;
 
 /// The most values that a property list may have, those of arrays and dictionaries and these themselves;
 /// in a binary one a shared value counts each time.
-pub const MOST_VALUES: usize = 1_000_000;
+pub const MOST_VALUES: usize = 250_000;
 
 /// The most bytes of UTF-8 that a key may have: 64 KiB.
 pub const LONGEST_KEY: usize = 64 << 10;

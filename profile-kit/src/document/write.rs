@@ -248,7 +248,7 @@ mod tests {
         let long = Dictionary::from_iter([("k".repeat(LONGEST_KEY + 1), true)]);
         assert!(refusal(xml(&long)).ends_with("the key is longer than 65536 bytes"));
         let many = holding(vec![Value::Boolean(true); MOST_VALUES]);
-        assert!(refusal(xml(&many)).contains("more than the 1000000 values"));
+        assert!(refusal(xml(&many)).contains("more than the 250000 values"));
         let large = holding("x".repeat(LARGEST));
         assert!(refusal(xml(&large)).contains("larger than the 33554432 bytes"));
         assert!(refusal(binary(&large)).contains("larger than the 33554432 bytes"));
