@@ -1,53 +1,18 @@
 //! Rules over the values of a profile: what a device would say of it.
 //!
-//! No I/O and no clock: the time is an argument. Issue a [`Finding`] for each thing that a rule has to say.
+//! No I/O and no clock: the time is an argument. Each thing that a rule has to say is a [`Finding`].
 
-mod code;
 mod dates;
 mod removal;
 mod settings;
 mod structure;
 
-use std::{collections::HashMap, fmt, time::SystemTime};
+use std::{collections::HashMap, time::SystemTime};
 
-pub use code::{Code, Severity, UnknownCode};
+pub use crate::finding::{Code, Finding, Severity, UnknownCode};
 pub(crate) use dates::past;
 
-use crate::{KeyPath, Profile};
-
-/// One thing that a check has to say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Finding {
-    /// A stable word for the rule.
-    pub code: Code,
-    /// Where in the profile.
-    pub path: KeyPath,
-    /// One sentence.
-    pub message: String,
-}
-
-impl Finding {
-    pub(crate) fn new(code: Code, path: KeyPath, message: impl Into<String>) -> Self {
-        Self { code, path, message: message.into() }
-    }
-
-    /// How much it matters.
-    pub fn severity(&self) -> Severity {
-        self.code.severity()
-    }
-}
-
-/// `MissingKey: PayloadUUID: is missing (1002)`.
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.code)?;
-        if !self.path.0.is_empty() {
-            write!(f, "{}: ", self.path)?;
-        }
-        f.write_str(&self.message)
-    }
-}
+use crate::Profile;
 
 /// Everything that can be said of a profile without knowing the device, in the order of the rules.
 ///

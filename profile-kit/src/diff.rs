@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use std::fmt;
+
 use plist::{Dictionary, Value};
 
 use crate::{KeyPath, Payload, Profile, Step, uuids};
 
 /// One difference.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Difference {
     /// Where: payloads are counted as in the second profile, or as in the first where only that has it.
     pub path: KeyPath,
@@ -15,6 +17,18 @@ pub struct Difference {
     pub old: Option<Value>,
     /// The value in the second profile, if it is there.
     pub new: Option<Value>,
+}
+
+/// The path, and which side has a value: values may be secret.
+impl fmt::Debug for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = |value: &Option<Value>| value.as_ref().map(|_| format_args!("…"));
+        f.debug_struct("Difference")
+            .field("path", &format_args!("{}", self.path))
+            .field("old", &side(&self.old))
+            .field("new", &side(&self.new))
+            .finish()
+    }
 }
 
 /// Every difference between two profiles, in the order of the first one's keys and then the second one's.

@@ -20,6 +20,8 @@
 //! entities, numbers and base64 of XML; the sharing, the order and the sizes of the objects of a binary property
 //! list and those that nothing refers to. Values, their types and the order of keys are kept.
 
+use std::fmt;
+
 use plist::{Dictionary, Value};
 
 use crate::{Error, Form, Place, Result};
@@ -34,12 +36,20 @@ mod write;
 mod xml;
 
 /// A property list and how it was written.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Document {
     /// The root value.
     pub value: Value,
     /// XML or binary.
     pub form: Form,
+}
+
+/// The form, and the names of the keys at the root: values may be secret.
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<&String> = self.value.as_dictionary().into_iter().flat_map(Dictionary::keys).collect();
+        f.debug_struct("Document").field("form", &self.form).field("keys", &keys).finish_non_exhaustive()
+    }
 }
 
 impl Document {

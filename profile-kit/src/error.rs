@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use crate::{KeyPath, Verdict, check::Finding};
+use crate::{KeyPath, Verdict, finding::Finding};
 
 /// What the crate's fallible functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -40,6 +40,11 @@ impl Os {
         Self { platform: Platform::Ios, version: OsVersion { major, ..OsVersion::default() } }
     }
 
+    /// tvOS of a major version.
+    pub fn tvos(major: u16) -> Self {
+        Self { platform: Platform::Tvos, version: OsVersion { major, ..OsVersion::default() } }
+    }
+
     /// macOS of a major version.
     pub fn macos(major: u16) -> Self {
         Self { platform: Platform::Macos, version: OsVersion { major, ..OsVersion::default() } }

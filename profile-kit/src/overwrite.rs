@@ -12,8 +12,8 @@ use plist::Value;
 pub use change::Change;
 
 use crate::{
-    Certificate, Error, Os, PasswordForm, Payload, Platform, Profile, Removal, Result, VerifiedProfile,
-    check::{self, Finding, Severity},
+    Certificate, Error, KeyPath, Os, PasswordForm, Payload, Platform, Profile, Removal, Result, VerifiedProfile,
+    check::{self, Code, Finding, Severity},
     removal::PASSWORD_TYPE,
     sign::Signable,
     uuids,
@@ -288,15 +288,22 @@ fn drop_past_date(profile: &mut Profile, at: SystemTime, changes: &mut Vec<Chang
 /// What stands in the way in the installed profile while it is there, and in the overwrite when it comes.
 fn faults(installed: &Profile, overwrite: &Profile, at: SystemTime) -> Vec<Finding> {
     let before = check::check(installed, at).into_iter().filter(|finding| finding.code.bars_an_overwrite());
+    let unseen = installed.is_encrypted().then(|| {
+        let message = "hid payloads that nobody saw: with an MDM payload among them a device refuses the overwrite (R10), \
+                       with a restriction on installing profiles too";
+        Finding::new(Code::PayloadsUnseen, KeyPath::root().key("EncryptedPayloadContent"), message)
+    });
     let after = check::check(overwrite, at).into_iter().filter(|finding| finding.severity() == Severity::Error);
-    before.chain(after).collect()
+    before.chain(unseen).chain(after).collect()
 }
 
 /// What signing must refuse: errors that the installed profile does not have already.
 fn own_refusals(installed: &Profile, overwrite: &Profile) -> Vec<Finding> {
     let inherited = check::refusals(installed);
-    let own = |finding: &Finding| inherited.iter().all(|known| known.code != finding.code);
-    check::refusals(overwrite).into_iter().filter(own).collect()
+    let count = |findings: &[Finding], code| findings.iter().filter(|finding| finding.code == code).count();
+    let all = check::refusals(overwrite);
+    let own = |finding: &&Finding| count(&all, finding.code) > count(&inherited, finding.code);
+    all.iter().filter(own).cloned().collect()
 }
 
 fn encrypted() -> Error {

@@ -72,9 +72,10 @@ impl Profile {
     /// The whole dictionary, payloads in their place.
     pub fn to_dictionary(&self) -> Dictionary {
         let mut whole = self.keys.clone();
-        if let Some(content) = whole.get_mut("PayloadContent") {
+        // An encrypted profile has no such key; payloads that were added to it stand in the clear.
+        if whole.contains_key("PayloadContent") || !self.payloads.is_empty() {
             let payloads = self.payloads.iter().map(|payload| Value::Dictionary(payload.dictionary().clone()));
-            *content = Value::Array(payloads.collect());
+            whole.insert("PayloadContent".into(), Value::Array(payloads.collect()));
         }
         whole
     }
@@ -211,3 +212,33 @@ fn not_a_profile(key: &str, problem: String) -> Error {
 }
 
 const CONFIGURATION: &str = "Configuration";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Removal, document::Document, sign::EncodedProfile, template::Template};
+
+    #[test]
+    fn a_payload_that_is_added_to_an_encrypted_profile_is_written() {
+        let mut keys = Profile::new("x", "x").to_dictionary();
+        keys.retain(|key, _| key != "PayloadContent");
+        keys.insert("EncryptedPayloadContent".into(), Value::Data(vec![0x30]));
+        let mut profile = Profile::from_dictionary(keys).expect("encrypted content is enough");
+        profile.set_removal(Removal::Password("hunter2".into()));
+        let written = Profile::from_dictionary(profile.to_dictionary()).expect("still a profile");
+        assert_eq!(written.removal(), Removal::Password("hunter2".into()));
+    }
+
+    #[test]
+    fn nothing_that_holds_a_profile_prints_its_passwords() {
+        let mut profile = Profile::new("x", "x");
+        profile.set_removal(Removal::Password("hunter2".into()));
+        let bytes = profile.to_xml().expect("plain text");
+        let encoded = EncodedProfile::read(bytes.clone()).expect("it was written");
+        let document: Document = document::read(&bytes).expect("it was written");
+        let template = Template::with_strings(&profile, std::collections::BTreeMap::new()).expect("no placeholders");
+        let differences = crate::diff::diff(&profile, &Profile::new("x", "x"));
+        let all = format!("{profile:?} {encoded:?} {document:?} {template:?} {differences:?}");
+        assert!(!all.contains("hunter2") && !all.contains("104, 117, 110"), "{all}");
+    }
+}

@@ -34,21 +34,20 @@ impl fmt::Debug for Removal {
 impl Profile {
     /// What flag and removal-password payload say together.
     ///
-    /// A payload without `RemovalPassword` counts as an empty password (fact L4). A locked profile with an empty
-    /// password, which contradicts itself, reads as [`Removal::Password`] of an empty string.
+    /// Where it is doubtful it says the worse: a flag that is no boolean counts as a lock, and of several passwords one
+    /// that is not empty counts. A payload without `RemovalPassword` counts as an empty password (fact L4). A locked
+    /// profile with an empty password, which contradicts itself, reads as [`Removal::Password`] of an empty string.
     /// `HasRemovalPasscode` only informs (fact L6) and is not asked.
     pub fn removal(&self) -> Removal {
-        let locked = self.get("PayloadRemovalDisallowed").and_then(Value::as_boolean).unwrap_or(false);
-        let password = self
-            .payloads()
-            .iter()
-            .find(|payload| payload.kind() == Some(PASSWORD_TYPE))
-            .map(|payload| payload.get(PASSWORD_KEY).and_then(Value::as_string).unwrap_or_default());
-        match (locked, password) {
-            (false, None) => Removal::Allowed,
-            (true, None) => Removal::Disallowed,
-            (false, Some("")) => Removal::AllowedEmptyPassword,
-            (_, Some(password)) => Removal::Password(password.to_owned()),
+        let locked = self.get("PayloadRemovalDisallowed").is_some_and(|flag| flag.as_boolean() != Some(false));
+        let payloads = self.payloads().iter().filter(|payload| payload.kind() == Some(PASSWORD_TYPE));
+        let passwords: Vec<String> = payloads.map(|payload| text(payload.get(PASSWORD_KEY))).collect();
+        match (locked, passwords.iter().find(|password| !password.is_empty())) {
+            (_, Some(password)) => Removal::Password(password.clone()),
+            (false, None) if passwords.is_empty() => Removal::Allowed,
+            (true, None) if passwords.is_empty() => Removal::Disallowed,
+            (false, None) => Removal::AllowedEmptyPassword,
+            (true, None) => Removal::Password(String::new()),
         }
     }
 
@@ -98,6 +97,16 @@ impl Profile {
     }
 }
 
+/// A password of whatever type; one that is no text is not empty.
+fn text(password: Option<&Value>) -> String {
+    match password {
+        None => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Integer(number)) => number.to_string(),
+        Some(_) => "a password that is no text".into(),
+    }
+}
+
 /// The removal password's form in an overwrite (facts L4, L5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PasswordForm {
@@ -114,3 +123,53 @@ pub enum PasswordForm {
 pub const PASSWORD_TYPE: &str = "com.apple.profileRemovalPassword";
 /// Apple's key in it.
 const PASSWORD_KEY: &str = "RemovalPassword";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_passwords(passwords: Vec<Value>) -> Profile {
+        let mut profile = Profile::new("x", "x");
+        for password in passwords {
+            let mut payload = Payload::new(PASSWORD_TYPE);
+            payload.insert(PASSWORD_KEY, password);
+            profile.push(payload);
+        }
+        profile
+    }
+
+    #[test]
+    fn every_policy_reads_back_as_it_was_written() {
+        let policies =
+            [Removal::Allowed, Removal::AllowedEmptyPassword, Removal::Disallowed, Removal::Password("hunter2".into())];
+        for policy in policies {
+            let mut profile = with_passwords(vec!["old".into()]);
+            profile.set_removal(policy.clone());
+            assert_eq!(profile.removal(), policy);
+        }
+    }
+
+    #[test]
+    fn of_several_passwords_one_that_is_not_empty_counts() {
+        let profile = with_passwords(vec!["".into(), "real".into()]);
+        assert_eq!(profile.removal(), Removal::Password("real".into()));
+    }
+
+    #[test]
+    fn a_password_that_is_a_number_is_not_taken_for_empty() {
+        let profile = with_passwords(vec![Value::Integer(1234.into())]);
+        assert_eq!(profile.removal(), Removal::Password("1234".into()));
+    }
+
+    #[test]
+    fn a_flag_that_is_no_boolean_counts_as_a_lock() {
+        let mut profile = with_passwords(Vec::new());
+        profile.set("PayloadRemovalDisallowed", "true").expect("any value fits");
+        assert_eq!(profile.removal(), Removal::Disallowed);
+    }
+
+    #[test]
+    fn a_password_does_not_print() {
+        assert_eq!(format!("{:?}", Removal::Password("hunter2".into())), "Password([redacted])");
+    }
+}

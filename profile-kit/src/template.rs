@@ -5,7 +5,7 @@
 
 mod placeholder;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use plist::{Dictionary, Value};
 
@@ -21,10 +21,17 @@ pub type Values = BTreeMap<String, String>;
 pub type Declarations = BTreeMap<String, Placeholder>;
 
 /// A profile whose values may hold placeholders, and what each placeholder takes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Template {
     dictionary: Dictionary,
     placeholders: BTreeMap<String, Placeholder>,
+}
+
+/// The placeholders: values of the profile may be secret.
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Template").field("placeholders", &self.placeholders).finish_non_exhaustive()
+    }
 }
 
 impl Template {
@@ -289,5 +296,21 @@ mod tests {
         let secret = Placeholder { kind: Kind::Integer, secret: true, ..Placeholder::default() };
         let error = filled("{{pin}}", &[("pin", secret)], &[("pin", "hunter2")]).unwrap_err();
         assert_eq!(error.to_string(), "placeholder \"pin\": [redacted] is not an integer from -2^63 to 2^64-1");
+    }
+
+    #[test]
+    fn a_date_that_leaves_the_calendar_in_utc_is_refused() {
+        let error = filled("{{at}}", &[("at", of_kind(Kind::Date))], &[("at", "9999-12-31T23:59:59-12:00")]);
+        assert!(error.unwrap_err().to_string().contains("is not a date"));
+    }
+
+    #[test]
+    fn a_removal_password_filled_with_nothing_is_refused() {
+        let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+        profile.set_removal(Removal::Password("{{pin}}".into()));
+        let template = Template::with_strings(&profile, BTreeMap::new()).unwrap();
+        let values = Values::from([("pin".to_owned(), String::new())]);
+        let error = template.fill(&values, UuidSource::Content).unwrap_err();
+        assert!(error.to_string().contains("the removal password is empty"));
     }
 }

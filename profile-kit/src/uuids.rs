@@ -1,5 +1,7 @@
 //! UUIDs of profiles and payloads: from their content, so that the same input gives the same ones, or random.
 
+use std::collections::HashMap;
+
 use openssl::sha::Sha256;
 use plist::{Dictionary, Value};
 use uuid::Uuid;
@@ -9,8 +11,12 @@ use crate::{Payload, Profile};
 /// Where missing UUIDs come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum UuidSource {
-    /// Version 5 (RFC 9562 §5.5) from identifier and content: the same profile gets the same UUIDs,
-    /// and a changed one gets another top-level UUID (fact R2).
+    /// Version 5 (RFC 9562 §5.5). A payload's comes from its identifier, its type and its profile's identifier, so that a
+    /// device updates it in place when its settings change (R3); the profile's from its whole content, so that a
+    /// changed one is fresh (R2). The same input gives the same UUIDs.
+    ///
+    /// A UUID of content is a digest of it: who knows everything else can try out short secrets. Choose
+    /// [`Random`](UuidSource::Random) for a profile with a guessable password.
     #[default]
     Content,
     /// Version 4 (RFC 9562 §5.4), from the system's randomness.
@@ -21,12 +27,18 @@ impl Profile {
     /// Gives a UUID to each payload that has none, then to the profile if it has none.
     pub fn fill_uuids(&mut self, source: UuidSource) {
         let identifier = self.identifier().to_owned();
-        for payload in self.payloads_mut().iter_mut().filter(|payload| payload.get(KEY).is_none()) {
-            let uuid = match source {
-                UuidSource::Content => payload_uuid(&identifier, payload),
-                UuidSource::Random => Uuid::new_v4(),
-            };
-            payload.insert(KEY, upper(uuid));
+        let mut namesakes: HashMap<(Option<String>, Option<String>), u64> = HashMap::new();
+        for payload in self.payloads_mut() {
+            let name = (payload.identifier().map(str::to_owned), payload.kind().map(str::to_owned));
+            let before = namesakes.entry(name).or_default();
+            if payload.get(KEY).is_none() {
+                let uuid = match source {
+                    UuidSource::Content => payload_uuid(&identifier, payload, *before),
+                    UuidSource::Random => Uuid::new_v4(),
+                };
+                payload.insert(KEY, upper(uuid));
+            }
+            *before += 1;
         }
         if self.get(KEY).is_none() {
             let uuid = match source {
@@ -38,8 +50,12 @@ impl Profile {
     }
 }
 
-fn payload_uuid(profile: &str, payload: &Payload) -> Uuid {
-    derived("payload", &[profile.as_bytes(), &digest(payload.dictionary())])
+/// `before`: how many payloads of the same identifier and type stand before it.
+fn payload_uuid(profile: &str, payload: &Payload, before: u64) -> Uuid {
+    let identifier = payload.identifier().unwrap_or_default();
+    let kind = payload.kind().unwrap_or_default();
+    let parts = [profile.as_bytes(), identifier.as_bytes(), kind.as_bytes(), &before.to_be_bytes()];
+    derived("payload", &parts)
 }
 
 /// A version 5 UUID of several parts, each bounded by its length; `purpose` keeps uses apart.
@@ -121,6 +137,25 @@ mod tests {
         let (one, other) = (profile("IVI MDM"), profile("IVI MDM 2"));
         assert_ne!(one.uuid(), other.uuid());
         assert_eq!(one.payloads()[0].uuid(), other.payloads()[0].uuid());
+    }
+
+    #[test]
+    fn a_payload_keeps_its_uuid_when_its_settings_change_and_namesakes_differ() {
+        let with = |allowed: bool| {
+            let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+            for _ in 0..2 {
+                let mut payload = Payload::new("com.apple.applicationaccess");
+                payload.insert("PayloadIdentifier", "x");
+                payload.insert("allowSafari", allowed);
+                profile.push(payload);
+            }
+            profile.fill_uuids(UuidSource::Content);
+            profile
+        };
+        let (one, other) = (with(true), with(false));
+        assert_eq!(one.payloads()[0].uuid(), other.payloads()[0].uuid());
+        assert_ne!(one.payloads()[0].uuid(), one.payloads()[1].uuid());
+        assert_ne!(one.uuid(), other.uuid());
     }
 
     #[test]

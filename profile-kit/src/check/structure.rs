@@ -121,6 +121,10 @@ fn encryption(profile: &Profile, findings: &mut Findings) {
         };
         findings.push(Finding::new(Code::EncryptionFlag, KeyPath::root().key("IsEncrypted"), message));
     }
+    if profile.is_encrypted() && !profile.payloads().is_empty() {
+        let message = "stands in the clear beside EncryptedPayloadContent";
+        findings.push(Finding::new(Code::EncryptionFlag, KeyPath::root().key("PayloadContent"), message));
+    }
 }
 
 /// UUIDs and identifiers are compared without regard to case: devices are not known to tell them apart.

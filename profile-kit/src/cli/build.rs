@@ -113,13 +113,9 @@ fn tell(file: &str, template: &Template, values: &Values, profile: &Profile) {
     for name in template.unused() {
         text::note(&format!("{file}: placeholder {name:?} is declared and used nowhere"));
     }
-    for finding in check::check(profile, SystemTime::now()) {
-        match finding.severity() {
-            Severity::Note => {}
-            Severity::Warning | Severity::Error => {
-                text::warning(&format!("{file}: {}", without_secrets(finding.to_string(), template, values)))
-            }
-        }
+    let findings = check::check(profile, SystemTime::now());
+    for finding in findings.iter().filter(|finding| finding.severity() >= Severity::Warning) {
+        text::warning(&format!("{file}: {}", without_secrets(finding.to_string(), template, values)));
     }
 }
 

@@ -1,8 +1,9 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::SystemTime};
 
 use clap::ValueEnum;
 use profile_kit::{
     Os, OsVersion, Overwrite, PasswordForm, Platform, Profile, SignedProfile, document, sign::SignOptions,
+    verify::Observed,
 };
 
 use super::{
@@ -46,6 +47,9 @@ pub struct Args {
     /// Sign with another certificate than the installed profile's; devices are observed to refuse it.
     #[arg(long)]
     allow_other_signer: bool,
+    /// Sign with a certificate that has ended although it is not known to have signed the installed profile.
+    #[arg(long)]
+    allow_expired: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -78,25 +82,34 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let input = Input::read(&args.installed)?;
     let failed = |error| Failure::of(&input.name, &error);
-    let overwrite = make(args, &input)?;
+    let options = SignOptions {
+        allow_other_signer: args.allow_other_signer,
+        allow_expired: args.allow_expired,
+        ..args.signing.options()
+    };
+    let overwrite = make(args, &input, options.signing_time)?;
     tell(args, &input.name, &overwrite);
     if args.unsigned {
         args.output.write(&overwrite.profile().to_xml().map_err(failed)?, Content::Text)?;
         return Ok(Exit::Yes);
     }
-    let options = SignOptions { allow_other_signer: args.allow_other_signer, ..args.signing.options() };
     let identity = args.keys.load(options.signing_time)?;
     let signed = identity.sign_with(&overwrite, &options).map_err(failed)?;
     args.output.write(signed.as_bytes(), Content::Binary)?;
     Ok(Exit::Yes)
 }
 
-fn make(args: &Args, input: &Input) -> Result<Overwrite, Failure> {
+fn make(args: &Args, input: &Input, at: SystemTime) -> Result<Overwrite, Failure> {
     let failed = |error| Failure::of(&input.name, &error);
     let (verified, unsigned);
     let of = if document::looks_signed(&input.bytes) {
         let signed = SignedProfile::from_bytes(input.bytes.clone()).map_err(failed)?;
         verified = signed.verify_integrity().map_err(failed)?;
+        for seen in &verified.verification().observations {
+            if matches!(seen.code, Observed::TrailingBytes | Observed::SeveralSigners | Observed::WeakKey) {
+                text::warning(&format!("{}: {seen}", input.name));
+            }
+        }
         Overwrite::of(&verified)
     } else {
         unsigned = Profile::from_bytes(&input.bytes).map_err(failed)?;
@@ -107,7 +120,7 @@ fn make(args: &Args, input: &Input) -> Result<Overwrite, Failure> {
         Some(version) => of.target(Os { platform: args.platform.platform(), version }),
         None => of,
     };
-    of.build().map_err(failed)
+    of.build_at(at).map_err(failed)
 }
 
 /// Tells what was made on standard error: standard output may carry the file.

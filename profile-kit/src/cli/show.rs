@@ -28,7 +28,13 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let input = Input::read(&args.file)?;
-    let inspection = inspect(&input)?;
+    let inspection = match inspect(&input) {
+        Err(failure) if args.format == ReportFormat::Json => {
+            text::print_json(&[json!({"file": input.name, "error": failure.message})])?;
+            return Ok(failure.exit);
+        }
+        inspected => inspected?,
+    };
     match args.format {
         ReportFormat::Text => text::print(&report(&input.name, &inspection))?,
         ReportFormat::Json => text::print_json(&[json(&input.name, &inspection)])?,

@@ -2,7 +2,7 @@ use std::{path::PathBuf, time::SystemTime};
 
 use clap::ValueEnum;
 use profile_kit::{
-    check::Code,
+    check::{self, Code},
     sign::{Digest, EncodedProfile, SignOptions},
 };
 
@@ -26,7 +26,7 @@ pub struct Args {
     keys: KeyOptions,
     #[command(flatten)]
     signing: SigningOptions,
-    /// Sign in spite of findings of this code.
+    /// Sign in spite of findings of this code, and do not tell them.
     #[arg(long, value_name = "CODE", value_parser = code)]
     allow: Vec<Code>,
     /// Sign with a certificate that has ended.
@@ -75,6 +75,9 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         SignOptions { allow: args.allow.clone(), allow_expired: args.allow_expired, ..args.signing.options() };
     let identity = args.keys.load(options.signing_time)?;
     let signed = identity.sign_with(&profile, &options).map_err(failed)?;
+    let mut findings = check::check(profile.profile(), options.signing_time);
+    findings.retain(|finding| !args.allow.contains(&finding.code));
+    text::findings(&input.name, &findings);
     args.output.write(signed.as_bytes(), Content::Binary)?;
     Ok(Exit::Yes)
 }

@@ -3,11 +3,12 @@
 use std::{
     fmt::Write as _,
     io::{self, Write},
-    time::SystemTime,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anstyle::{AnsiColor, Style};
 use plist::Value;
+use profile_kit::check::{Finding, Severity};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{outcome::Failure, redact::REDACTED};
@@ -25,6 +26,13 @@ pub fn warning(message: &str) {
 /// Prints `note: …` on standard error.
 pub fn note(message: &str) {
     labelled("note", AnsiColor::Cyan, message);
+}
+
+/// Tells what a check has to say that may stand in a profile's way, on standard error.
+pub fn findings(file: &str, findings: &[Finding]) {
+    for finding in findings.iter().filter(|finding| finding.severity() >= Severity::Warning) {
+        warning(&format!("{file}: {finding}"));
+    }
 }
 
 fn labelled(label: &str, color: AnsiColor, message: &str) {
@@ -122,15 +130,24 @@ pub fn quoted(text: &str) -> String {
 
 /// A moment in RFC 3339, UTC, whole seconds.
 pub fn time(moment: SystemTime) -> String {
-    let moment = OffsetDateTime::from(moment);
-    let whole = moment.replace_nanosecond(0).unwrap_or(moment);
-    whole.format(&Rfc3339).unwrap_or_else(|_| "a time out of range".into())
+    let since = moment.duration_since(UNIX_EPOCH).map_or_else(
+        |before| time::Duration::try_from(before.duration()).map(|length| -length),
+        time::Duration::try_from,
+    );
+    let moment = since.ok().and_then(|since| OffsetDateTime::UNIX_EPOCH.checked_add(since));
+    let whole = moment.and_then(|moment| moment.replace_nanosecond(0).ok());
+    let text = whole.and_then(|moment| moment.format(&Rfc3339).ok());
+    text.unwrap_or_else(|| "a time out of range".into())
 }
 
 /// Reads a moment in RFC 3339.
 pub fn parse_time(text: &str) -> Result<SystemTime, String> {
-    let moment = OffsetDateTime::parse(text, &Rfc3339);
-    moment.map(SystemTime::from).map_err(|_| "not a time in RFC 3339, such as 2026-04-01T00:00:00Z".into())
+    let moment = OffsetDateTime::parse(text, &Rfc3339).ok().and_then(OffsetDateTime::checked_to_utc);
+    let moment = moment.ok_or("not a time in RFC 3339, such as 2026-04-01T00:00:00Z")?;
+    match moment.year() {
+        1970..=9999 => Ok(moment.into()),
+        _ => Err("not in the years 1970 to 9999".into()),
+    }
 }
 
 const LONGEST: usize = 200;

@@ -106,9 +106,7 @@ impl fmt::Display for Change {
             Change::RemovalDateDropped => f.write_str("RemovalDate was past, is gone"),
             Change::PayloadStripped { kind, identifier } => write!(f, "payload {identifier:?} ({kind}) was left out"),
             Change::EncryptionFlagDropped => f.write_str("IsEncrypted is gone: there is nothing encrypted"),
-            Change::EncryptedContentStripped => f.write_str(
-                "the encrypted payloads were left out unseen: with an MDM payload among them a device refuses this (R10)",
-            ),
+            Change::EncryptedContentStripped => f.write_str("the encrypted payloads were left out"),
             Change::InertPayloadAdded => f.write_str("a restrictions payload without restrictions was added"),
         }
     }

@@ -188,6 +188,42 @@ fn tells_that_the_installed_profile_forbids_installing_by_hand() {
 }
 
 #[test]
+fn tells_it_of_a_profile_that_only_its_password_or_a_flag_of_another_type_locks() {
+    for flag in [Value::Boolean(false), "true".into(), Value::Integer(1.into())] {
+        let mut installed = with_password("hunter2");
+        installed.set("PayloadRemovalDisallowed", flag).unwrap();
+        installed.payloads_mut()[0].insert("allowUIConfigurationProfileInstallation", Value::Integer(0.into()));
+        assert!(fault_codes(&of(&installed)).contains(&Code::OverwriteForbidden));
+    }
+}
+
+#[test]
+fn tells_that_encrypted_payloads_were_not_seen() {
+    let mut keys = locked().to_dictionary();
+    keys.retain(|key, _| key != "PayloadContent");
+    keys.insert("EncryptedPayloadContent".into(), Value::Data(vec![0x30, 0x80]));
+    let installed = Profile::from_dictionary(keys).unwrap();
+    let overwrite = Overwrite::of_unsigned(&installed).strip(true).build_at(NOW).unwrap();
+    assert!(fault_codes(&overwrite).contains(&Code::PayloadsUnseen));
+}
+
+#[test]
+fn a_stray_encryption_flag_goes() {
+    let mut installed = locked();
+    installed.set("IsEncrypted", true).unwrap();
+    let overwrite = of(&installed);
+    assert_eq!(overwrite.profile().get("IsEncrypted"), None);
+    assert!(overwrite.changes().contains(&Change::EncryptionFlagDropped));
+}
+
+#[test]
+fn a_password_payload_of_a_misspelt_type_is_told() {
+    let mut installed = locked();
+    installed.push(Payload::new("com.apple.profileremovalpassword"));
+    assert!(fault_codes(&of(&installed)).contains(&Code::TypeMisspelt));
+}
+
+#[test]
 fn tells_an_inherited_error_and_is_not_refused_for_it() {
     let mut installed = locked();
     installed.payloads_mut()[0].remove("PayloadUUID");

@@ -128,7 +128,7 @@ impl fmt::Display for Kind {
 
 /// A moment of RFC 3339 as a property list can hold it: whole seconds, UTC, years 1 to 9999.
 pub(crate) fn date(text: &str) -> Option<Date> {
-    let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?.to_utc();
+    let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_utc()?;
     let fits = moment.nanosecond() == 0 && (1..=9999).contains(&moment.year());
     fits.then(|| Date::from(std::time::SystemTime::from(moment)))
 }

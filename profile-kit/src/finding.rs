@@ -1,6 +1,42 @@
-//! The stable words of the rules.
+//! What a check has to say, and the stable words of its rules.
 
 use std::{fmt, str::FromStr};
+
+use crate::KeyPath;
+
+/// One thing that a check has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// A stable word for the rule.
+    pub code: Code,
+    /// Where in the profile.
+    pub path: KeyPath,
+    /// One sentence.
+    pub message: String,
+}
+
+impl Finding {
+    pub(crate) fn new(code: Code, path: KeyPath, message: impl Into<String>) -> Self {
+        Self { code, path, message: message.into() }
+    }
+
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+}
+
+/// `MissingKey: PayloadUUID: is missing (1002)`.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.code)?;
+        if !self.path.0.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)
+    }
+}
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +123,8 @@ codes! {
     PlaceholderLeft Warning some
     /// `IsEncrypted` and `EncryptedPayloadContent` do not go together.
     EncryptionFlag Warning some
+    /// The payloads are encrypted: what is among them nobody saw, an MDM payload (R10) or a restriction as well.
+    PayloadsUnseen Warning some
     /// `PayloadScope` is neither `System` nor `User`.
     ScopeUnknown Error some
     /// `TargetDeviceType` is not from 0 to 6 (1015).
