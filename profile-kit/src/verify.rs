@@ -7,10 +7,12 @@
 mod algorithm;
 mod armour;
 mod cms;
+mod digest;
 #[cfg(test)]
 pub(crate) mod forge;
 mod observation;
 mod pss;
+mod refusal;
 mod signer;
 #[cfg(test)]
 mod tests;

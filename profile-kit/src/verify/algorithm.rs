@@ -1,9 +1,7 @@
-//! Digests and signature algorithms by their object identifiers, and the key operation by OpenSSL.
+//! Signature algorithms by their object identifiers, and the key operation by OpenSSL.
 
 use const_oid::ObjectIdentifier;
 use openssl::{
-    hash::{MessageDigest, hash},
-    md::{Md, MdRef},
     pkey::{Id, PKeyRef, Public},
     pkey_ctx::PkeyCtx,
     rsa::Padding,
@@ -12,31 +10,11 @@ use openssl::{
 
 use super::{
     Verdict,
-    cms::{self, Algorithm},
+    cms::Algorithm,
+    digest::Digest,
     pss::Pss,
+    refusal::{Refusal, unknown},
 };
-
-/// A digest algorithm.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Digest {
-    oid: ObjectIdentifier,
-    /// As people write it.
-    pub(crate) name: &'static str,
-    openssl: &'static str,
-    /// What is to be said of it.
-    pub(crate) standing: Standing,
-}
-
-/// What is to be said of an algorithm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Devices take it.
-    Common,
-    /// Collisions are known.
-    Weak,
-    /// Devices may not take it.
-    Uncommon,
-}
 
 /// A signature algorithm and its digest, if it names one.
 pub(crate) struct Scheme {
@@ -55,29 +33,6 @@ enum Kind {
     Ecdsa,
     Dsa,
     Edwards,
-}
-
-/// Why a signature cannot be looked at, or does not hold.
-pub(crate) type Refusal = (Verdict, String);
-
-impl Digest {
-    /// Finds it.
-    pub(crate) fn of(algorithm: &Algorithm<'_>) -> Result<&'static Self, Refusal> {
-        let found = DIGESTS.iter().find(|digest| digest.oid.as_bytes() == algorithm.oid);
-        found.ok_or_else(|| unknown("digest algorithm", algorithm))
-    }
-
-    /// The digest of bytes.
-    pub(crate) fn hash(&self, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let unsupported = || (Verdict::SignatureAlgorithmUnsupported, format!("{} is not supported here", self.name));
-        let digest = MessageDigest::from_name(self.openssl).ok_or_else(unsupported)?;
-        hash(digest, bytes).map(|digest| digest.to_vec()).map_err(|_| unsupported())
-    }
-
-    fn md(&self) -> Result<&'static MdRef, Refusal> {
-        let digest = MessageDigest::from_name(self.openssl).and_then(|digest| Md::from_nid(digest.type_()));
-        digest.ok_or_else(|| (Verdict::SignatureAlgorithmUnsupported, format!("{} is not supported here", self.name)))
-    }
 }
 
 impl Scheme {
@@ -161,39 +116,9 @@ impl Scheme {
     }
 }
 
-/// That an algorithm has no name here.
-pub(super) fn unknown(what: &str, algorithm: &Algorithm<'_>) -> Refusal {
-    (Verdict::SignatureAlgorithmUnknown, format!("unknown {what} {}", cms::oid_text(algorithm.oid)))
-}
-
-const fn digest(oid: &str, name: &'static str, openssl: &'static str, standing: Standing) -> Digest {
-    Digest { oid: ObjectIdentifier::new_unwrap(oid), name, openssl, standing }
-}
-
 const fn scheme(oid: &str, name: &'static str, kind: Kind, digest: Option<&'static str>) -> Scheme {
     Scheme { oid: ObjectIdentifier::new_unwrap(oid), name, kind, digest }
 }
-
-/// The digest that RSASSA-PSS takes where none is named.
-pub(super) const SHA1: Digest = digest("1.3.14.3.2.26", "SHA-1", "SHA1", Standing::Weak);
-
-static DIGESTS: [Digest; 15] = [
-    digest("2.16.840.1.101.3.4.2.1", "SHA-256", "SHA256", Standing::Common),
-    SHA1,
-    digest("2.16.840.1.101.3.4.2.2", "SHA-384", "SHA384", Standing::Common),
-    digest("2.16.840.1.101.3.4.2.3", "SHA-512", "SHA512", Standing::Common),
-    digest("2.16.840.1.101.3.4.2.4", "SHA-224", "SHA224", Standing::Uncommon),
-    digest("2.16.840.1.101.3.4.2.5", "SHA-512/224", "SHA512-224", Standing::Uncommon),
-    digest("2.16.840.1.101.3.4.2.6", "SHA-512/256", "SHA512-256", Standing::Uncommon),
-    digest("2.16.840.1.101.3.4.2.7", "SHA3-224", "SHA3-224", Standing::Uncommon),
-    digest("2.16.840.1.101.3.4.2.8", "SHA3-256", "SHA3-256", Standing::Uncommon),
-    digest("2.16.840.1.101.3.4.2.9", "SHA3-384", "SHA3-384", Standing::Uncommon),
-    digest("2.16.840.1.101.3.4.2.10", "SHA3-512", "SHA3-512", Standing::Uncommon),
-    digest("1.3.36.3.2.1", "RIPEMD-160", "RIPEMD160", Standing::Uncommon),
-    digest("1.2.840.113549.2.5", "MD5", "MD5", Standing::Weak),
-    digest("1.2.840.113549.2.4", "MD4", "MD4", Standing::Weak),
-    digest("1.2.840.113549.2.2", "MD2", "MD2", Standing::Weak),
-];
 
 static SCHEMES: [Scheme; 32] = [
     scheme("1.2.840.113549.1.1.1", "rsaEncryption", Kind::Rsa, None),

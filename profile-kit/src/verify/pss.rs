@@ -4,8 +4,9 @@ use const_oid::ObjectIdentifier;
 
 use super::{
     Verdict,
-    algorithm::{Digest, Refusal, SHA1, unknown},
     cms::Algorithm,
+    digest::{Digest, SHA1},
+    refusal::{Refusal, unknown},
 };
 use crate::ber::{self, Element};
 

@@ -14,8 +14,10 @@ use openssl::x509::X509Name;
 
 use super::{
     Observation, Observed, Verdict,
-    algorithm::{Digest, Refusal, Scheme, Standing},
+    algorithm::Scheme,
     cms::{self, Algorithm, Attribute, Attributes, Sid, SignedData, SignerInfo},
+    digest::{Digest, Standing},
+    refusal::Refusal,
 };
 use crate::{
     Certificate, KeyKind, Trust,

@@ -1,0 +1,14 @@
+//! Why a signature cannot be looked at, or does not hold.
+
+use super::{
+    Verdict,
+    cms::{self, Algorithm},
+};
+
+/// A verdict that is not good, and a sentence.
+pub(crate) type Refusal = (Verdict, String);
+
+/// That an algorithm has no name here.
+pub(super) fn unknown(what: &str, algorithm: &Algorithm<'_>) -> Refusal {
+    (Verdict::SignatureAlgorithmUnknown, format!("unknown {what} {}", cms::oid_text(algorithm.oid)))
+}
