@@ -98,6 +98,11 @@ impl<'a> Element<'a> {
         &self.file[self.content..self.content_end]
     }
 
+    /// Whether its length is written down.
+    pub(crate) fn is_definite(&self) -> bool {
+        self.content_end == self.end
+    }
+
     /// The elements within.
     pub(crate) fn reader(&self) -> Reader<'a> {
         Reader { file: &self.file[..self.content_end], at: self.content }
@@ -106,49 +111,66 @@ impl<'a> Element<'a> {
     /// The octets of a string, its chunks put together where the string is constructed.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where a chunk is no OCTET STRING.
+    /// [`Error::Malformed`] where a chunk is neither an OCTET STRING nor of the string's own type.
     pub(crate) fn octets(&self) -> Result<Cow<'a, [u8]>> {
         if self.tag & CONSTRUCTED == 0 {
             return Ok(Cow::Borrowed(self.content()));
         }
         let mut octets = Vec::with_capacity(self.content().len());
-        self.gather(MAX_CHUNK_DEPTH, &mut octets)?;
+        let own = if is_chunked(self.tag) { self.tag & HIGH_TAG } else { OCTET_STRING };
+        self.gather(own, MAX_CHUNK_DEPTH, &mut octets)?;
         Ok(Cow::Owned(octets))
     }
 
-    fn gather(&self, depth: usize, octets: &mut Vec<u8>) -> Result<()> {
+    fn gather(&self, own: u8, depth: usize, octets: &mut Vec<u8>) -> Result<()> {
         let mut chunks = self.reader();
         while let Some(chunk) = chunks.next()? {
-            match chunk.tag {
-                OCTET_STRING => octets.extend_from_slice(chunk.content()),
-                CHUNKED_OCTET_STRING if depth > 0 => chunk.gather(depth - 1, octets)?,
-                CHUNKED_OCTET_STRING => return Err(malformed(chunk.offset, "chunks in chunks, too deep")),
-                tag => return Err(malformed(chunk.offset, format!("tag 0x{tag:02x} among the chunks of a string"))),
+            match chunk.tag & !CONSTRUCTED {
+                kind if kind != own && kind != OCTET_STRING => {
+                    let problem = format!("tag 0x{:02x} among the chunks of a string", chunk.tag);
+                    return Err(malformed(chunk.offset, problem));
+                }
+                _ if chunk.tag & CONSTRUCTED == 0 => octets.extend_from_slice(chunk.content()),
+                _ if depth > 0 => chunk.gather(own, depth - 1, octets)?,
+                _ => return Err(malformed(chunk.offset, "chunks in chunks, too deep")),
             }
         }
         Ok(())
     }
 
-    /// The same value in DER: shortest lengths, strings in one piece. The members of a SET keep their order.
+    /// The identifier's octets.
+    fn identifier(&self) -> &'a [u8] {
+        let whole = self.whole();
+        let is_last = |octet: &u8| octet & 0x80 == 0;
+        let high = || whole[1..].iter().position(is_last).map_or(0, |last| last + 1);
+        &whole[..if self.tag & HIGH_TAG == HIGH_TAG { 1 + high() } else { 1 }]
+    }
+
+    /// The same value in DER: shortest lengths, strings in one piece. The members of a SET keep their order, and a
+    /// BIT STRING its chunks.
     pub(crate) fn to_der(self) -> Result<Vec<u8>> {
         if self.tag & CONSTRUCTED == 0 {
-            return Ok(encode(self.tag, self.content()));
+            return Ok(encode_as(self.identifier(), self.content()));
         }
-        if self.tag == CHUNKED_OCTET_STRING {
-            return Ok(encode(OCTET_STRING, &self.octets()?));
+        if is_chunked(self.tag) && self.tag & HIGH_TAG != BIT_STRING {
+            return Ok(encode(self.tag & !CONSTRUCTED, &self.octets()?));
         }
         let mut content = Vec::with_capacity(self.content().len());
         let mut members = self.reader();
         while let Some(member) = members.next()? {
             content.extend(member.to_der()?);
         }
-        Ok(encode(self.tag, &content))
+        Ok(encode_as(self.identifier(), &content))
     }
 }
 
 /// Identifier, length in its shortest form, content.
 pub(crate) fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![tag];
+    encode_as(&[tag], content)
+}
+
+fn encode_as(identifier: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut bytes = identifier.to_vec();
     match content.len() {
         short @ 0..=0x7f => bytes.push(short as u8),
         long => {
@@ -250,13 +272,17 @@ impl Walk {
     }
 
     fn count(&mut self, header: &Header, at: usize) -> Result<()> {
-        let chunked = header.tag & !HIGH_TAG == CONSTRUCTED && STRINGS.contains(&(header.tag & HIGH_TAG));
-        if !header.shortest || chunked {
+        if !header.shortest || is_chunked(header.tag) {
             self.ber.get_or_insert(at);
         }
         self.elements += 1;
         if self.elements > MAX_ELEMENTS { Err(malformed(at, "more than a million elements")) } else { Ok(()) }
     }
+}
+
+/// Whether a tag is that of a string in chunks.
+fn is_chunked(tag: u8) -> bool {
+    tag & !HIGH_TAG == CONSTRUCTED && STRINGS.contains(&(tag & HIGH_TAG))
 }
 
 fn end(header: &Header) -> usize {
@@ -282,6 +308,7 @@ pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const SET: u8 = 0x31;
 
+const BIT_STRING: u8 = 0x03;
 const CONSTRUCTED: u8 = 0x20;
 const HIGH_TAG: u8 = 0x1f;
 const END_OF_CONTENTS: [u8; 2] = [0, 0];
@@ -352,6 +379,14 @@ mod tests {
     fn puts_chunks_together_in_der() {
         let element = Reader::new(b"\x31\x80\x24\x80\x04\x01a\x24\x03\x04\x01b\x00\x00\x00\x00").next();
         assert_eq!(element.unwrap().unwrap().to_der().unwrap(), b"\x31\x04\x04\x02ab");
+    }
+
+    #[test]
+    fn keeps_tag_numbers_over_30_and_joins_strings_of_every_type() {
+        let der = |bytes: &[u8]| Reader::new(bytes).next().unwrap().unwrap().to_der().unwrap();
+        assert_eq!(der(b"\x30\x80\x9f\x81\x01\x01a\x00\x00"), b"\x30\x05\x9f\x81\x01\x01a");
+        assert_eq!(der(b"\xbf\x81\x01\x80\x04\x01a\x00\x00"), b"\xbf\x81\x01\x03\x04\x01a");
+        assert_eq!(der(b"\x2c\x06\x0c\x01a\x04\x01b"), b"\x0c\x02ab");
     }
 
     #[test]

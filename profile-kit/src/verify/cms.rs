@@ -56,10 +56,12 @@ pub(crate) struct Algorithm<'a> {
     pub(crate) parameters: Option<Element<'a>>,
 }
 
-/// A set of attributes, re-encoded in DER.
+/// A set of attributes.
 pub(crate) struct Attributes {
     /// Each attribute's DER in the file's order.
     members: Vec<Vec<u8>>,
+    /// The file's own octets as a SET, where their length is definite.
+    octets: Option<Vec<u8>>,
 }
 
 /// One attribute.
@@ -161,7 +163,20 @@ impl Attributes {
             return Err(malformed(set.offset, "more than 1 MiB of attributes"));
         }
         let members = members(set)?.into_iter().map(Element::to_der).collect::<Result<_>>()?;
-        Ok(Self { members })
+        let octets = set.is_definite().then(|| [&[ber::SET], &set.whole()[1..]].concat());
+        Ok(Self { members, octets })
+    }
+
+    /// What a signature over them may cover, the likeliest first and each once: [`sorted`](Attributes::sorted), the
+    /// file's own octets, those in DER.
+    pub(crate) fn messages(&self) -> Vec<Vec<u8>> {
+        let mut messages = vec![self.sorted()];
+        for other in self.octets.iter().cloned().chain([self.as_found()]) {
+            if !messages.contains(&other) {
+                messages.push(other);
+            }
+        }
+        messages
     }
 
     /// `SET OF Attribute` in DER, sorted: what RFC 5652 §5.4 has signed.
@@ -171,7 +186,7 @@ impl Attributes {
         ber::encode(ber::SET, &members.concat())
     }
 
-    /// The same set in the file's order: what some signers sign.
+    /// The same set in the file's order.
     pub(crate) fn as_found(&self) -> Vec<u8> {
         ber::encode(ber::SET, &self.members.concat())
     }

@@ -199,7 +199,7 @@ pub(crate) fn rsa() -> PKey<Private> {
     PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap()
 }
 
-fn attribute(kind: ObjectIdentifier, value: &[u8]) -> Vec<u8> {
+pub(crate) fn attribute(kind: ObjectIdentifier, value: &[u8]) -> Vec<u8> {
     encode(ber::SEQUENCE, &[oid(kind), encode(ber::SET, value)].concat())
 }
 

@@ -40,12 +40,19 @@ impl Pss {
 fn fields<'a>(algorithm: &Algorithm<'a>) -> Option<[Option<Element<'a>>; 4]> {
     let mut fields = algorithm.explicit_parameters()?.reader();
     let mut field = |tag| match fields.optional(&[tag]).ok()? {
-        Some(wrapper) => Some(Some(wrapper.reader().next().ok()??)),
+        Some(wrapper) => only(&wrapper).map(Some),
         None => Some(None),
     };
     let found = [field(0xa0)?, field(0xa1)?, field(0xa2)?, field(0xa3)?];
     fields.finish("RSASSA-PSS-params").ok()?;
     Some(found)
+}
+
+/// The one value in an explicit tag.
+fn only<'a>(wrapper: &Element<'a>) -> Option<Element<'a>> {
+    let mut values = wrapper.reader();
+    let value = values.next().ok()??;
+    values.finish("a field of RSASSA-PSS-params").ok().map(|()| value)
 }
 
 fn named(element: &Element<'_>) -> Result<&'static Digest, Refusal> {

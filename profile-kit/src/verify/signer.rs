@@ -158,8 +158,7 @@ fn integrity(
         Some(attributes) => {
             cover(attributes, data.content_type, &digest.hash(content)?)?;
             protect(attributes, info)?;
-            let (sorted, found) = (attributes.sorted(), attributes.as_found());
-            if sorted == found { vec![sorted] } else { vec![sorted, found] }
+            attributes.messages()
         }
         None if cms::is_attribute_set(content) => {
             let problem = "the content is the signed attributes of another signature, not what was signed";
@@ -172,11 +171,9 @@ fn integrity(
         (Verdict::SignatureAlgorithmUnsupported, "the key in the signer's certificate cannot be read".to_owned())
     })?;
     let verify = |message: &[u8]| scheme.verify(&info.signature_algorithm, digest, &key, message, &info.signature);
-    match &messages[..] {
-        [] => verify(content),
-        [sorted] => verify(sorted),
-        [sorted, found, ..] => verify(sorted).or_else(|refusal| verify(found).map_err(|_| refusal)),
-    }
+    let Some((likeliest, others)) = messages.split_first() else { return verify(content) };
+    let holds_otherwise = || others.iter().any(|other| verify(other).is_ok());
+    verify(likeliest).or_else(|refusal| if holds_otherwise() { Ok(()) } else { Err(refusal) })
 }
 
 /// Whether the signed attributes are about this content.

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+use const_oid::ObjectIdentifier;
 use openssl::{
     hash::MessageDigest,
     pkey::PKey,
@@ -10,8 +11,8 @@ use openssl::{
 
 use super::{
     forge::{
-        Hand, Party, Wish, algorithm, algorithm_protection, content_type, day, message_digest, rsa, signed_data,
-        signing_time,
+        Hand, Party, Wish, algorithm, algorithm_protection, attribute, content_type, day, message_digest, rsa,
+        signed_data, signing_time,
     },
     *,
 };
@@ -121,6 +122,52 @@ fn verifies_pss_with_its_parameters_and_says_that_devices_may_not() {
     assert_eq!(found.verdict(), Verdict::GoodSignature, "{:?}", found.problem());
     assert!(found.observed(Observed::UncommonAlgorithm));
     assert_eq!(check(&signed_by(&party, signer(20))).verdict(), Verdict::BadSignature);
+}
+
+#[test]
+fn refuses_two_values_in_one_field_of_pss() {
+    let party = Wish { key: rsa(), ..Wish::named("signer") }.issued_by(None);
+    let salt = ber::encode(0xa2, &ber::encode(ber::INTEGER, &[32]).repeat(2));
+    let pss = algorithm("1.2.840.113549.1.1.10", &ber::encode(ber::SEQUENCE, &salt));
+    let hand = Hand { algorithm: pss, ..Hand::of(&party, CONTENT) };
+    let hand = Hand { digest: algorithm("1.3.14.3.2.26", &[]), ..hand };
+    let attributes = vec![content_type(), signing_time(), message_digest(&openssl::sha::sha1(CONTENT))];
+    let signer = Hand { attributes: Some(attributes), ..hand }.sign_with(CONTENT, |message| {
+        let mut signer = Signer::new(MessageDigest::sha1(), &party.key).unwrap();
+        signer.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
+        signer.set_rsa_pss_saltlen(RsaPssSaltlen::custom(32)).unwrap();
+        signer.sign_oneshot_to_vec(message).unwrap()
+    });
+    assert_eq!(check(&signed_by(&party, signer)).verdict(), Verdict::MalformedSignature);
+}
+
+#[test]
+fn verifies_attributes_with_tag_numbers_over_30() {
+    let party = Wish::named("signer").issued_by(None);
+    let found = check(&signed_by(&party, with_attribute(&party, b"\x9f\x81\x01\x05hello").sign(CONTENT)));
+    assert_eq!(found.verdict(), Verdict::GoodSignature, "{:?}", found.problem());
+    assert_eq!(found.observations, []);
+}
+
+#[test]
+fn verifies_attributes_over_the_octets_found_and_over_their_der() {
+    let party = Wish::named("signer").issued_by(None);
+    let chunked = || with_attribute(&party, b"\x2c\x07\x0c\x02he\x0c\x01y");
+    let found = check(&signed_by(&party, chunked().sign(CONTENT)));
+    assert_eq!(found.verdict(), Verdict::GoodSignature, "{:?}", found.problem());
+    let mut members = with_attribute(&party, b"\x0c\x03hey").attributes.unwrap();
+    members.sort();
+    let der = ber::encode(ber::SET, &members.concat());
+    let signed_in_der = chunked().sign_with(CONTENT, |_| {
+        Signer::new(MessageDigest::sha256(), &party.key).unwrap().sign_oneshot_to_vec(&der).unwrap()
+    });
+    assert_eq!(check(&signed_by(&party, signed_in_der)).verdict(), Verdict::GoodSignature);
+}
+
+fn with_attribute<'a>(party: &'a Party, value: &[u8]) -> Hand<'a> {
+    let hand = Hand::of(party, CONTENT);
+    let odd = attribute(ObjectIdentifier::new_unwrap("1.2.3.4"), value);
+    Hand { attributes: hand.attributes.map(|usual| [usual, vec![odd]].concat()), ..hand }
 }
 
 #[test]
