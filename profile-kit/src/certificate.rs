@@ -143,6 +143,17 @@ impl Certificate {
         named && issuer.x509.public_key().is_ok_and(signed)
     }
 
+    /// Whether another certificate may have issued this one by its name and key identifier, and asking its key whether
+    /// it did costs little.
+    pub(crate) fn may_be_issued_by(&self, issuer: &Certificate) -> bool {
+        let named = self.x509.issuer_name().try_cmp(issuer.x509.subject_name()).is_ok_and(|order| order.is_eq());
+        let identified = || match (self.x509.authority_key_id(), issuer.x509.subject_key_id()) {
+            (Some(wanted), Some(found)) => wanted.as_slice() == found.as_slice(),
+            _ => true,
+        };
+        named && identified() && issuer.x509.public_key().is_ok_and(|key| rsa_problem(&key).is_none())
+    }
+
     /// Whether the key is this certificate's.
     pub(crate) fn has_key<T: HasPublic>(&self, key: &PKeyRef<T>) -> bool {
         self.x509.public_key().is_ok_and(|own| own.public_eq(key))
@@ -226,6 +237,21 @@ pub(crate) fn kind<T: HasPublic>(key: &PKeyRef<T>) -> KeyKind {
     }
 }
 
+/// Why an RSA key proves nothing, or costs more than any real one: its public exponent.
+///
+/// With an exponent of 1 everybody signs, an even one is no RSA. OpenSSL bounds it only for long moduli.
+pub(crate) fn rsa_problem<T: HasPublic>(key: &PKeyRef<T>) -> Option<&'static str> {
+    let rsa = key.rsa().ok()?;
+    match rsa.e() {
+        exponent if exponent.num_bits() > MAX_RSA_EXPONENT_BITS => {
+            Some("the public exponent of the RSA key has more than 64 bits")
+        }
+        exponent if exponent.num_bits() < 2 => Some("with the public exponent of the RSA key anybody can sign"),
+        exponent if !exponent.is_bit_set(0) => Some("the public exponent of the RSA key is even"),
+        _ => None,
+    }
+}
+
 fn name(name: &X509NameRef) -> String {
     let entries: Vec<_> = name.entries().collect();
     let shown = entries.iter().rev().map(|entry| {
@@ -251,3 +277,6 @@ fn time(time: &Asn1TimeRef) -> Option<SystemTime> {
 fn malformed(problem: &str, source: crate::Source) -> Error {
     Error::Malformed { form: Form::Certificate, place: Place::whole(), problem: problem.into(), source: Some(source) }
 }
+
+/// Real exponents have 17; OpenSSL takes no more for moduli over 3,072 bits.
+const MAX_RSA_EXPONENT_BITS: i32 = 64;

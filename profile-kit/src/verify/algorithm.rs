@@ -15,6 +15,7 @@ use super::{
     pss::Pss,
     refusal::{Refusal, unknown},
 };
+use crate::certificate::rsa_problem;
 
 /// A signature algorithm and its digest, if it names one.
 pub(crate) struct Scheme {
@@ -65,6 +66,9 @@ impl Scheme {
         }
         if !self.fits(key.id()) {
             return Err((Verdict::BadSignature, format!("{} with a key of another kind", self.name)));
+        }
+        if let Some(problem) = rsa_problem(key) {
+            return Err((Verdict::SignatureAlgorithmUnsupported, problem.into()));
         }
         let holds = if self.kind == Kind::Edwards {
             Verifier::new_without_digest(key).and_then(|mut verifier| verifier.verify_oneshot(signature, message))

@@ -6,17 +6,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use const_oid::{ObjectIdentifier, db::rfc6268};
 use openssl::{
     asn1::{Asn1Object, Asn1OctetString, Asn1Time},
-    bn::BigNum,
+    bn::{BigNum, BigNumRef},
     ec::{EcGroup, EcKey},
     hash::MessageDigest,
     nid::Nid,
     pkey::{PKey, Private},
-    rsa::Rsa,
+    rsa::{Rsa, RsaPrivateKeyBuilder},
     sha::sha256,
     sign::Signer,
     x509::{
         X509, X509Builder, X509Extension, X509Name,
-        extension::{BasicConstraints, ExtendedKeyUsage, SubjectKeyIdentifier},
+        extension::{AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, SubjectKeyIdentifier},
     },
 };
 
@@ -92,6 +92,11 @@ impl Wish<'_> {
         }
         if self.key_identifier {
             let extension = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None)).unwrap();
+            builder.append_extension(extension).unwrap();
+        }
+        if let Some(issuer) = issuer.filter(|issuer| issuer.certificate.subject_key_id().is_some()) {
+            let context = builder.x509v3_context(Some(&issuer.certificate), None);
+            let extension = AuthorityKeyIdentifier::new().keyid(true).build(&context).unwrap();
             builder.append_extension(extension).unwrap();
         }
         if self.for_code {
@@ -197,6 +202,14 @@ pub(crate) fn p256() -> PKey<Private> {
 
 pub(crate) fn rsa() -> PKey<Private> {
     PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap()
+}
+
+/// An RSA key with another public exponent than its modulus was made for; the private one is 1.
+pub(crate) fn rsa_with(exponent: &BigNumRef) -> PKey<Private> {
+    let modulus = Rsa::generate(2048).unwrap().n().to_owned().unwrap();
+    let private = BigNum::from_u32(1).unwrap();
+    let key = RsaPrivateKeyBuilder::new(modulus, exponent.to_owned().unwrap(), private).unwrap();
+    PKey::from_rsa(key.build()).unwrap()
 }
 
 pub(crate) fn attribute(kind: ObjectIdentifier, value: &[u8]) -> Vec<u8> {

@@ -38,6 +38,7 @@ pub struct SignerReport {
     /// Its certificate, where exactly one in the file answers to its identifier.
     pub certificate: Option<Certificate>,
     /// From its certificate towards the root: the path to a given root, or as far as the file's certificates lead.
+    /// Empty where the signature does not hold.
     pub chain: Vec<Certificate>,
     /// The digest algorithm, as in `SHA-256`, or its object identifier.
     pub digest: String,

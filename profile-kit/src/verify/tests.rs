@@ -2,6 +2,7 @@
 
 use const_oid::ObjectIdentifier;
 use openssl::{
+    bn::BigNum,
     hash::MessageDigest,
     pkey::PKey,
     rsa::Padding,
@@ -12,7 +13,7 @@ use openssl::{
 use super::{
     forge::{
         Hand, Party, Wish, algorithm, algorithm_protection, attribute, content_type, day, message_digest, rsa,
-        signed_data, signing_time,
+        rsa_with, signed_data, signing_time,
     },
     *,
 };
@@ -122,6 +123,28 @@ fn verifies_pss_with_its_parameters_and_says_that_devices_may_not() {
     assert_eq!(found.verdict(), Verdict::GoodSignature, "{:?}", found.problem());
     assert!(found.observed(Observed::UncommonAlgorithm));
     assert_eq!(check(&signed_by(&party, signer(20))).verdict(), Verdict::BadSignature);
+}
+
+#[test]
+fn refuses_rsa_exponents_that_prove_nothing_or_cost_too_much() {
+    let root = Wish::ca("root").issued_by(None);
+    let huge = (BigNum::from_dec_str("36893488147419103233").unwrap(), "more than 64 bits");
+    let small = |exponent| BigNum::from_u32(exponent).unwrap();
+    for (exponent, said) in [huge, (small(1), "anybody can sign"), (small(2), "even"), (small(65_536), "even")] {
+        let party = Wish { key: rsa_with(&exponent), ..Wish::named("signer") }.issued_by(Some(&root));
+        let hand = Hand { algorithm: algorithm("1.2.840.113549.1.1.1", &[5, 0]), ..Hand::of(&party, CONTENT) };
+        let found = check(&signed_by(&party, hand.sign_with(CONTENT, padded)));
+        assert_eq!(found.verdict(), Verdict::SignatureAlgorithmUnsupported, "exponent {exponent}");
+        assert!(found.problem().unwrap().contains(said), "{:?}", found.problem());
+    }
+}
+
+/// What a signature is to the power of the public exponent: with an exponent of 1, the signature.
+fn padded(message: &[u8]) -> Vec<u8> {
+    let info =
+        [b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20".as_slice(), &sha256(message)];
+    let info = info.concat();
+    [b"\x00\x01".as_slice(), &vec![0xff; 256 - 3 - info.len()], b"\x00", &info].concat()
 }
 
 #[test]

@@ -23,6 +23,8 @@ struct Known {
     certificates: Vec<Certificate>,
     observations: Vec<Observation>,
     leaves: Vec<Leaf>,
+    /// How many issuers' keys may still be asked for one file.
+    checks: usize,
 }
 
 /// A signer's certificate, and where it leads.
@@ -64,10 +66,14 @@ impl<'s> Verifier<'s> {
         Ok(Verification { content, certificates, signers, observations })
     }
 
+    /// What is known of a file's certificates. Chains that were cut short are not remembered: the next file may have
+    /// fewer signers.
     fn know(&mut self, data: &SignedData<'_>) -> &mut Known {
         let der = data.certificates.concat();
-        let last = self.last.take().filter(|known| known.der == der);
-        self.last.insert(last.unwrap_or_else(|| Known::of(der, &data.certificates)))
+        let last = self.last.take().filter(|known| known.der == der && known.checks > 0);
+        let known = self.last.insert(last.unwrap_or_else(|| Known::of(der, &data.certificates)));
+        known.checks = MAX_CHECKS;
+        known
     }
 }
 
@@ -85,10 +91,10 @@ impl Known {
                 observations.push(Observation::new(Observed::UnreadableCertificate, message));
             }
         }
-        Self { der, certificates, observations, leaves: Vec::new() }
+        Self { der, certificates, observations, leaves: Vec::new(), checks: MAX_CHECKS }
     }
 
-    /// Says where the signer's certificate leads and, where its signature holds, whether that is trusted.
+    /// Where the signature holds, says where the signer's certificate leads and whether that is trusted.
     fn follow(
         &mut self,
         report: &mut SignerReport,
@@ -96,10 +102,12 @@ impl Known {
         options: &VerifyOptions,
         observations: &mut Vec<Observation>,
     ) -> Result<()> {
-        let Some(certificate) = &report.certificate else { return Ok(()) };
+        let Some(certificate) = report.certificate.as_ref().filter(|_| report.integrity.is_good()) else {
+            return Ok(());
+        };
         let index = self.leaf(certificate, store, options)?;
         let leaf = &self.leaves[index];
-        if let (true, Some(store), Some(search)) = (report.integrity.is_good(), store, &leaf.search) {
+        if let (Some(store), Some(search)) = (store, &leaf.search) {
             let at = options.at.moment(options.now, report.signing_time);
             let trust = store.judge(search, &leaf.certificate, &self.certificates, at, options.purpose)?;
             observe_trust(&trust, observations);
@@ -122,7 +130,7 @@ impl Known {
             return Ok(index);
         }
         let search = store.map(|store| store.search(certificate, &self.certificates, options.purpose)).transpose()?;
-        let chain = chain(certificate, &self.certificates);
+        let chain = chain(certificate, &self.certificates, &mut self.checks);
         self.leaves.push(Leaf { certificate: certificate.clone(), search, chain });
         Ok(self.leaves.len() - 1)
     }
@@ -138,12 +146,17 @@ fn observe_trust(trust: &Trust, observations: &mut Vec<Observation>) {
     }
 }
 
-/// From the leaf towards the root, as far as the certificates lead; ends at a self-signed one and where it would turn.
-fn chain(leaf: &Certificate, certificates: &[Certificate]) -> Vec<Certificate> {
+/// From the leaf towards the root, as far as the certificates lead and the checks that are left; ends at a self-signed
+/// one and where it would turn.
+fn chain(leaf: &Certificate, certificates: &[Certificate], checks: &mut usize) -> Vec<Certificate> {
     let mut chain = vec![leaf.clone()];
     while let Some(last) = chain.last().filter(|_| chain.len() < MAX_CHAIN) {
-        let issued = |issuer: &&Certificate| !chain.contains(issuer) && last.is_issued_by(issuer);
-        let Some(issuer) = certificates.iter().find(issued) else { break };
+        let mut issued = |issuer: &&Certificate| {
+            let asks = !chain.contains(issuer) && last.may_be_issued_by(issuer) && *checks > 0;
+            *checks -= usize::from(asks);
+            asks && last.is_issued_by(issuer)
+        };
+        let Some(issuer) = certificates.iter().find(|issuer| issued(issuer)) else { break };
         chain.push(issuer.clone());
     }
     chain
@@ -151,3 +164,53 @@ fn chain(leaf: &Certificate, certificates: &[Certificate]) -> Vec<Certificate> {
 
 /// Real chains have fewer than 6.
 const MAX_CHAIN: usize = 16;
+/// Each is an operation with a public key; a real signer's chain costs fewer than 6.
+const MAX_CHECKS: usize = 64;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+mod tests {
+    use openssl::bn::BigNum;
+
+    use super::*;
+    use crate::verify::forge::{Party, Wish, p256, rsa_with};
+
+    fn certificate(party: &Party) -> Certificate {
+        Certificate::from_x509(party.certificate.clone()).unwrap()
+    }
+
+    /// Many CAs of one name, and a certificate by the last of them.
+    fn namesakes(key_identifier: bool) -> (Certificate, Vec<Certificate>) {
+        let namesake = |serial| Wish { serial, key_identifier, ..Wish::ca("issuer") }.issued_by(None);
+        let issuers: Vec<Party> = (0..100).map(namesake).collect();
+        let leaf = Wish::named("leaf").issued_by(issuers.last());
+        (certificate(&leaf), issuers.iter().map(certificate).collect())
+    }
+
+    #[test]
+    fn asks_no_more_keys_than_a_file_may_cost() {
+        let (leaf, issuers) = namesakes(false);
+        let mut checks = MAX_CHECKS;
+        assert_eq!(chain(&leaf, &issuers, &mut checks), std::slice::from_ref(&leaf));
+        assert_eq!(checks, 0);
+    }
+
+    #[test]
+    fn asks_only_the_issuer_whose_key_identifier_is_named() {
+        let (leaf, issuers) = namesakes(true);
+        let mut checks = 1;
+        assert_eq!(chain(&leaf, &issuers, &mut checks), [leaf, issuers[99].clone()]);
+    }
+
+    #[test]
+    fn asks_no_issuer_with_a_key_that_costs_too_much() {
+        let exponent = BigNum::from_dec_str("36893488147419103233").unwrap();
+        let root = Wish::ca("root").issued_by(None);
+        let mut issuer = Wish { key: rsa_with(&exponent), ..Wish::ca("issuer") }.issued_by(Some(&root));
+        issuer.key = p256();
+        let leaf = certificate(&Wish::named("leaf").issued_by(Some(&issuer)));
+        let mut checks = MAX_CHECKS;
+        chain(&leaf, &[certificate(&issuer)], &mut checks);
+        assert_eq!(checks, MAX_CHECKS);
+    }
+}
