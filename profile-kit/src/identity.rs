@@ -73,7 +73,7 @@ impl IdentityFiles {
         }
     }
 
-    /// Reads the files.
+    /// Reads the files: a key of at most 1 MiB, certificates of at most 16 MiB a file.
     ///
     /// The leaf is the first certificate whose public key is the key's. The chain is put in order; its root,
     /// duplicates and strangers are left out.

@@ -53,6 +53,7 @@
 mod ber;
 mod certificate;
 mod error;
+mod file;
 mod finding;
 mod key_path;
 mod os;

@@ -9,7 +9,10 @@ use std::{path::Path, sync::Arc, time::SystemTime};
 use openssl::x509::{store::X509Store, verify::X509VerifyFlags};
 
 pub(crate) use self::path::Search;
-use crate::{Certificate, Error, Result, Verdict};
+use crate::{
+    Certificate, Result, Verdict,
+    file::{self, LARGEST_CERTIFICATES},
+};
 
 /// The root certificates that a path may end at.
 ///
@@ -85,25 +88,24 @@ impl TrustStore {
     /// No root: nothing is trusted.
     ///
     /// # Errors
-    /// [`Error::Crypto`].
+    /// [`Error::Crypto`](crate::Error::Crypto).
     pub fn empty() -> Result<Self> {
         Self::of(Vec::new())
     }
 
-    /// The certificates of a PEM file.
+    /// The certificates of a PEM file of at most 16 MiB.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Malformed`] where there is none or one cannot be read.
+    /// [`Error::Io`](crate::Error::Io); [`Error::Malformed`](crate::Error::Malformed) where there is none or one cannot
+    /// be read.
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let read = std::fs::read(path);
-        Self::from_pem(&read.map_err(|source| Error::Io { path: path.to_owned(), doing: "reading roots", source })?)
+        Self::from_pem(&file::read(path.as_ref(), "reading roots", LARGEST_CERTIFICATES)?)
     }
 
     /// The certificates in PEM.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where there is none or one cannot be read.
+    /// [`Error::Malformed`](crate::Error::Malformed) where there is none or one cannot be read.
     pub fn from_pem(pem: &[u8]) -> Result<Self> {
         Self::of(Certificate::from_pem(pem)?)
     }
@@ -111,7 +113,7 @@ impl TrustStore {
     /// The system's roots, from the first file of those where systems keep them.
     ///
     /// # Errors
-    /// [`Error::Io`] where there is no such file; [`Error::Malformed`].
+    /// [`Error::Io`](crate::Error::Io) where there is no such file; [`Error::Malformed`](crate::Error::Malformed).
     pub fn system() -> Result<Self> {
         let present = SYSTEM_ROOTS.iter().find(|path| Path::new(path).is_file());
         Self::from_pem_file(present.unwrap_or(&SYSTEM_ROOTS[0]))

@@ -1,5 +1,4 @@
 use std::{
-    fs,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -91,8 +90,8 @@ fn declarations_beside(path: &Path) -> Result<profile_kit::template::Declaration
     if beside == path || path == Path::new("-") || !beside.exists() {
         return Ok(profile_kit::template::Declarations::new());
     }
-    let name = beside.display().to_string();
-    let text = fs::read_to_string(&beside).map_err(|cause| Failure::io(&name, "cannot be read", &cause))?;
+    let Input { name, bytes } = Input::read(&beside)?;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{name}: is not UTF-8")))?;
     spec::read_placeholders(&text).map_err(|error| Failure::of(&name, &error))
 }
 

@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let input = Input::read(&args.file)?;
     let failed = |error| Failure::of(&input.name, &error);
     let profile = Profile::from_bytes(&input.bytes).map_err(failed)?;
-    let recipient = recipient(&Input::read(&args.to)?)?;
+    let recipient = recipient(&Input::read_certificates(&args.to)?)?;
     let cipher = match args.cipher {
         CipherName::Aes256 => ContentCipher::Aes256Cbc,
         CipherName::Aes128 => ContentCipher::Aes128Cbc,

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::outcome::Failure;
+use super::outcome::{Exit, Failure};
 
 /// A file that was read whole, and its name for messages.
 pub struct Input {
@@ -16,30 +16,35 @@ pub struct Input {
 }
 
 impl Input {
-    /// Reads a file or, for `-`, standard input, up to 32 MiB.
+    /// Reads a profile from a file or, for `-`, standard input, up to 32 MiB.
     pub fn read(path: &Path) -> Result<Self, Failure> {
+        let large = |name| Failure { exit: Exit::No, message: format!("{name}: is larger than 32 MiB: not a profile") };
+        Self::read_up_to(LARGEST_PROFILE, path, large)
+    }
+
+    /// Reads certificates likewise, up to 16 MiB.
+    pub fn read_certificates(path: &Path) -> Result<Self, Failure> {
+        let large = |name| Failure::usage(format!("{name}: is larger than 16 MiB: not a file of certificates"));
+        Self::read_up_to(LARGEST_CERTIFICATES, path, large)
+    }
+
+    fn read_up_to(largest: u64, path: &Path, large: impl FnOnce(String) -> Failure) -> Result<Self, Failure> {
         let name = name(path, "standard input");
         let bytes = match is_dash(path) {
-            true => bounded(io::stdin().lock(), &name)?,
+            true => head(largest + 1, io::stdin().lock(), &name)?,
             false => {
                 let file = File::open(path).map_err(|cause| Failure::io(&name, "cannot be opened", &cause))?;
-                bounded(file, &name)?
+                head(largest + 1, file, &name)?
             }
         };
-        Ok(Self { name, bytes })
+        if bytes.len() as u64 > largest { Err(large(name)) } else { Ok(Self { name, bytes }) }
     }
 }
 
-fn bounded(reader: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
+fn head(length: u64, reader: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let read = reader.take(LARGEST + 1).read_to_end(&mut bytes);
+    let read = reader.take(length).read_to_end(&mut bytes);
     read.map_err(|cause| Failure::io(name, "cannot be read", &cause))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(Failure {
-            exit: super::Exit::No,
-            message: format!("{name}: is larger than 32 MiB: not a profile"),
-        });
-    }
     Ok(bytes)
 }
 
@@ -115,4 +120,5 @@ pub const OPEN_TO_ALL: u32 = 0o666;
 /// Read and write for the owner alone: keys.
 pub const OWNER_ONLY: u32 = 0o600;
 
-const LARGEST: u64 = 32 << 20;
+const LARGEST_PROFILE: u64 = 32 << 20;
+const LARGEST_CERTIFICATES: u64 = 16 << 20;

@@ -1,11 +1,14 @@
 //! What opens an encrypted key.
 
-use std::{fmt, fs, path::Path};
+use std::{fmt, path::Path};
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::problem;
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    file::{self, LARGEST_PASSPHRASE},
+};
 
 /// A passphrase: wiped from memory when dropped, shown as `[redacted]`.
 ///
@@ -19,21 +22,14 @@ impl Passphrase {
         Self(Zeroizing::new(bytes.into()))
     }
 
-    /// Reads a file; one line ending at its end is not part of the passphrase.
+    /// Reads a file of at most 64 KiB; one line ending at its end is not part of the passphrase.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let mut bytes = fs::read(path).map_err(|source| Error::Io {
-            path: path.to_owned(),
-            doing: "reading the passphrase",
-            source,
-        })?;
+        let bytes = file::read(path.as_ref(), "reading the passphrase", LARGEST_PASSPHRASE)?;
         let passphrase = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-        let passphrase = Self::new(passphrase.strip_suffix(b"\r").unwrap_or(passphrase));
-        bytes.zeroize();
-        Ok(passphrase)
+        Ok(Self::new(passphrase.strip_suffix(b"\r").unwrap_or(passphrase)))
     }
 
     /// Takes the value of an environment variable.
@@ -80,6 +76,8 @@ impl fmt::Debug for Passphrase {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn read(content: &[u8]) -> Vec<u8> {
