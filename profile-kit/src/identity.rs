@@ -8,7 +8,7 @@ mod pkcs12;
 mod warning;
 
 use std::{
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -20,6 +20,7 @@ use openssl::{
 };
 
 pub use passphrase::Passphrase;
+pub use pkcs12::Pkcs12File;
 pub use warning::IdentityWarning;
 pub(crate) use warning::{dates, shown};
 
@@ -83,8 +84,18 @@ impl IdentityFiles {
     /// and the passphrase does not open it, the key is of a kind that devices do not take, no certificate belongs
     /// to it, the leaf's key usage does not allow signing, or the key file is open to others.
     pub fn load(&self) -> Result<Identity> {
+        self.load_asking(|| Ok(None))
+    }
+
+    /// Reads the files, each once, and asks for the passphrase where the key is encrypted and none is given; who has
+    /// nobody to ask answers `None`.
+    ///
+    /// # Errors
+    /// As [`load`](IdentityFiles::load), and [`Error::Io`] where asking fails.
+    pub fn load_asking(&self, ask: impl FnOnce() -> io::Result<Option<Passphrase>>) -> Result<Identity> {
         let pem = file::read_key(&self.key, self.allow_readable_key)?;
-        let key = key::from_pem(&pem, self.passphrase.as_ref()).map_err(naming(&self.key))?;
+        let open = |passphrase: Option<&Passphrase>| key::from_pem(&pem, passphrase);
+        let key = passphrase::opened(&self.key, self.passphrase.as_ref(), ask, open).map_err(naming(&self.key))?;
         key::usable(&certificate::kind(&key)).map_err(naming(&self.key))?;
         let mut candidates = certificates(&file::read(&self.certificate)?).map_err(naming(&self.certificate))?;
         if let Some(path) = &self.chain {
@@ -112,7 +123,7 @@ impl Identity {
     /// # Errors
     /// [`Error::Identity`], as [`IdentityFiles::load`].
     pub fn from_pem(certificate: &[u8], key: &[u8], chain: &[u8], passphrase: Option<&Passphrase>) -> Result<Self> {
-        let key = key::from_pem(key, passphrase)?;
+        let key = key::from_pem(key, passphrase)?.ok_or_else(passphrase::needed)?;
         let mut candidates = certificates(certificate)?;
         if !chain.is_empty() {
             candidates.extend(certificates(chain)?);
@@ -123,22 +134,9 @@ impl Identity {
     /// Reads a PKCS#12 file that nobody else may read.
     ///
     /// # Errors
-    /// As [`IdentityFiles::load`].
+    /// As [`Pkcs12File::load`], which offers more.
     pub fn from_pkcs12_file(path: impl AsRef<Path>, passphrase: &Passphrase) -> Result<Self> {
-        Self::from_pkcs12_file_with(path, passphrase, false)
-    }
-
-    /// Reads a PKCS#12 file; `allow_readable_key` takes one that group or others may read.
-    ///
-    /// # Errors
-    /// As [`IdentityFiles::load`].
-    pub fn from_pkcs12_file_with(
-        path: impl AsRef<Path>,
-        passphrase: &Passphrase,
-        allow_readable_key: bool,
-    ) -> Result<Self> {
-        let der = file::read_key(path.as_ref(), allow_readable_key)?;
-        Self::from_pkcs12(&der, passphrase).map_err(naming(path.as_ref()))
+        Pkcs12File { passphrase: Some(passphrase.clone()), ..Pkcs12File::new(path.as_ref()) }.load()
     }
 
     /// Reads a PKCS#12 archive (RFC 7292).
@@ -148,7 +146,7 @@ impl Identity {
     /// # Errors
     /// [`Error::Identity`], as [`IdentityFiles::load`].
     pub fn from_pkcs12(der: &[u8], passphrase: &Passphrase) -> Result<Self> {
-        let (key, candidates) = pkcs12::read(der, passphrase)?;
+        let (key, candidates) = pkcs12::read(der, Some(passphrase))?.ok_or_else(passphrase::needed)?;
         Self::assemble(key, &candidates, false)
     }
 

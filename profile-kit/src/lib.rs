@@ -81,7 +81,7 @@ pub mod verify;
 pub use certificate::{Certificate, KeyKind};
 pub use encrypt::ContentCipher;
 pub use error::{Error, Form, Place, Result, Source};
-pub use identity::{Identity, IdentityFiles, IdentityWarning, Passphrase};
+pub use identity::{Identity, IdentityFiles, IdentityWarning, Passphrase, Pkcs12File};
 pub use inspect::Inspection;
 pub use key_path::{KeyPath, Step};
 pub use os::{InvalidVersion, Os, OsVersion, Platform};

@@ -135,6 +135,7 @@ static KEYS: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(|| {
         ("other.pem", chain(&other)),
         ("other.key", other.key_pem().unwrap()),
         ("device.pem", device.certificate_pem().unwrap()),
+        ("device.p12", device.pkcs12(&passphrase).unwrap()),
         ("device.key", device.key_pem().unwrap()),
     ]
 });

@@ -1,13 +1,13 @@
 //! The options that name a signing identity, and how one is loaded from them.
 
 use std::{
-    io::IsTerminal,
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
     str::FromStr,
     time::SystemTime,
 };
 
-use profile_kit::{Identity, IdentityFiles, IdentityWarning, Passphrase};
+use profile_kit::{Identity, IdentityFiles, IdentityWarning, Passphrase, Pkcs12File};
 
 use super::{outcome::Failure, text};
 
@@ -79,34 +79,28 @@ impl KeyOptions {
     }
 
     fn identity(&self, decrypt_only: bool) -> Result<Identity, Failure> {
-        match (&self.cert, &self.key, &self.p12) {
+        let (passphrase, allow_readable_key) = (self.passphrase()?, self.allow_readable_key);
+        let identity = match (&self.cert, &self.key, &self.p12) {
             (Some(certificate), Some(key), None) => {
-                let files = IdentityFiles {
-                    chain: self.chain.clone(),
-                    passphrase: self.passphrase(key)?,
-                    allow_readable_key: self.allow_readable_key,
-                    decrypt_only,
-                    ..IdentityFiles::new(certificate, key)
-                };
-                files.load().map_err(|error| Failure::plain(&error))
+                let (chain, files) = (self.chain.clone(), IdentityFiles::new(certificate, key));
+                let files = IdentityFiles { chain, passphrase, allow_readable_key, decrypt_only, ..files };
+                files.load_asking(|| prompt(key))
             }
             (None, None, Some(path)) => {
-                let passphrase = self.passphrase(path)?.unwrap_or_else(|| Passphrase::new(""));
-                Identity::from_pkcs12_file_with(path, &passphrase, self.allow_readable_key)
-                    .map_err(|error| Failure::plain(&error))
+                let file = Pkcs12File { path: path.clone(), passphrase, allow_readable_key, decrypt_only };
+                file.load_asking(|| prompt(path))
             }
-            _ => Err(Failure::usage("no key is named: give --cert and --key, or --p12")),
-        }
+            _ => return Err(Failure::usage("no key is named: give --cert and --key, or --p12")),
+        };
+        identity.map_err(|error| Failure::plain(&error))
     }
 
-    fn passphrase(&self, key: &Path) -> Result<Option<Passphrase>, Failure> {
-        match &self.passphrase {
-            Some(PassphraseSource::File(path)) => Passphrase::from_file(path).map(Some),
-            Some(PassphraseSource::Env(name)) => Passphrase::from_env(name).map(Some),
-            None if asks(key) => return prompt(key).map(Some),
-            None => Ok(None),
-        }
-        .map_err(|error| Failure::plain(&error))
+    fn passphrase(&self) -> Result<Option<Passphrase>, Failure> {
+        let source = self.passphrase.as_ref().map(|source| match source {
+            PassphraseSource::File(path) => Passphrase::from_file(path),
+            PassphraseSource::Env(name) => Passphrase::from_env(name),
+        });
+        source.transpose().map_err(|error| Failure::plain(&error))
     }
 
     fn name(&self) -> String {
@@ -115,16 +109,11 @@ impl KeyOptions {
     }
 }
 
-/// Whether a key file is encrypted and there is somebody to ask.
-fn asks(key: &Path) -> bool {
-    let encrypted = |bytes: Vec<u8>| {
-        let armoured = bytes.starts_with(b"-----") || bytes.windows(11).any(|window| window == b"-----BEGIN ");
-        !armoured || bytes.windows(9).any(|window| window == b"ENCRYPTED")
-    };
-    std::io::stdin().is_terminal() && std::fs::read(key).is_ok_and(encrypted)
-}
-
-fn prompt(key: &Path) -> Result<Passphrase, Failure> {
+/// Asks on the terminal, if there is one.
+fn prompt(key: &Path) -> io::Result<Option<Passphrase>> {
+    if !io::stdin().is_terminal() {
+        return Ok(None);
+    }
     let asked = rpassword::prompt_password(format!("Passphrase of {}: ", text::escape(&key.display().to_string())));
-    asked.map(Passphrase::new).map_err(|cause| Failure::io("the terminal", "cannot be asked for a passphrase", &cause))
+    asked.map(|text| Some(Passphrase::new(text)))
 }

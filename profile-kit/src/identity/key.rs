@@ -10,7 +10,8 @@ use super::{Passphrase, problem};
 use crate::{Error, KeyKind, Result};
 
 /// Reads the one private key of a PEM file: PKCS#8, or the older forms with the algorithm in their name.
-pub(super) fn from_pem(pem: &[u8], passphrase: Option<&Passphrase>) -> Result<PKey<Private>> {
+/// `None` where it is encrypted and no passphrase is given.
+pub(super) fn from_pem(pem: &[u8], passphrase: Option<&Passphrase>) -> Result<Option<PKey<Private>>> {
     match private_keys(pem) {
         1 => {}
         0 => return Err(problem("no private key in PEM form")),
@@ -24,9 +25,8 @@ pub(super) fn from_pem(pem: &[u8], passphrase: Option<&Passphrase>) -> Result<PK
         })
     });
     let (problem, cause) = match read {
-        Ok(key) if passphrase.is_some() || !encrypted => return Ok(key),
-        Ok(_) => (ENCRYPTED.to_owned(), None),
-        Err(_) if encrypted && passphrase.is_none() => (ENCRYPTED.to_owned(), None),
+        _ if encrypted && passphrase.is_none() => return Ok(None),
+        Ok(key) => return Ok(Some(key)),
         Err(cause) => match unsupported(&cause) {
             Some(algorithm) => (unreadable_key(&algorithm), Some(cause)),
             None if encrypted => ("the passphrase does not open the private key".to_owned(), None),
@@ -92,5 +92,3 @@ pub(super) fn usable(kind: &KeyKind) -> Result<()> {
 }
 
 const CURVES: [&str; 3] = ["prime256v1", "secp384r1", "secp521r1"];
-
-const ENCRYPTED: &str = "the private key is encrypted, and no passphrase was given";

@@ -1,6 +1,6 @@
 //! What opens an encrypted key.
 
-use std::{fmt, path::Path};
+use std::{fmt, io, path::Path};
 
 use zeroize::Zeroizing;
 
@@ -53,6 +53,27 @@ impl Passphrase {
         let text = std::str::from_utf8(&self.0).ok().filter(|text| !text.contains('\0'));
         text.ok_or_else(|| problem("the passphrase of a PKCS#12 file must be UTF-8 without a zero character"))
     }
+}
+
+/// Opens what is at a path with the passphrase that is given; where it needs one (`None` comes) and none is given, with
+/// the one that is asked for.
+pub(super) fn opened<T>(
+    path: &Path,
+    given: Option<&Passphrase>,
+    ask: impl FnOnce() -> io::Result<Option<Passphrase>>,
+    open: impl Fn(Option<&Passphrase>) -> Result<Option<T>>,
+) -> Result<T> {
+    if let Some(opened) = open(given)? {
+        return Ok(opened);
+    }
+    let failed = |source| Error::Io { path: path.to_owned(), doing: "asking for its passphrase", source };
+    let asked = ask().map_err(failed)?.ok_or_else(needed)?;
+    open(Some(&asked))?.ok_or_else(needed)
+}
+
+/// What is to be said where a passphrase is needed and there is none.
+pub(super) fn needed() -> Error {
+    problem("the private key is encrypted, and no passphrase was given")
 }
 
 impl From<&str> for Passphrase {

@@ -1,28 +1,80 @@
 //! Key and certificates out of a PKCS#12 file (RFC 7292).
 
+use std::{io, path::PathBuf};
+
 use openssl::{
     error::ErrorStack,
     pkcs12::Pkcs12,
     pkey::{PKey, Private},
 };
 
-use super::{Passphrase, key, problem};
+use super::{Identity, Passphrase, file, key, naming, passphrase, problem};
 use crate::{Certificate, Error, Result};
 
+/// Where an identity's PKCS#12 file is, and what is allowed of it.
+#[derive(Clone, Debug)]
+pub struct Pkcs12File {
+    /// The file, of at most 1 MiB.
+    pub path: PathBuf,
+    /// What opens it; without one the empty passphrase is tried.
+    pub passphrase: Option<Passphrase>,
+    /// Takes a file that group or others may read.
+    pub allow_readable_key: bool,
+    /// The identity opens encrypted profiles and signs nothing: its key usage need not allow signing.
+    pub decrypt_only: bool,
+}
+
+impl Pkcs12File {
+    /// A file that nobody else may read.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), passphrase: None, allow_readable_key: false, decrypt_only: false }
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// As [`IdentityFiles::load`](super::IdentityFiles::load).
+    pub fn load(&self) -> Result<Identity> {
+        self.load_asking(|| Ok(None))
+    }
+
+    /// Reads the file, and asks for the passphrase where one is needed and none is given.
+    ///
+    /// # Errors
+    /// As [`IdentityFiles::load_asking`](super::IdentityFiles::load_asking).
+    pub fn load_asking(&self, ask: impl FnOnce() -> io::Result<Option<Passphrase>>) -> Result<Identity> {
+        let der = file::read_key(&self.path, self.allow_readable_key)?;
+        let opened = passphrase::opened(&self.path, self.passphrase.as_ref(), ask, |passphrase| read(&der, passphrase));
+        let assemble = |(key, candidates): Opened| Identity::assemble(key, &candidates, self.decrypt_only);
+        opened.and_then(assemble).map_err(naming(&self.path))
+    }
+}
+
 /// The private key and every certificate, in no order that means anything.
-pub(super) fn read(der: &[u8], passphrase: &Passphrase) -> Result<(PKey<Private>, Vec<Certificate>)> {
+type Opened = (PKey<Private>, Vec<Certificate>);
+
+/// `None` where the file is encrypted and no passphrase is given.
+pub(super) fn read(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Option<Opened>> {
     let archive = Pkcs12::from_der(der)
         .map_err(|cause| Error::Identity { problem: "not a PKCS#12 file".into(), source: Some(cause.into()) })?;
-    let text = passphrase.text()?;
-    let parsed = key::with_legacy(|| archive.parse2(text)).map_err(explained)?;
+    let text = passphrase.map_or(Ok(""), Passphrase::text)?;
+    let parsed = match key::with_legacy(|| archive.parse2(text)) {
+        Ok(parsed) => parsed,
+        Err(cause) if passphrase.is_none() && is_closed(&cause) => return Ok(None),
+        Err(cause) => return Err(explained(cause)),
+    };
     let private = parsed.pkey.ok_or_else(|| problem("no private key in the PKCS#12 file"))?;
     let certificates = parsed.cert.into_iter().chain(parsed.ca.into_iter().flatten());
-    Ok((private, certificates.map(Certificate::from_x509).collect::<Result<_>>()?))
+    Ok(Some((private, certificates.map(Certificate::from_x509).collect::<Result<_>>()?)))
+}
+
+fn is_closed(cause: &ErrorStack) -> bool {
+    let wrong = |error: &openssl::error::Error| error.reason().is_some_and(|reason| WRONG_PASSPHRASE.contains(&reason));
+    cause.errors().iter().any(wrong)
 }
 
 fn explained(cause: ErrorStack) -> Error {
-    let wrong = |error: &openssl::error::Error| error.reason().is_some_and(|reason| WRONG_PASSPHRASE.contains(&reason));
-    if cause.errors().iter().any(wrong) {
+    if is_closed(&cause) {
         return problem("the passphrase does not open the PKCS#12 file");
     }
     let problem = match key::unsupported(&cause) {

@@ -150,7 +150,34 @@ fn refuses_a_pkcs12_file_that_others_may_read_unless_allowed() {
     assert!(Identity::from_pkcs12_file(&path, &passphrase).is_ok());
     files.set_mode("signer.key", 0o644);
     assert!(refusal(Identity::from_pkcs12_file(&path, &passphrase)).contains("mode 0644"));
-    assert!(Identity::from_pkcs12_file_with(&path, &passphrase, true).is_ok());
+    let allowed = Pkcs12File { passphrase: Some(passphrase), allow_readable_key: true, ..Pkcs12File::new(path) };
+    assert!(allowed.load().is_ok());
+}
+
+#[test]
+fn asks_for_a_passphrase_only_where_one_is_needed_and_none_is_given() {
+    let ask = || Ok(Some(Passphrase::from(PASSPHRASE)));
+    let open = Files::of(&RSA);
+    let files = IdentityFiles::new(open.path("signer.pem"), open.path("signer.key"));
+    assert!(files.load_asking(|| panic!("the key is not encrypted")).is_ok());
+    for key in encrypted_keys() {
+        fs::write(open.path("signer.key"), key).unwrap();
+        assert!(files.load_asking(ask).is_ok());
+        assert!(refusal(files.load_asking(|| Ok(None))).ends_with("is encrypted, and no passphrase was given"));
+        let given = IdentityFiles { passphrase: Some("battery staple".into()), ..files.clone() };
+        let message = refusal(given.load_asking(|| panic!("a passphrase was given")));
+        assert!(message.ends_with("the passphrase does not open the private key"), "{message}");
+    }
+}
+
+#[test]
+fn asks_for_the_passphrase_of_a_pkcs12_file_only_where_the_empty_one_does_not_open_it() {
+    let files = Files::new(b"", &RSA.pkcs12(&"".into()).unwrap());
+    let file = Pkcs12File::new(files.path("signer.key"));
+    assert!(file.load_asking(|| panic!("the empty passphrase opens it")).is_ok());
+    fs::write(&file.path, RSA.pkcs12(&PASSPHRASE.into()).unwrap()).unwrap();
+    assert!(file.load_asking(|| Ok(Some(PASSPHRASE.into()))).is_ok());
+    assert!(refusal(file.load()).ends_with("is encrypted, and no passphrase was given"));
 }
 
 #[test]
@@ -249,6 +276,16 @@ fn takes_a_leaf_without_key_usage_and_a_tls_servers() {
 fn an_identity_for_decrypting_needs_no_signing_key_usage() {
     let files = Files::of(&with_usage(vec![KeyUse::KeyEncipherment]));
     let mut wanted = IdentityFiles::new(files.path("signer.pem"), files.path("signer.key"));
+    wanted.decrypt_only = true;
+    assert!(wanted.load().unwrap().is_decrypt_only());
+}
+
+#[test]
+fn an_identity_for_decrypting_may_come_from_pkcs12() {
+    let issued = with_usage(vec![KeyUse::KeyEncipherment]);
+    let files = Files::new(b"", &issued.pkcs12(&"".into()).unwrap());
+    let mut wanted = Pkcs12File::new(files.path("signer.key"));
+    assert!(refusal(wanted.load()).contains("does not allow signing"));
     wanted.decrypt_only = true;
     assert!(wanted.load().unwrap().is_decrypt_only());
 }
