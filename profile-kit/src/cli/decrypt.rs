@@ -24,11 +24,12 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
+    args.output.spare(&args.keys.files())?;
     let input = Input::read(&args.file)?;
     let failed = |error| Failure::of(&input.name, &error);
     let file = super::show::read(&input)?;
     let identity = args.keys.load_to_decrypt()?;
     let decrypted = encrypt::decrypt(&file.profile, &identity).map_err(failed)?;
-    args.output.write(&decrypted.to_xml().map_err(failed)?, Content::Text)?;
+    args.output.write_secret(&decrypted.to_xml().map_err(failed)?, Content::Text)?;
     Ok(Exit::Yes)
 }

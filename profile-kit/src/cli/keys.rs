@@ -59,6 +59,22 @@ impl KeyOptions {
         self.cert.is_some() || self.p12.is_some()
     }
 
+    /// The files that are named, each with its option.
+    pub fn files(&self) -> Vec<(&'static str, &Path)> {
+        let passphrase = match &self.passphrase {
+            Some(PassphraseSource::File(path)) => Some(path),
+            _ => None,
+        };
+        let named = [
+            ("--cert", self.cert.as_ref()),
+            ("--key", self.key.as_ref()),
+            ("--chain", self.chain.as_ref()),
+            ("--p12", self.p12.as_ref()),
+            ("--passphrase", passphrase),
+        ];
+        named.into_iter().filter_map(|(option, path)| Some((option, path?.as_path()))).collect()
+    }
+
     /// Loads the identity to sign with, and tells what is doubtful about it at a time.
     pub fn load(&self, at: SystemTime) -> Result<Identity, Failure> {
         let identity = self.identity(false)?;

@@ -80,6 +80,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
             "an overwrite is signed by the certificate that signed the installed profile: give --cert and --key, or --p12, or --unsigned",
         ));
     }
+    args.output.spare(&args.keys.files())?;
     let input = Input::read(&args.installed)?;
     let failed = |error| Failure::of(&input.name, &error);
     let options = SignOptions {

@@ -68,6 +68,7 @@ impl SigningOptions {
 }
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
+    args.output.spare(&args.keys.files())?;
     let input = Input::read(&args.file)?;
     let failed = |error| Failure::of(&input.name, &error);
     let profile = EncodedProfile::read(input.bytes.clone()).map_err(failed)?;
