@@ -26,7 +26,7 @@ pub struct Args {
     keys: KeyOptions,
     #[command(flatten)]
     signing: SigningOptions,
-    /// Sign in spite of findings of this code, and do not tell them.
+    /// Sign in spite of findings of this code, and do not tell them; MissingKey, WrongType and EmptyContent refuse.
     #[arg(long, value_name = "CODE", value_parser = code)]
     allow: Vec<Code>,
     /// Sign with a certificate that has ended.
