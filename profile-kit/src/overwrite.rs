@@ -176,7 +176,7 @@ impl<'a> OverwriteOf<'a> {
         let seed = sha256(&[installed.as_slice(), &asked].concat());
         for (index, payload) in profile.payloads_mut().iter_mut().enumerate() {
             if was_added(payload, changes) {
-                let uuid = uuids::derived("overwrite payload", &[&seed, &index.to_be_bytes()]);
+                let uuid = uuids::derived("overwrite payload", &[&seed, &(index as u64).to_be_bytes()]);
                 payload.insert("PayloadUUID", uuids::upper(uuid));
             }
         }
