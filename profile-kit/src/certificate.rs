@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use const_oid::ObjectIdentifier;
 use der::{Decode, Encode, Header, SliceReader};
 use openssl::{
     asn1::{Asn1StringRef, Asn1Time, Asn1TimeRef},
@@ -224,6 +225,11 @@ impl fmt::Display for KeyKind {
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An object identifier in numbers, or its octets in hexadecimal where they are none.
+pub(crate) fn oid_text(octets: &[u8]) -> String {
+    ObjectIdentifier::from_bytes(octets).map_or_else(|_| hex(octets), |oid| oid.to_string())
 }
 
 pub(crate) fn kind<T: HasPublic>(key: &PKeyRef<T>) -> KeyKind {

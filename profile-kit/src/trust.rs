@@ -40,7 +40,8 @@ pub struct Trust {
     pub reason: Option<String>,
     /// From the signer's certificate to the root; empty where no path was found.
     pub path: Vec<Certificate>,
-    /// Whether the path holds only if critical extensions that are not known here are passed over.
+    /// Whether the path holds only if critical extensions that are not known here are passed over. Only Apple's are
+    /// (1.2.840.113635), as its developer certificates carry them; with any other unknown one there is no path.
     pub unknown_critical_extension: bool,
 }
 
@@ -176,14 +177,18 @@ impl Validity {
     }
 
     fn sentence(self, depth: usize) -> String {
-        let which =
-            if depth == 0 { "the signer's certificate".into() } else { format!("certificate {depth} above it") };
+        let which = place(depth);
         match self {
             Validity::Valid => format!("{which} is valid"),
             Validity::Expired => format!("{which} has expired"),
             Validity::NotYetValid => format!("{which} is not yet valid"),
         }
     }
+}
+
+/// Which certificate of a path is meant.
+fn place(depth: usize) -> String {
+    if depth == 0 { "the signer's certificate".into() } else { format!("certificate {depth} above it") }
 }
 
 impl At {

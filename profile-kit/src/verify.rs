@@ -29,7 +29,10 @@ pub use self::{
     verifier::Verifier,
 };
 pub use crate::verdict::Verdict;
-use crate::{At, Certificate, Error, Purpose, Result, TrustStore, ber, certificate::Tbs};
+use crate::{
+    At, Certificate, Error, Purpose, Result, TrustStore, ber,
+    certificate::{Tbs, oid_text},
+};
 
 /// What is asked about trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +175,7 @@ fn observe(data: &SignedData<'_>) -> Vec<Observation> {
         say(Observed::SeveralSigners, format!("{} signers, a device takes one", data.signers.len()));
     }
     if data.content_type != rfc6268::ID_DATA.as_bytes() {
-        let kind = cms::oid_text(data.content_type);
+        let kind = oid_text(data.content_type);
         say(Observed::UncommonContentType, format!("the content's type is {kind}, not data"));
     }
     if data.content.as_deref().is_some_and(is_signed) {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use const_oid::{ObjectIdentifier, db::rfc5280};
 
+use super::oid_text;
 use crate::ber::{self, Element, Reader};
 
 /// A certificate's fields, borrowed; no signature and no time is looked at.
@@ -19,6 +20,7 @@ pub(crate) struct Tbs<'a> {
 
 struct Extension<'a> {
     oid: &'a [u8],
+    critical: bool,
     value: Cow<'a, [u8]>,
 }
 
@@ -83,6 +85,13 @@ impl<'a> Tbs<'a> {
         std::iter::from_fn(|| usages.next().ok().flatten()).any(|usage| wanted.contains(&usage.content()))
     }
 
+    /// The object identifier of the first critical extension that neither RFC 5280 knows nor Apple gave out.
+    pub(crate) fn unknown_critical(&self) -> Option<String> {
+        let is_known = |oid: &[u8]| KNOWN.iter().any(|known| known.as_bytes() == oid) || oid.starts_with(APPLE);
+        let unknown = self.extensions.iter().find(|extension| extension.critical && !is_known(extension.oid));
+        unknown.map(|extension| oid_text(extension.oid))
+    }
+
     fn extension(&self, oid: ObjectIdentifier) -> Option<&[u8]> {
         self.extensions.iter().find(|extension| extension.oid == oid.as_bytes()).map(|extension| &*extension.value)
     }
@@ -93,9 +102,9 @@ fn extensions<'a>(field: &Element<'a>) -> Option<Vec<Extension<'a>>> {
     let extension = |element: Element<'a>| {
         let mut fields = element.reader();
         let oid = fields.expect(ber::OBJECT_IDENTIFIER, "").ok()?.content();
-        fields.optional(&[BOOLEAN]).ok()?;
+        let critical = fields.optional(&[BOOLEAN]).ok()?.is_some_and(|flag| flag.content() != [0]);
         let value = fields.expect(ber::OCTET_STRING, "").ok()?.octets().ok()?;
-        Some(Extension { oid, value })
+        Some(Extension { oid, critical, value })
     };
     std::iter::from_fn(|| extensions.next().ok().flatten()).map(extension).collect()
 }
@@ -104,3 +113,18 @@ const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 const BOOLEAN: u8 = 0x01;
 const DIGITAL_SIGNATURE_OR_NON_REPUDIATION: u8 = 0xc0;
+/// What OpenSSL looks at where it is critical, of those that a CA's or a signer's certificate may carry.
+const KNOWN: [ObjectIdentifier; 10] = [
+    rfc5280::ID_CE_KEY_USAGE,
+    rfc5280::ID_CE_SUBJECT_ALT_NAME,
+    rfc5280::ID_CE_BASIC_CONSTRAINTS,
+    rfc5280::ID_CE_CERTIFICATE_POLICIES,
+    rfc5280::ID_CE_CRL_DISTRIBUTION_POINTS,
+    rfc5280::ID_CE_EXT_KEY_USAGE,
+    rfc5280::ID_CE_POLICY_CONSTRAINTS,
+    rfc5280::ID_CE_NAME_CONSTRAINTS,
+    rfc5280::ID_CE_POLICY_MAPPINGS,
+    rfc5280::ID_CE_INHIBIT_ANY_POLICY,
+];
+/// 1.2.840.113635.
+const APPLE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x63];

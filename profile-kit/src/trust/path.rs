@@ -17,8 +17,11 @@ use openssl_sys::{
     X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION, X509_V_OK,
 };
 
-use super::{Purpose, Trust, TrustStore, validity};
-use crate::{Certificate, Error, Result, certificate::Tbs};
+use super::{Purpose, Trust, TrustStore, place, validity};
+use crate::{
+    Certificate, Error, Result,
+    certificate::{Tbs, rsa_problem},
+};
 
 /// A path, or why there is none.
 pub(crate) type Search = Result<Found, String>;
@@ -34,18 +37,18 @@ pub(crate) struct Found {
 impl TrustStore {
     /// A path from a certificate to a root, whatever the time.
     pub(crate) fn search(&self, leaf: &Certificate, others: &[Certificate], purpose: Purpose) -> Result<Search> {
-        let search = match self.build(leaf, others, purpose, None, X509VerifyFlags::empty())? {
+        let (flags, built) = match self.build(leaf, others, purpose, None, X509VerifyFlags::empty())? {
             Err(result) if result.as_raw() == X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION => {
-                let found = self.build(leaf, others, purpose, None, X509VerifyFlags::IGNORE_CRITICAL)?;
-                found.map(|path| Found { path, flags: X509VerifyFlags::IGNORE_CRITICAL })
+                let flags = X509VerifyFlags::IGNORE_CRITICAL;
+                (flags, self.build(leaf, others, purpose, None, flags)?)
             }
-            found => found.map(|path| Found { path, flags: X509VerifyFlags::empty() }),
+            built => (X509VerifyFlags::empty(), built),
         };
-        let for_code = || Tbs::read(leaf.der()).is_some_and(|tbs| tbs.is_for(ID_KP_CODE_SIGNING));
-        if search.is_ok() && purpose == Purpose::CodeSigning && !for_code() {
-            return Ok(Err("the signer's certificate is not for signing code".into()));
-        }
-        Ok(search.map_err(sentence))
+        let found = built.map_err(sentence).map(|path| Found { path, flags });
+        Ok(found.and_then(|found| match objection(&found, purpose) {
+            Some(objection) => Err(objection),
+            None => Ok(found),
+        }))
     }
 
     /// Whether the path that was found is valid at a time, or another one is.
@@ -66,7 +69,9 @@ impl TrustStore {
             return Ok(trust);
         }
         let timely = self.build(leaf, others, purpose, Some(at), found.flags)?;
-        Ok(timely.map_or(trust, |path| Trust::of(path, at, !found.flags.is_empty())))
+        let timely = timely.ok().map(|path| Found { path, flags: found.flags });
+        let timely = timely.filter(|found| objection(found, purpose).is_none());
+        Ok(timely.map_or(trust, |found| Trust::of(found.path, at, !found.flags.is_empty())))
     }
 
     /// OpenSSL's path, or its reason why there is none.
@@ -112,6 +117,30 @@ impl Purpose {
             Purpose::TlsClient => X509PurposeId::SSL_CLIENT,
         }
     }
+}
+
+/// What is to be said against a path that OpenSSL takes.
+fn objection(found: &Found, purpose: Purpose) -> Option<String> {
+    let depths = || found.path.iter().enumerate();
+    let unknown = || depths().find_map(|(depth, member)| unknown_critical(depth, member));
+    let weak = || depths().skip(1).find_map(|(depth, issuer)| weak_key(depth, issuer));
+    let not_for_code = || {
+        let for_code = Tbs::read(found.path.first()?.der())?.is_for(ID_KP_CODE_SIGNING);
+        (!for_code).then(|| format!("{} is not for signing code", place(0)))
+    };
+    let unknown = if found.flags.is_empty() { None } else { unknown() };
+    unknown.or_else(weak).or_else(|| if purpose == Purpose::CodeSigning { not_for_code() } else { None })
+}
+
+fn unknown_critical(depth: usize, member: &Certificate) -> Option<String> {
+    let Some(tbs) = Tbs::read(member.der()) else { return Some(format!("{} cannot be read", place(depth))) };
+    let unknown = tbs.unknown_critical()?;
+    Some(format!("{} has the critical extension {unknown}, which is not known here", place(depth)))
+}
+
+fn weak_key(depth: usize, issuer: &Certificate) -> Option<String> {
+    let key = issuer.x509().public_key().ok()?;
+    rsa_problem(&key).map(|problem| format!("{}: {problem}", place(depth)))
 }
 
 /// A store that asks for a purpose and, where one is given, a time.

@@ -79,11 +79,34 @@ fn a_path_of_certificates_that_issue_each_other_ends() {
 }
 
 #[test]
-fn passes_over_a_critical_extension_and_says_so() {
+fn passes_over_a_critical_extension_of_apples_and_says_so() {
     let root = Wish::ca("root").issued_by(None);
-    let leaf = Wish { critical: true, ..Wish::named("leaf") }.issued_by(Some(&root));
+    let leaf = Wish { critical: Some(APPLE), ..Wish::named("leaf") }.issued_by(Some(&root));
     let trust = judge(&store(&[&root]), &leaf, &[], 11_000, Purpose::Any);
     assert!(trust.is_trusted() && trust.unknown_critical_extension);
+}
+
+#[test]
+fn does_not_trust_a_path_with_another_unknown_critical_extension() {
+    let root = Wish::ca("root").issued_by(None);
+    let issuer = Wish { critical: Some("1.2.3.4.5"), ..Wish::ca("issuer") }.issued_by(Some(&root));
+    let leaf = Wish { critical: Some(APPLE), ..Wish::named("leaf") }.issued_by(Some(&issuer));
+    let trust = judge(&store(&[&root]), &leaf, &[&issuer], 11_000, Purpose::Any);
+    assert_eq!((trust.verdict, trust.path.len()), (Verdict::SigningCertNotTrusted, 0));
+    let reason = "certificate 1 above it has the critical extension 1.2.3.4.5, which is not known here";
+    assert_eq!(trust.reason.as_deref(), Some(reason));
+}
+
+#[test]
+fn does_not_trust_an_issuer_whose_key_anybody_has() {
+    let root = Wish::ca("root").issued_by(None);
+    let exponent = openssl::bn::BigNum::from_u32(1).unwrap();
+    let key = crate::verify::forge::rsa_with(&exponent);
+    let issuer = Wish { key, ..Wish::ca("issuer") }.issued_by(Some(&root));
+    let leaf = Wish::named("leaf").issued_by(Some(&issuer));
+    let trust = judge(&store(&[&root]), &leaf, &[&issuer], 11_000, Purpose::Any);
+    assert_eq!(trust.verdict, Verdict::SigningCertNotTrusted);
+    assert!(trust.reason.unwrap().contains("anybody can sign"));
 }
 
 #[test]
@@ -116,3 +139,6 @@ fn means_now_where_no_signing_time_is_told() {
     assert_eq!(At::SigningTime.moment(day(1), None), day(1));
     assert_eq!(At::Time(day(3)).moment(day(1), Some(day(2))), day(3));
 }
+
+/// One of those that Apple's developer certificates carry.
+const APPLE: &str = "1.2.840.113635.100.6.1.13";

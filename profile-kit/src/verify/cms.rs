@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use const_oid::{ObjectIdentifier, db::rfc6268};
+use const_oid::db::rfc6268;
 
 use crate::{
     Error, Result,
     ber::{self, Element, Reader, malformed},
+    certificate::oid_text,
 };
 
 /// A SignedData, its parts borrowed from the file.
@@ -208,11 +209,6 @@ pub(crate) fn is_attribute_set(bytes: &[u8]) -> bool {
         attribute(member.whole()).is_ok_and(|attribute| attribute.oid == rfc6268::ID_MESSAGE_DIGEST.as_bytes())
     };
     set.tag == ber::SET && members.into_iter().any(is_digest)
-}
-
-/// An object identifier in numbers, or its octets in hexadecimal where they are none.
-pub(crate) fn oid_text(octets: &[u8]) -> String {
-    ObjectIdentifier::from_bytes(octets).map_or_else(|_| crate::certificate::hex(octets), |oid| oid.to_string())
 }
 
 /// A content's type, and its octets where they are there.

@@ -41,8 +41,10 @@ pub(crate) struct Wish<'a> {
     pub(crate) key: PKey<Private>,
     /// For code signing only.
     pub(crate) for_code: bool,
-    /// With a critical extension that nobody knows.
-    pub(crate) critical: bool,
+    /// For signed mail only.
+    pub(crate) for_mail: bool,
+    /// With a critical extension of this type.
+    pub(crate) critical: Option<&'a str>,
     pub(crate) key_identifier: bool,
 }
 
@@ -66,7 +68,8 @@ impl Wish<'_> {
             days: (10_000, 20_000),
             key: p256(),
             for_code: false,
-            critical: false,
+            for_mail: false,
+            critical: None,
             key_identifier: true,
         }
     }
@@ -102,8 +105,11 @@ impl Wish<'_> {
         if self.for_code {
             builder.append_extension(ExtendedKeyUsage::new().code_signing().build().unwrap()).unwrap();
         }
-        if self.critical {
-            let oid = Asn1Object::from_str("1.2.840.113635.100.6.1.13").unwrap();
+        if self.for_mail {
+            builder.append_extension(ExtendedKeyUsage::new().email_protection().build().unwrap()).unwrap();
+        }
+        if let Some(oid) = self.critical {
+            let oid = Asn1Object::from_str(oid).unwrap();
             let value = Asn1OctetString::new_from_bytes(&[5, 0]).unwrap();
             builder.append_extension(X509Extension::new_from_der(&oid, true, &value).unwrap()).unwrap();
         }

@@ -64,8 +64,8 @@ pub enum Observed {
     CaSigner,
     /// The signer's certificate has a key usage without digitalSignature and nonRepudiation.
     KeyUsage,
-    /// A path was found only by passing over a critical extension that is not known here,
-    /// as Apple's developer certificates carry.
+    /// A path was found only by passing over a critical extension of Apple's (1.2.840.113635), as its developer
+    /// certificates carry. What it means is not known here. No other unknown one is passed over.
     UnknownCriticalExtension,
     /// A certificate of the path has ended or not begun; said where the verdict says something worse.
     OutsideValidity,

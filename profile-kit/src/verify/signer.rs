@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Certificate, KeyKind, Trust,
     ber::{self, Element},
-    certificate::Tbs,
+    certificate::{Tbs, oid_text},
 };
 
 /// One signer, and what became of its signature.
@@ -91,9 +91,9 @@ impl SignerReport {
             trust: None,
             chain: Vec::new(),
             certificate,
-            digest: Digest::of(&info.digest).map_or_else(|_| cms::oid_text(info.digest.oid), |d| d.name.to_owned()),
+            digest: Digest::of(&info.digest).map_or_else(|_| oid_text(info.digest.oid), |d| d.name.to_owned()),
             signature_algorithm: Scheme::of(&info.signature_algorithm)
-                .map_or_else(|_| cms::oid_text(info.signature_algorithm.oid), |scheme| scheme.name.to_owned()),
+                .map_or_else(|_| oid_text(info.signature_algorithm.oid), |scheme| scheme.name.to_owned()),
             signing_time: signing_time(info).and_then(|value| time(&value)),
             signed_attributes: info.signed.as_ref().and_then(names),
             identified_by: match info.sid {
@@ -254,7 +254,7 @@ fn names(attributes: &Attributes) -> Option<Vec<String>> {
 /// An attribute's name without the `id-` of the registers.
 fn name(oid: &[u8]) -> String {
     let known = ObjectIdentifier::from_bytes(oid).ok().and_then(|oid| DB.by_oid(&oid));
-    known.map_or_else(|| cms::oid_text(oid), |name| name.trim_start_matches("id-").to_owned())
+    known.map_or_else(|| oid_text(oid), |name| name.trim_start_matches("id-").to_owned())
 }
 
 fn signing_time(info: &SignerInfo<'_>) -> Option<Vec<u8>> {

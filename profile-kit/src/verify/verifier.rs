@@ -138,7 +138,7 @@ impl Known {
 
 fn observe_trust(trust: &Trust, observations: &mut Vec<Observation>) {
     if trust.unknown_critical_extension {
-        let message = "the path holds only if critical extensions that are not known here are passed over";
+        let message = "the path holds only if critical extensions of Apple's that are not known here are passed over";
         observations.push(Observation::new(Observed::UnknownCriticalExtension, message));
     }
     if let Some(message) = trust.validity_aside() {
