@@ -81,7 +81,7 @@ pub enum Purpose {
     TlsServer,
     /// TLS clients.
     TlsClient,
-    /// Signed code: the extended key usage names it, or any, or is absent.
+    /// Signed code: on the whole path, except in the root, the extended key usage names it, or any, or is absent.
     CodeSigning,
 }
 

@@ -124,10 +124,8 @@ fn objection(found: &Found, purpose: Purpose) -> Option<String> {
     let depths = || found.path.iter().enumerate();
     let unknown = || depths().find_map(|(depth, member)| unknown_critical(depth, member));
     let weak = || depths().skip(1).find_map(|(depth, issuer)| weak_key(depth, issuer));
-    let not_for_code = || {
-        let for_code = Tbs::read(found.path.first()?.der())?.is_for(ID_KP_CODE_SIGNING);
-        (!for_code).then(|| format!("{} is not for signing code", place(0)))
-    };
+    let below_root = found.path.len().saturating_sub(1).max(1);
+    let not_for_code = || depths().take(below_root).find_map(|(depth, member)| not_for_code(depth, member));
     let unknown = if found.flags.is_empty() { None } else { unknown() };
     unknown.or_else(weak).or_else(|| if purpose == Purpose::CodeSigning { not_for_code() } else { None })
 }
@@ -141,6 +139,11 @@ fn unknown_critical(depth: usize, member: &Certificate) -> Option<String> {
 fn weak_key(depth: usize, issuer: &Certificate) -> Option<String> {
     let key = issuer.x509().public_key().ok()?;
     rsa_problem(&key).map(|problem| format!("{}: {problem}", place(depth)))
+}
+
+fn not_for_code(depth: usize, member: &Certificate) -> Option<String> {
+    let for_code = Tbs::read(member.der()).is_some_and(|tbs| tbs.is_for(ID_KP_CODE_SIGNING));
+    (!for_code).then(|| format!("{} is not for signing code", place(depth)))
 }
 
 /// A store that asks for a purpose and, where one is given, a time.

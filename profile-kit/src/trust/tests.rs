@@ -110,6 +110,20 @@ fn does_not_trust_an_issuer_whose_key_anybody_has() {
 }
 
 #[test]
+fn code_is_signed_only_below_issuers_for_code() {
+    let root = Wish { for_mail: true, ..Wish::ca("root") }.issued_by(None);
+    let judge_under = |issuer: Wish<'_>| {
+        let issuer = issuer.issued_by(Some(&root));
+        let leaf = Wish { for_code: true, ..Wish::named("leaf") }.issued_by(Some(&issuer));
+        judge(&store(&[&root]), &leaf, &[&issuer], 11_000, Purpose::CodeSigning)
+    };
+    assert!(judge_under(Wish::ca("issuer")).is_trusted(), "the root is not asked");
+    assert!(judge_under(Wish { for_code: true, ..Wish::ca("issuer") }).is_trusted());
+    let trust = judge_under(Wish { for_mail: true, ..Wish::ca("issuer") });
+    assert_eq!(trust.reason.as_deref(), Some("certificate 1 above it is not for signing code"));
+}
+
+#[test]
 fn asks_for_a_purpose_only_when_told() {
     let root = Wish::ca("root").issued_by(None);
     let leaf = Wish { for_code: true, ..Wish::named("leaf") }.issued_by(Some(&root));
