@@ -18,7 +18,7 @@ use openssl::{
 };
 
 pub(crate) use self::tbs::Tbs;
-use crate::{Error, Form, Place, Result};
+use crate::{Error, Form, Place, Result, error::openssl};
 
 /// An X.509 certificate (RFC 5280) with the bytes that it came in.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ impl Certificate {
                 source: None,
             });
         }
-        let x509 = X509::from_der(der).map_err(|cause| malformed("not a certificate in DER", cause.into()))?;
+        let x509 = X509::from_der(der).map_err(|cause| malformed("not a certificate in DER", openssl(cause)))?;
         Ok(Self { der: der.to_owned(), x509 })
     }
 
@@ -63,7 +63,7 @@ impl Certificate {
     /// [`Error::Malformed`] where there is none or one cannot be read.
     pub fn from_pem(pem: &[u8]) -> Result<Vec<Self>> {
         let certificates = X509::stack_from_pem(pem)
-            .map_err(|cause| malformed("a certificate in the PEM file cannot be read", cause.into()))?;
+            .map_err(|cause| malformed("a certificate in the PEM file cannot be read", openssl(cause)))?;
         if certificates.is_empty() {
             return Err(Error::Malformed {
                 form: Form::Certificate,
@@ -77,7 +77,7 @@ impl Certificate {
 
     pub(crate) fn from_x509(x509: X509) -> Result<Self> {
         let der =
-            x509.to_der().map_err(|cause| Error::Crypto { doing: "encoding a certificate", source: cause.into() })?;
+            x509.to_der().map_err(|cause| Error::Crypto { doing: "encoding a certificate", source: openssl(cause) })?;
         Ok(Self { der, x509 })
     }
 

@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
+use openssl::error::ErrorStack;
+
 use crate::{KeyPath, Verdict, finding::Finding};
 
 /// What the crate's fallible functions return.
@@ -202,6 +204,30 @@ impl fmt::Display for Place {
             return Ok(());
         }
         write!(f, "{}: ", parts.join(", "))
+    }
+}
+
+/// An error of OpenSSL as the cause beneath one of ours.
+pub(crate) fn openssl(cause: ErrorStack) -> Source {
+    Box::new(OpenSsl(cause))
+}
+
+#[derive(Debug, thiserror::Error)]
+struct OpenSsl(ErrorStack);
+
+/// OpenSSL's reasons in its own words, each once; not its numbers and places in its source.
+impl fmt::Display for OpenSsl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut reasons: Vec<&str> = Vec::new();
+        for reason in self.0.errors().iter().filter_map(|error| error.reason()) {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        match reasons.is_empty() {
+            true => f.write_str("OpenSSL gives no reason"),
+            false => f.write_str(&reasons.join(", ")),
+        }
     }
 }
 

@@ -45,7 +45,7 @@ use openssl::{
     },
 };
 
-use crate::{Certificate, Error, Identity, Passphrase, Result};
+use crate::{Certificate, Error, Identity, Passphrase, Result, error::openssl};
 
 /// A kind of key to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -445,7 +445,7 @@ fn pem(certificates: &[Certificate]) -> Result<Vec<u8>> {
 }
 
 fn failed(doing: &'static str) -> impl FnOnce(ErrorStack) -> Error {
-    move |cause| Error::Crypto { doing, source: cause.into() }
+    move |cause| Error::Crypto { doing, source: openssl(cause) }
 }
 
 /// Version 3 is written as 2 (RFC 5280 §4.1.2.1).

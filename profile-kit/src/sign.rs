@@ -14,6 +14,7 @@ pub use encoded::EncodedProfile;
 use crate::{
     Certificate, Error, Identity, KeyKind, Place, Profile, Result, SignedProfile, UuidSource,
     check::{self, Code, Finding},
+    error::openssl,
     identity::{IdentityWarning, dates, shown},
 };
 
@@ -260,7 +261,7 @@ fn unfit(problem: String) -> Error {
 }
 
 fn failed(doing: &'static str) -> impl FnOnce(ErrorStack) -> Error {
-    move |cause| Error::Crypto { doing, source: cause.into() }
+    move |cause| Error::Crypto { doing, source: openssl(cause) }
 }
 
 fn unwritable(what: &'static str) -> impl FnOnce(der::Error) -> Error {

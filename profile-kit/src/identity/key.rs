@@ -7,7 +7,7 @@ use openssl::{
 };
 
 use super::{Passphrase, problem};
-use crate::{Error, KeyKind, Result};
+use crate::{Error, KeyKind, Result, error::openssl};
 
 /// Reads the one private key of a PEM file: PKCS#8, or the older forms with the algorithm in their name.
 /// `None` where it is encrypted and no passphrase is given.
@@ -33,7 +33,7 @@ pub(super) fn from_pem(pem: &[u8], passphrase: Option<&Passphrase>) -> Result<Op
             None => ("the private key cannot be read".to_owned(), Some(cause)),
         },
     };
-    Err(Error::Identity { problem, source: cause.map(Into::into) })
+    Err(Error::Identity { problem, source: cause.map(openssl) })
 }
 
 fn private_keys(pem: &[u8]) -> usize {

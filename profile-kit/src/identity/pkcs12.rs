@@ -9,7 +9,7 @@ use openssl::{
 };
 
 use super::{Identity, Passphrase, file, key, naming, passphrase, problem};
-use crate::{Certificate, Error, Result};
+use crate::{Certificate, Error, Result, error::openssl};
 
 /// Where an identity's PKCS#12 file is, and what is allowed of it.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ type Opened = (PKey<Private>, Vec<Certificate>);
 /// `None` where the file is encrypted and no passphrase is given.
 pub(super) fn read(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Option<Opened>> {
     let archive = Pkcs12::from_der(der)
-        .map_err(|cause| Error::Identity { problem: "not a PKCS#12 file".into(), source: Some(cause.into()) })?;
+        .map_err(|cause| Error::Identity { problem: "not a PKCS#12 file".into(), source: Some(openssl(cause)) })?;
     let text = passphrase.map_or(Ok(""), Passphrase::text)?;
     let parsed = match key::with_legacy(|| archive.parse2(text)) {
         Ok(parsed) => parsed,
@@ -84,7 +84,7 @@ fn explained(cause: ErrorStack) -> Error {
         ),
         None => "the PKCS#12 file cannot be read".into(),
     };
-    Error::Identity { problem, source: Some(cause.into()) }
+    Error::Identity { problem, source: Some(openssl(cause)) }
 }
 
 /// What OpenSSL says of a wrong passphrase: with a MAC, and without one.
