@@ -1,5 +1,6 @@
 //! Hiding the payloads of a profile from everybody but one device.
 
+use const_oid::db::rfc5911;
 use openssl::{
     cms::{CMSOptions, CmsContentInfo},
     error::ErrorStack,
@@ -9,7 +10,12 @@ use openssl::{
 };
 use plist::{Dictionary, Value};
 
-use crate::{Certificate, Error, Identity, KeyKind, KeyPath, Place, Profile, Result, Source, UuidSource, document};
+use crate::{
+    Certificate, Error, Form, Identity, KeyKind, KeyPath, Place, Profile, Result, Source, UuidSource,
+    ber::{self, OBJECT_IDENTIFIER, Reader, SEQUENCE},
+    document,
+    error::openssl,
+};
 
 /// The ciphers that devices take for the payloads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -41,7 +47,7 @@ pub fn encrypt(profile: &Profile, to: &Certificate, cipher: ContentCipher) -> Re
     let payloads = filled.payloads().iter().map(|payload| Value::Dictionary(payload.dictionary().clone()));
     let payloads: Vec<Value> = payloads.collect();
     let envelope = envelope(&document::array_to_xml(&payloads)?, to, cipher)
-        .map_err(|cause| Error::Crypto { doing: "encrypting the payloads", source: cause.into() })?;
+        .map_err(|cause| Error::Crypto { doing: "encrypting the payloads", source: openssl(cause) })?;
     let mut encrypted = Dictionary::new();
     for (key, value) in filled.to_dictionary() {
         match key.as_str() {
@@ -58,21 +64,25 @@ pub fn encrypt(profile: &Profile, to: &Certificate, cipher: ContentCipher) -> Re
 
 /// Puts the payloads back in the place of `EncryptedPayloadContent`, and takes `IsEncrypted` away.
 ///
-/// Reads BER and DER. It does not tell who encrypted: only a signature does.
+/// Reads BER and DER, EnvelopedData only, as devices do. It does not tell who encrypted: only a signature does.
 ///
 /// # Errors
-/// [`Error::NotAProfile`] where the profile is not encrypted; [`Error::Malformed`] where its content is no CMS;
+/// [`Error::NotAProfile`] where the profile is not encrypted, or `PayloadContent` is there too; [`Error::Malformed`]
+/// where its content is no EnvelopedData or bytes follow it;
 /// [`Error::Identity`] where this key does not open it.
 pub fn decrypt(profile: &Profile, identity: &Identity) -> Result<Profile> {
     let Some(Value::Data(envelope)) = profile.get(ENCRYPTED_CONTENT) else {
         return Err(at_content("is missing: the profile is not encrypted"));
     };
+    if profile.keys().any(|key| key == CONTENT) {
+        return Err(at_content("stands beside PayloadContent: which of the two counts cannot be known"));
+    }
     let payloads = open(envelope, identity)?;
     let mut decrypted = Dictionary::new();
     for (key, value) in profile.to_dictionary() {
         match key.as_str() {
             ENCRYPTED_CONTENT => drop(decrypted.insert(CONTENT.into(), payloads.clone())),
-            IS_ENCRYPTED | CONTENT => {}
+            IS_ENCRYPTED => {}
             _ => drop(decrypted.insert(key, value)),
         }
     }
@@ -103,21 +113,40 @@ fn envelope(content: &[u8], to: &Certificate, cipher: ContentCipher) -> Result<V
 }
 
 fn open(envelope: &[u8], identity: &Identity) -> Result<Value> {
-    let cms = CmsContentInfo::from_der(envelope).map_err(|cause| Error::Malformed {
-        form: crate::Form::Cms,
-        place: Place::path(KeyPath::root().key(ENCRYPTED_CONTENT)),
-        problem: "is not in CMS".into(),
-        source: Some(cause.into()),
-    })?;
-    let content =
-        cms.decrypt(identity.key(), identity.certificate().x509()).map_err(|cause| closed(Some(cause.into())))?;
+    is_enveloped_data(envelope)?;
+    let cms = CmsContentInfo::from_der(envelope).map_err(|cause| malformed(NOT_CMS, Some(openssl(cause))))?;
+    let content = cms.decrypt(identity.key(), identity.certificate().x509()).map_err(|cause| closed(Some(cause)))?;
     // A key that does not fit gives noise instead of an error, so that nobody learns from the difference.
     let value = document::read(&content).map_err(|_| closed(None))?.value;
     let is_payloads = |items: &Vec<Value>| items.iter().all(|item| item.as_dictionary().is_some());
     if value.as_array().is_some_and(is_payloads) { Ok(value) } else { Err(closed(None)) }
 }
 
-fn closed(source: Option<Source>) -> Error {
+/// EnvelopedData (RFC 5652 §6.1), and nothing behind it: OpenSSL would open more than devices do.
+fn is_enveloped_data(envelope: &[u8]) -> Result<()> {
+    let not_cms = |cause: Error| malformed(NOT_CMS, Some(cause.into()));
+    let end = ber::survey(envelope).map_err(not_cms)?.end;
+    if end < envelope.len() {
+        return Err(malformed("bytes follow the envelope", None));
+    }
+    let content_info = Reader::new(envelope).expect(SEQUENCE, "ContentInfo").map_err(not_cms)?;
+    let kind = content_info.reader().expect(OBJECT_IDENTIFIER, "the content type").map_err(not_cms)?;
+    match kind.content() {
+        kind if kind == rfc5911::ID_ENVELOPED_DATA.as_bytes() => Ok(()),
+        kind if kind == rfc5911::ID_CT_AUTH_ENVELOPED_DATA.as_bytes() => {
+            Err(malformed("is AuthEnvelopedData, and devices take EnvelopedData only", None))
+        }
+        _ => Err(malformed("is not EnvelopedData", None)),
+    }
+}
+
+fn malformed(problem: &str, source: Option<Source>) -> Error {
+    let place = Place::path(KeyPath::root().key(ENCRYPTED_CONTENT));
+    Error::Malformed { form: Form::Cms, place, problem: problem.into(), source }
+}
+
+fn closed(cause: Option<ErrorStack>) -> Error {
+    let source = cause.filter(|cause| !cause.errors().is_empty()).map(openssl);
     Error::Identity { problem: "this key does not open the encrypted payloads".into(), source }
 }
 
@@ -128,6 +157,8 @@ fn at_content(problem: &str) -> Error {
 const CONTENT: &str = "PayloadContent";
 const ENCRYPTED_CONTENT: &str = "EncryptedPayloadContent";
 const IS_ENCRYPTED: &str = "IsEncrypted";
+
+const NOT_CMS: &str = "is not in CMS";
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::*;
 use crate::{
-    Payload,
+    Payload, SignOptions,
     pki::{
         Issued, KeySpec, KeyUse, Leaf,
         fixture::{self, INTERMEDIATE, P256, RSA, leaf},
@@ -102,6 +102,53 @@ fn says_that_the_encrypted_content_is_no_cms() {
     broken.set(ENCRYPTED_CONTENT, Value::Data(b"no CMS".to_vec())).unwrap();
     let error = decrypt(&broken, &DEVICE.identity().unwrap()).unwrap_err();
     assert_eq!(error.to_string(), "EncryptedPayloadContent: is not in CMS");
+}
+
+fn refusal_of(envelope: Vec<u8>) -> String {
+    let mut other = encrypted();
+    other.set(ENCRYPTED_CONTENT, Value::Data(envelope)).unwrap();
+    decrypt(&other, &DEVICE.identity().unwrap()).unwrap_err().to_string()
+}
+
+#[test]
+fn refuses_bytes_behind_the_envelope() {
+    let mut envelope = encrypted().get(ENCRYPTED_CONTENT).and_then(Value::as_data).unwrap().to_vec();
+    envelope.push(0);
+    assert_eq!(refusal_of(envelope), "EncryptedPayloadContent: bytes follow the envelope");
+}
+
+#[test]
+fn refuses_authenticated_encryption_that_devices_do_not_take() {
+    let mut recipients: Stack<X509> = Stack::new().unwrap();
+    recipients.push(DEVICE.certificate().x509().clone()).unwrap();
+    let gcm = CmsContentInfo::encrypt(&recipients, b"<plist/>", Cipher::aes_256_gcm(), CMSOptions::BINARY).unwrap();
+    assert_eq!(
+        refusal_of(gcm.to_der().unwrap()),
+        "EncryptedPayloadContent: is AuthEnvelopedData, and devices take EnvelopedData only"
+    );
+}
+
+#[test]
+fn refuses_cms_of_another_kind() {
+    let signed = RSA.identity().unwrap().sign_with(&profile(), &SignOptions::new(fixture::midway())).unwrap();
+    assert_eq!(refusal_of(signed.as_bytes().to_vec()), "EncryptedPayloadContent: is not EnvelopedData");
+}
+
+#[test]
+fn refuses_payloads_beside_the_encrypted_ones() {
+    let mut both = encrypted().to_dictionary();
+    both.insert(CONTENT.into(), Value::Array(Vec::new()));
+    let error = decrypt(&Profile::from_dictionary(both).unwrap(), &DEVICE.identity().unwrap()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "EncryptedPayloadContent: stands beside PayloadContent: which of the two counts cannot be known"
+    );
+}
+
+#[test]
+fn the_cause_is_in_openssls_words_without_numbers_and_files() {
+    let error = decrypt(&encrypted(), &P256.identity().unwrap()).unwrap_err();
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "no matching recipient");
 }
 
 #[test]
