@@ -1,5 +1,7 @@
 //! Hiding the payloads of a profile from everybody but one device.
 
+use std::time::SystemTime;
+
 use const_oid::db::rfc5911;
 use openssl::{
     cms::{CMSOptions, CmsContentInfo},
@@ -15,6 +17,7 @@ use crate::{
     ber::{self, OBJECT_IDENTIFIER, Reader, SEQUENCE},
     document,
     error::openssl,
+    identity::{self, IdentityWarning},
 };
 
 /// The ciphers that devices take for the payloads.
@@ -32,7 +35,8 @@ pub enum ContentCipher {
 /// Puts `EncryptedPayloadContent` and `IsEncrypted` in the place of `PayloadContent`.
 ///
 /// The payloads become a property list in a CMS EnvelopedData (RFC 5652 §6) for one RSA certificate, by PKCS#1 v1.5
-/// key transport. Missing UUIDs are filled in from the content before. Sign the profile afterwards.
+/// key transport. Missing UUIDs are filled in from the content before. Sign the profile afterwards. The recipient's dates
+/// are not asked: [`warnings`] tells what is doubtful.
 ///
 /// # Errors
 /// [`Error::Identity`] for a recipient whose key is not RSA or whose key usage does not allow key encipherment;
@@ -87,6 +91,15 @@ pub fn decrypt(profile: &Profile, identity: &Identity) -> Result<Profile> {
         }
     }
     Profile::from_dictionary(decrypted)
+}
+
+/// What there is to say at a time of a certificate that is to be encrypted for.
+pub fn warnings(to: &Certificate, at: SystemTime) -> Vec<IdentityWarning> {
+    let weak = match to.key_kind() {
+        KeyKind::Rsa(bits) if bits < SMALLEST_KEY => Some(IdentityWarning::WeakKey { subject: to.subject(), bits }),
+        _ => None,
+    };
+    identity::dates(to, at).into_iter().chain(weak).collect()
 }
 
 fn suits(recipient: &Certificate) -> Result<()> {
@@ -157,6 +170,9 @@ fn at_content(problem: &str) -> Error {
 const CONTENT: &str = "PayloadContent";
 const ENCRYPTED_CONTENT: &str = "EncryptedPayloadContent";
 const IS_ENCRYPTED: &str = "IsEncrypted";
+
+/// In bits.
+const SMALLEST_KEY: u32 = 2048;
 
 const NOT_CMS: &str = "is not in CMS";
 

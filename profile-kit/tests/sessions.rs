@@ -120,6 +120,7 @@ static KEYS: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(|| {
     let signer = issue("Example Profile Signer", KeySpec::Rsa(2048));
     let other = issue("Another Signer", KeySpec::P256);
     let device = Leaf { key_usage: vec![KeyUse::KeyEncipherment], ..Leaf::new("Device", KeySpec::Rsa(2048), validity) };
+    let old = Leaf { validity: Validity::days(validity.not_before, 1), key: KeySpec::Rsa(1024), ..device.clone() };
     let device = issuing.issue(&device).unwrap();
     let root_pem = root.certificate_pem().unwrap();
     let chain =
@@ -134,6 +135,7 @@ static KEYS: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(|| {
         ("passphrase", format!("{PASSPHRASE}\n").into_bytes()),
         ("other.pem", chain(&other)),
         ("other.key", other.key_pem().unwrap()),
+        ("old-device.pem", issuing.issue(&old).unwrap().certificate_pem().unwrap()),
         ("device.pem", device.certificate_pem().unwrap()),
         ("device.p12", device.pkcs12(&passphrase).unwrap()),
         ("device.key", device.key_pem().unwrap()),

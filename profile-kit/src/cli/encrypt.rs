@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::SystemTime};
 
 use clap::ValueEnum;
 use profile_kit::{
@@ -9,6 +9,7 @@ use profile_kit::{
 use super::{
     files::{Content, Input, Output},
     outcome::{Exit, Failure},
+    text,
 };
 
 /// Encrypt the payloads of a profile for one device. Sign the result afterwards.
@@ -45,13 +46,17 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let failed = |error| Failure::of(&input.name, &error);
     let profile = Profile::from_bytes(&input.bytes).map_err(failed)?;
     let recipient = recipient(&Input::read_certificates(&args.to)?)?;
+    let name = super::files::name(&args.to, "standard input");
+    for warning in encrypt::warnings(&recipient, SystemTime::now()) {
+        text::warning(&format!("{name}: {warning}"));
+    }
     let cipher = match args.cipher {
         CipherName::Aes256 => ContentCipher::Aes256Cbc,
         CipherName::Aes128 => ContentCipher::Aes128Cbc,
         CipherName::TripleDes => ContentCipher::TripleDesCbc,
     };
     let encrypted = encrypt::encrypt(&profile, &recipient, cipher).map_err(|error| match error {
-        Error::Identity { .. } => Failure::of(&super::files::name(&args.to, "standard input"), &error),
+        Error::Identity { .. } => Failure::of(&name, &error),
         error => failed(error),
     })?;
     args.output.write(&encrypted.to_xml().map_err(failed)?, Content::Text)?;

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use super::*;
 use crate::{
@@ -82,6 +82,16 @@ fn refuses_a_recipient_whose_key_is_not_rsa() {
 fn refuses_a_recipient_whose_key_usage_does_not_allow_it() {
     let error = encrypt(&profile(), RSA.certificate(), ContentCipher::default()).unwrap_err();
     assert!(error.to_string().contains("keyEncipherment is missing"), "{error}");
+}
+
+#[test]
+fn says_that_a_recipient_is_out_of_its_time_or_its_key_weak() {
+    let codes = |to: &Issued, at| warnings(to.certificate(), at).iter().map(IdentityWarning::code).collect::<Vec<_>>();
+    let (validity, second) = (fixture::validity(), Duration::from_secs(1));
+    assert_eq!(codes(&DEVICE, fixture::midway()), [""; 0]);
+    assert_eq!(codes(&DEVICE, validity.not_after + second), ["Expired"]);
+    assert_eq!(codes(&DEVICE, validity.not_before - second), ["NotYetValid"]);
+    assert_eq!(codes(&device("Old", KeySpec::Rsa(1024)), validity.not_after + second), ["Expired", "WeakKey"]);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use der::DateTime;
 
 use crate::Certificate;
 
-/// One thing to know about an identity; it signs nevertheless, unless its leaf is out of its time.
+/// One thing to know about an identity, or a certificate that is encrypted for; it is used nevertheless, but no leaf
+/// signs that is out of its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdentityWarning {
@@ -44,6 +45,13 @@ pub enum IdentityWarning {
         /// Its first moment.
         not_before: SystemTime,
     },
+    /// An RSA key has fewer than 2048 bits.
+    WeakKey {
+        /// Its owner's name.
+        subject: String,
+        /// Its size.
+        bits: u32,
+    },
     /// Several certificates belong to the key; the first one given is the leaf.
     SeveralLeaves {
         /// SHA-256 of the one that signs, in hexadecimal.
@@ -63,6 +71,7 @@ impl IdentityWarning {
             Self::NotACa { .. } => "NotACa",
             Self::Expired { .. } => "Expired",
             Self::NotYetValid { .. } => "NotYetValid",
+            Self::WeakKey { .. } => "WeakKey",
             Self::SeveralLeaves { .. } => "SeveralLeaves",
         }
     }
@@ -95,6 +104,7 @@ impl fmt::Display for IdentityWarning {
             Self::NotYetValid { subject, not_before } => {
                 write!(f, "{subject} is not valid before {}", shown(*not_before))
             }
+            Self::WeakKey { subject, bits } => write!(f, "the RSA key of {subject} is weak: {bits} bits"),
             Self::SeveralLeaves { chosen, others } => write!(
                 f,
                 "{} certificates belong to the key; the first one signs, sha256:{chosen}",
