@@ -90,6 +90,14 @@ impl Certificate {
         &self.der
     }
 
+    /// The certificate in PEM (RFC 7468 §5), with a line end.
+    ///
+    /// # Errors
+    /// [`Error::Crypto`].
+    pub fn to_pem(&self) -> Result<Vec<u8>> {
+        self.x509.to_pem().map_err(|cause| Error::Crypto { doing: "encoding a certificate", source: openssl(cause) })
+    }
+
     /// SHA-256 of the DER, in hexadecimal.
     pub fn fingerprint(&self) -> String {
         hex(&sha256(&self.der))
@@ -163,6 +171,16 @@ impl Certificate {
     /// Whether its key may be used so: the key usage says it, or there is none (RFC 5280 §4.2.1.3).
     pub(crate) fn may(&self, usage: X509KeyUsage) -> bool {
         self.x509.key_usage().is_none_or(|allowed| allowed.contains(usage))
+    }
+
+    /// The digest of its issuer's signature, where collisions of it are known.
+    pub(crate) fn weak_digest(&self) -> Option<&'static str> {
+        let digest = self.x509.signature_algorithm().object().nid().signature_algorithms()?.digest;
+        match digest {
+            Nid::SHA1 => Some("SHA-1"),
+            Nid::MD5 => Some("MD5"),
+            _ => None,
+        }
     }
 
     /// Whether its basic constraints say that it is a CA (RFC 5280 §4.2.1.9).

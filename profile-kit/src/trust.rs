@@ -111,6 +111,14 @@ impl TrustStore {
         Self::of(Certificate::from_pem(pem)?)
     }
 
+    /// These certificates.
+    ///
+    /// # Errors
+    /// [`Error::Crypto`].
+    pub fn from_certificates(roots: Vec<Certificate>) -> Result<Self> {
+        Self::of(roots)
+    }
+
     /// The system's roots, from the first file of those where systems keep them.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::{Observation, Observed, SignerReport, Verification, VerifyOptions, cms::SignedData, observe, read};
 use crate::{
-    Certificate, Result, TrustStore,
+    Certificate, KeyKind, Result, TrustStore,
     trust::{Search, Trust},
 };
 
@@ -137,6 +137,17 @@ impl Known {
 }
 
 fn observe_trust(trust: &Trust, observations: &mut Vec<Observation>) {
+    for (depth, certificate) in trust.path.iter().enumerate().skip(1) {
+        if matches!(certificate.key_kind(), KeyKind::Rsa(bits) if bits < 2048) {
+            let message = format!("{} on the path has a weak key: {}", certificate.subject(), certificate.key_kind());
+            observations.push(Observation::new(Observed::WeakKey, message));
+        }
+        let issued = &trust.path[depth - 1];
+        if let Some(digest) = issued.weak_digest() {
+            let message = format!("the certificate of {} is signed with {digest}, which is weak", issued.subject());
+            observations.push(Observation::new(Observed::WeakDigest, message));
+        }
+    }
     if trust.unknown_critical_extension {
         let message = "the path holds only if critical extensions of Apple's that are not known here are passed over";
         observations.push(Observation::new(Observed::UnknownCriticalExtension, message));
