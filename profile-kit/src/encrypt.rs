@@ -35,8 +35,8 @@ pub enum ContentCipher {
 /// Puts `EncryptedPayloadContent` and `IsEncrypted` in the place of `PayloadContent`.
 ///
 /// The payloads become a property list in a CMS EnvelopedData (RFC 5652 §6) for one RSA certificate, by PKCS#1 v1.5
-/// key transport. Missing UUIDs are filled in from the content before. Sign the profile afterwards. The recipient's dates
-/// are not asked: [`warnings`] tells what is doubtful.
+/// key transport. Missing UUIDs are filled in from the content before. Sign the profile afterwards. What is doubtful
+/// about the recipient does not stand in the way: ask [`warnings`].
 ///
 /// # Errors
 /// [`Error::Identity`] for a recipient whose key is not RSA or whose key usage does not allow key encipherment;

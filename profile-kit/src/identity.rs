@@ -32,14 +32,21 @@ use crate::{Certificate, Error, KeyKind, Result, certificate};
 #[derive(Clone)]
 pub struct Identity {
     inner: Arc<Inner>,
+    /// Which of the leaves signs.
+    chosen: usize,
 }
 
 struct Inner {
     key: PKey<Private>,
     kind: KeyKind,
-    chain: chain::Chain,
-    other_leaves: usize,
+    /// At least one.
+    leaves: Vec<Leaf>,
     decrypt_only: bool,
+}
+
+/// A certificate of the key, and what a signature says of it.
+struct Leaf {
+    chain: chain::Chain,
     issuer_and_serial: Vec<u8>,
     certificate_set: Vec<u8>,
 }
@@ -76,13 +83,14 @@ impl IdentityFiles {
 
     /// Reads the files: a key of at most 1 MiB, certificates of at most 16 MiB a file.
     ///
-    /// The leaf is the first certificate whose public key is the key's. The chain is put in order; its root,
-    /// duplicates and strangers are left out.
+    /// The leaf is the first certificate whose public key is the key's and whose key usage allows signing;
+    /// [`Identity::with_leaf`] takes another one. The chain is put in order; its root, duplicates and strangers are
+    /// left out.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Identity`] where a file cannot be read as what it should be, the key is encrypted
     /// and the passphrase does not open it, the key is of a kind that devices do not take, no certificate belongs
-    /// to it, the leaf's key usage does not allow signing, or the key file is open to others.
+    /// to it, no such certificate's key usage allows signing, or the key file is open to others.
     pub fn load(&self) -> Result<Identity> {
         self.load_asking(|| Ok(None))
     }
@@ -159,34 +167,35 @@ impl Identity {
                 leaves.push(candidate);
             }
         }
-        let (leaf, others) = leaves.split_first().ok_or_else(|| problem("no certificate belongs to the key"))?;
-        if !decrypt_only && !leaf.may(X509KeyUsage::DIGITAL_SIGNATURE) {
-            let subject = leaf.subject();
+        let first = *leaves.first().ok_or_else(|| problem("no certificate belongs to the key"))?;
+        leaves.retain(|leaf| decrypt_only || leaf.may(X509KeyUsage::DIGITAL_SIGNATURE));
+        if leaves.is_empty() {
+            let subject = first.subject();
             return Err(problem(format!(
                 "the key usage of {subject} does not allow signing: digitalSignature is missing"
             )));
         }
-        let chain = chain::order(leaf, candidates);
-        let inner = Inner {
-            issuer_and_serial: leaf.issuer_and_serial()?,
-            certificate_set: in_der_order(&chain.certificates),
-            other_leaves: others.len(),
-            key,
-            kind,
-            chain,
-            decrypt_only,
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        let leaves = leaves.into_iter().map(|leaf| Leaf::of(leaf, candidates)).collect::<Result<_>>()?;
+        Ok(Self { inner: Arc::new(Inner { key, kind, leaves, decrypt_only }), chosen: 0 })
+    }
+
+    /// The same key with another of its certificates as the leaf; `None` where it was not among those that were read.
+    ///
+    /// An overwrite must be signed by the installed profile's leaf (fact R4), which a renewed certificate of the same
+    /// key is not. [`sign_with`](Identity::sign_with) chooses by itself.
+    pub fn with_leaf(&self, leaf: &Certificate) -> Option<Self> {
+        let chosen = self.inner.leaves.iter().position(|own| own.certificate() == leaf)?;
+        Some(Self { inner: self.inner.clone(), chosen })
     }
 
     /// The certificate that signs.
     pub fn certificate(&self) -> &Certificate {
-        &self.inner.chain.certificates[0]
+        self.leaf().certificate()
     }
 
     /// The leaf and its intermediates, in order; without the root.
     pub fn chain(&self) -> &[Certificate] {
-        &self.inner.chain.certificates
+        &self.leaf().chain.certificates
     }
 
     /// The kind and size of the key.
@@ -196,10 +205,11 @@ impl Identity {
 
     /// What there is to say of the identity at a time, before it signs.
     pub fn warnings(&self, at: SystemTime) -> Vec<IdentityWarning> {
-        let (leaf, chain) = (self.certificate(), &self.inner.chain);
+        let (leaf, chain) = (self.certificate(), &self.leaf().chain);
         let mut warnings = Vec::new();
-        if self.inner.other_leaves > 0 {
-            let (chosen, others) = (leaf.fingerprint(), self.inner.other_leaves);
+        let others = self.inner.leaves.len() - 1;
+        if others > 0 {
+            let chosen = leaf.fingerprint();
             warnings.push(IdentityWarning::SeveralLeaves { chosen, others });
         }
         if leaf.is_ca() {
@@ -218,6 +228,10 @@ impl Identity {
         warnings
     }
 
+    fn leaf(&self) -> &Leaf {
+        &self.inner.leaves[self.chosen]
+    }
+
     pub(crate) fn key(&self) -> &PKeyRef<Private> {
         &self.inner.key
     }
@@ -228,12 +242,27 @@ impl Identity {
 
     /// The leaf's `IssuerAndSerialNumber` (RFC 5652 §10.2.4) in DER.
     pub(crate) fn issuer_and_serial(&self) -> &[u8] {
-        &self.inner.issuer_and_serial
+        &self.leaf().issuer_and_serial
     }
 
     /// What stands in a CMS certificate set: every certificate's DER, in the order that DER wants of a SET OF.
     pub(crate) fn certificate_set(&self) -> &[u8] {
-        &self.inner.certificate_set
+        &self.leaf().certificate_set
+    }
+}
+
+impl Leaf {
+    fn of(certificate: &Certificate, candidates: &[Certificate]) -> Result<Self> {
+        let chain = chain::order(certificate, candidates);
+        Ok(Self {
+            issuer_and_serial: certificate.issuer_and_serial()?,
+            certificate_set: in_der_order(&chain.certificates),
+            chain,
+        })
+    }
+
+    fn certificate(&self) -> &Certificate {
+        &self.chain.certificates[0]
     }
 }
 

@@ -121,9 +121,10 @@ impl Identity {
     /// [`deterministic_ecdsa`] says with an ECDSA key.
     ///
     /// # Errors
-    /// [`Error::Refused`] for structural errors that are not allowed; [`Error::OtherSigner`] where another leaf is
-    /// asked for; [`Error::Identity`] where the leaf is not valid at the signing time or the identity is to decrypt
-    /// only; [`Error::Unwritable`] for a content or a time that the format cannot hold.
+    /// [`Error::Refused`] for structural errors that are not allowed; [`Error::OtherSigner`] where a leaf is asked for
+    /// that the identity does not have ([`with_leaf`](Identity::with_leaf)); [`Error::Identity`] where the leaf is not
+    /// valid at the signing time or the identity is to decrypt only; [`Error::Unwritable`] for a content or a time that
+    /// the format cannot hold.
     pub fn sign_with(&self, what: &(impl Signable + ?Sized), options: &SignOptions) -> Result<SignedProfile> {
         Signer::new(self, options.clone())?.sign(what)
     }
@@ -173,8 +174,10 @@ impl Signer {
     /// # Errors
     /// As [`Identity::sign_with`].
     pub fn sign(&mut self, what: &(impl Signable + ?Sized)) -> Result<SignedProfile> {
-        self.admit(what)?;
-        Ok(SignedProfile::from_signer(self.sign_content(&what.content()?)?))
+        let own = what.required_leaf().and_then(|leaf| self.identity.with_leaf(leaf));
+        let identity = own.unwrap_or_else(|| self.identity.clone());
+        self.admit(what, identity.certificate())?;
+        Ok(SignedProfile::from_signer(self.sign_as(&identity, &what.content()?)?))
     }
 
     /// Signs any bytes, as [`sign_content`] does.
@@ -182,6 +185,11 @@ impl Signer {
     /// # Errors
     /// [`Error::Unwritable`], [`Error::Crypto`].
     pub fn sign_content(&mut self, content: &[u8]) -> Result<Vec<u8>> {
+        self.sign_as(&self.identity.clone(), content)
+    }
+
+    /// The identity has the signer's key; its leaf may be another.
+    fn sign_as(&mut self, identity: &Identity, content: &[u8]) -> Result<Vec<u8>> {
         let digest = self.options.digest;
         let time = cms::date_time(self.options.signing_time).map_err(unwritable("signing time"))?;
         let attributes = cms::Attributes::new(&digest.of(content), time).map_err(unwritable("signed attributes"))?;
@@ -192,22 +200,21 @@ impl Signer {
         let parts = cms::Parts {
             content,
             digest,
-            key: self.identity.key_kind(),
+            key: identity.key_kind(),
             attributes: &attributes,
             signature: &signature,
-            issuer_and_serial: self.identity.issuer_and_serial(),
-            certificate_set: self.identity.certificate_set(),
+            issuer_and_serial: identity.issuer_and_serial(),
+            certificate_set: identity.certificate_set(),
         };
         parts.to_der().map_err(unwritable("signed profile"))
     }
 
-    fn admit(&self, what: &(impl Signable + ?Sized)) -> Result<()> {
+    fn admit(&self, what: &(impl Signable + ?Sized), leaf: &Certificate) -> Result<()> {
         let mut findings = what.refusals();
         findings.retain(|finding| !self.options.allow.contains(&finding.code));
         if !findings.is_empty() {
             return Err(Error::Refused { findings });
         }
-        let leaf = self.identity.certificate();
         if let Some(installed) = what.required_leaf().filter(|installed| *installed != leaf)
             && !self.options.allow_other_signer
         {

@@ -118,6 +118,8 @@ static KEYS: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(|| {
     let issuing = root.intermediate("Example Issuing CA", KeySpec::P256, validity).unwrap();
     let issue = |name: &str, key| issuing.issue(&Leaf::new(name, key, validity)).unwrap();
     let signer = issue("Example Profile Signer", KeySpec::Rsa(2048));
+    let renewed = Leaf::new("Example Profile Signer", KeySpec::Rsa(2048), validity);
+    let renewed = issuing.reissue(&renewed, &signer).unwrap();
     let other = issue("Another Signer", KeySpec::P256);
     let device = Leaf { key_usage: vec![KeyUse::KeyEncipherment], ..Leaf::new("Device", KeySpec::Rsa(2048), validity) };
     let old = Leaf { validity: Validity::days(validity.not_before, 1), key: KeySpec::Rsa(1024), ..device.clone() };
@@ -129,6 +131,7 @@ static KEYS: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(|| {
     vec![
         ("roots.pem", root.certificate_pem().unwrap()),
         ("signer.pem", chain(&signer)),
+        ("renewed.pem", chain(&renewed)),
         ("signer.key", signer.key_pem().unwrap()),
         ("signer.encrypted.key", signer.encrypted_key_pem(&passphrase).unwrap()),
         ("signer.p12", signer.pkcs12(&passphrase).unwrap()),

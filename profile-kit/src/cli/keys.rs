@@ -7,7 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use profile_kit::{Identity, IdentityFiles, IdentityWarning, Passphrase, Pkcs12File};
+use profile_kit::{Certificate, Identity, IdentityFiles, IdentityWarning, Passphrase, Pkcs12File};
 
 use super::{outcome::Failure, text};
 
@@ -75,9 +75,11 @@ impl KeyOptions {
         named.into_iter().filter_map(|(option, path)| Some((option, path?.as_path()))).collect()
     }
 
-    /// Loads the identity to sign with, and tells what is doubtful about it at a time.
-    pub fn load(&self, at: SystemTime) -> Result<Identity, Failure> {
+    /// Loads the identity to sign with, and tells what is doubtful about it at a time; its leaf is the one that is
+    /// asked for, if the key has it.
+    pub fn load(&self, at: SystemTime, leaf: Option<&Certificate>) -> Result<Identity, Failure> {
         let identity = self.identity(false)?;
+        let identity = leaf.and_then(|leaf| identity.with_leaf(leaf)).unwrap_or(identity);
         for warning in identity.warnings(at) {
             let message = format!("{}: {warning}", self.name());
             match warning {

@@ -94,7 +94,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         args.output.write(&overwrite.profile().to_xml().map_err(failed)?, Content::Text)?;
         return Ok(Exit::Yes);
     }
-    let identity = args.keys.load(options.signing_time)?;
+    let identity = args.keys.load(options.signing_time, overwrite.leaf())?;
     let signed = identity.sign_with(&overwrite, &options).map_err(failed)?;
     args.output.write(signed.as_bytes(), Content::Binary)?;
     Ok(Exit::Yes)

@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let profile = EncodedProfile::read(input.bytes.clone()).map_err(failed)?;
     let options =
         SignOptions { allow: args.allow.clone(), allow_expired: args.allow_expired, ..args.signing.options() };
-    let identity = args.keys.load(options.signing_time)?;
+    let identity = args.keys.load(options.signing_time, None)?;
     let signed = identity.sign_with(&profile, &options).map_err(failed)?;
     let mut findings = check::check(profile.profile(), options.signing_time);
     findings.retain(|finding| !args.allow.contains(&finding.code));

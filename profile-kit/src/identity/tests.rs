@@ -382,6 +382,18 @@ fn takes_the_first_of_several_leaves_of_the_key_and_says_so() {
     let identity = Identity::from_pem(&both, &P256.key_pem().unwrap(), &[], None).unwrap();
     assert_eq!(identity.certificate(), renewed.certificate());
     assert_eq!(codes(&identity, midway()), ["SeveralLeaves", "ChainEnds"]);
+    assert_eq!(identity.with_leaf(P256.certificate()).unwrap().certificate(), P256.certificate());
+    assert!(identity.with_leaf(P384.certificate()).is_none());
+}
+
+#[test]
+fn passes_over_a_leaf_of_the_key_that_may_not_sign() {
+    let usage = Leaf { key_usage: vec![KeyUse::KeyEncipherment], ..leaf("P-256 signer", KeySpec::P256) };
+    let other = INTERMEDIATE.reissue(&usage, &P256).unwrap();
+    let both = [other.certificate_pem().unwrap(), P256.certificate_pem().unwrap()].concat();
+    let identity = Identity::from_pem(&both, &P256.key_pem().unwrap(), &[], None).unwrap();
+    assert_eq!(identity.certificate(), P256.certificate());
+    assert!(identity.with_leaf(other.certificate()).is_none());
 }
 
 #[test]

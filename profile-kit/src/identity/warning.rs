@@ -52,7 +52,7 @@ pub enum IdentityWarning {
         /// Its size.
         bits: u32,
     },
-    /// Several certificates belong to the key; the first one given is the leaf.
+    /// Several certificates belong to the key; one is the leaf, unless an overwrite asks for another.
     SeveralLeaves {
         /// SHA-256 of the one that signs, in hexadecimal.
         chosen: String,
@@ -107,7 +107,7 @@ impl fmt::Display for IdentityWarning {
             Self::WeakKey { subject, bits } => write!(f, "the RSA key of {subject} is weak: {bits} bits"),
             Self::SeveralLeaves { chosen, others } => write!(
                 f,
-                "{} certificates belong to the key; the first one signs, sha256:{chosen}",
+                "{} certificates belong to the key; sha256:{chosen} signs, unless an overwrite asks for another",
                 others.saturating_add(1)
             ),
         }

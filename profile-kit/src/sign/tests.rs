@@ -17,7 +17,7 @@ use crate::{
     IdentityFiles, KeyPath, Payload,
     pki::{
         Issued, KeySpec, KeyUse, Leaf,
-        fixture::{INTERMEDIATE, P256, P384, RSA, identity_of, leaf, midway, validity},
+        fixture::{INTERMEDIATE, P256, P384, ROOT, RSA, identity_of, leaf, midway, validity},
     },
 };
 
@@ -168,6 +168,22 @@ fn refuses_another_leaf_than_the_one_asked_for_even_of_the_same_key() {
     assert!(matches!(&error, Error::OtherSigner { installed, .. } if *installed == P256.certificate().fingerprint()));
     assert!(P256.identity().unwrap().sign_with(&overwrite, &options()).is_ok());
     assert!(identity.sign_with(&overwrite, &SignOptions { allow_other_signer: true, ..options() }).is_ok());
+}
+
+#[test]
+fn signs_with_the_leaf_that_is_asked_for_and_its_chain_wherever_it_stands_among_those_of_the_key() {
+    let renewed = ROOT.reissue(&leaf("P-256 signer", KeySpec::P256), &P256).unwrap();
+    let all = [&renewed, &P256].map(|issued| issued.certificate_pem().unwrap()).concat();
+    let intermediate = INTERMEDIATE.certificate_pem().unwrap();
+    let identity = Identity::from_pem(&all, &P256.key_pem().unwrap(), &intermediate, None).unwrap();
+    assert_eq!(identity.certificate(), renewed.certificate());
+    for (asked, certificates) in [(&*P256, 2), (&renewed, 1)] {
+        let overwrite = Terms { leaf: Some(asked.certificate().clone()), ..Terms::default() };
+        let signed = read(identity.sign_with(&overwrite, &options()).unwrap().as_bytes());
+        let signer = signed.signer_infos.0.get(0).unwrap().sid.to_der().unwrap();
+        assert_eq!(signer, asked.certificate().issuer_and_serial().unwrap());
+        assert_eq!(signed.certificates.unwrap().0.len(), certificates);
+    }
 }
 
 #[test]

@@ -197,5 +197,5 @@ fn sentence(result: X509VerifyResult) -> String {
 }
 
 pub(super) fn failed(cause: ErrorStack) -> Error {
-    Error::Crypto { doing: "looking for a path to a root", source: cause.into() }
+    Error::Crypto { doing: "looking for a path to a root", source: openssl(cause) }
 }
