@@ -168,11 +168,11 @@ impl Identity {
             }
         }
         let first = *leaves.first().ok_or_else(|| problem("no certificate belongs to the key"))?;
-        leaves.retain(|leaf| decrypt_only || leaf.may(X509KeyUsage::DIGITAL_SIGNATURE));
+        leaves.retain(|leaf| decrypt_only || may_sign(leaf));
         if leaves.is_empty() {
             let subject = first.subject();
             return Err(problem(format!(
-                "the key usage of {subject} does not allow signing: digitalSignature is missing"
+                "the key usage of {subject} does not allow signing: neither digitalSignature nor nonRepudiation is there"
             )));
         }
         let leaves = leaves.into_iter().map(|leaf| Leaf::of(leaf, candidates)).collect::<Result<_>>()?;
@@ -288,6 +288,11 @@ fn in_der_order(certificates: &[Certificate]) -> Vec<u8> {
     let mut sorted: Vec<&[u8]> = certificates.iter().map(Certificate::der).collect();
     sorted.sort_unstable();
     sorted.concat()
+}
+
+/// A content is signed with either usage (RFC 5280 §4.2.1.3); verifying takes both.
+fn may_sign(leaf: &Certificate) -> bool {
+    leaf.may(X509KeyUsage::DIGITAL_SIGNATURE) || leaf.may(X509KeyUsage::NON_REPUDIATION)
 }
 
 fn problem(problem: impl Into<String>) -> Error {

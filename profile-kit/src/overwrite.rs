@@ -101,11 +101,6 @@ impl Signable for Overwrite {
     fn required_leaf(&self) -> Option<&Certificate> {
         self.leaf.as_ref()
     }
-
-    /// An expired certificate may sign an overwrite of what it signed: expiry costs only the badge (R5).
-    fn allows_expired_leaf(&self) -> bool {
-        self.leaf.is_some()
-    }
 }
 
 impl<'a> OverwriteOf<'a> {

@@ -57,14 +57,10 @@ pub trait Signable {
     /// [`Error::Unwritable`] where the profile cannot be written.
     fn content(&self) -> Result<Cow<'_, [u8]>>;
 
-    /// The only leaf that may sign it, if there is such a one (fact R4).
+    /// The only leaf that may sign it, if there is such a one (fact R4). That one may sign it past its end as well:
+    /// expiry costs only the badge (R5).
     fn required_leaf(&self) -> Option<&Certificate> {
         None
-    }
-
-    /// Whether a leaf may sign it whose last moment has passed (fact R5).
-    fn allows_expired_leaf(&self) -> bool {
-        false
     }
 
     /// Why it must not be signed: by default every structural error that no target takes.
@@ -220,7 +216,8 @@ impl Signer {
         {
             return Err(Error::OtherSigner { installed: installed.fingerprint(), offered: leaf.fingerprint() });
         }
-        in_its_time(leaf, self.options.signing_time, self.options.allow_expired || what.allows_expired_leaf())
+        let may_be_expired = self.options.allow_expired || what.required_leaf() == Some(leaf);
+        in_its_time(leaf, self.options.signing_time, may_be_expired)
     }
 }
 

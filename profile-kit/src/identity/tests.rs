@@ -254,10 +254,18 @@ fn with_usage(key_usage: Vec<KeyUse>) -> Issued {
 }
 
 #[test]
+fn takes_a_leaf_for_non_repudiation_which_may_have_signed_what_is_installed() {
+    assert!(with_usage(vec![KeyUse::NonRepudiation]).identity().is_ok());
+}
+
+#[test]
 fn refuses_a_leaf_whose_key_usage_does_not_allow_signing() {
-    for usage in [KeyUse::NonRepudiation, KeyUse::KeyEncipherment] {
+    for usage in [KeyUse::CertificateSigning, KeyUse::KeyEncipherment] {
         let message = refusal(with_usage(vec![usage]).identity());
-        assert!(message.ends_with("does not allow signing: digitalSignature is missing"), "{message}");
+        assert!(
+            message.ends_with("does not allow signing: neither digitalSignature nor nonRepudiation is there"),
+            "{message}"
+        );
     }
 }
 

@@ -44,7 +44,6 @@ fn content(signed: &SignedProfile) -> Vec<u8> {
 struct Terms {
     profile: Option<Profile>,
     leaf: Option<Certificate>,
-    expired: bool,
     findings: Vec<Finding>,
 }
 
@@ -59,10 +58,6 @@ impl Signable for Terms {
 
     fn required_leaf(&self) -> Option<&Certificate> {
         self.leaf.as_ref()
-    }
-
-    fn allows_expired_leaf(&self) -> bool {
-        self.expired
     }
 
     fn refusals(&self) -> Vec<Finding> {
@@ -146,7 +141,10 @@ fn refuses_an_expired_leaf_unless_allowed() {
         error.to_string(),
         "certificate CN=P-256 signer expired on 2040-01-01T00:00:00Z; the signing time is 2040-01-01T00:00:01Z"
     );
-    assert!(identity.sign_with(&Terms { expired: true, ..Terms::default() }, &late).is_ok());
+    let required = |issued: &Issued| Terms { leaf: Some(issued.certificate().clone()), ..Terms::default() };
+    assert!(identity.sign_with(&required(&P256), &late).is_ok());
+    late.allow_other_signer = true;
+    assert!(identity.sign_with(&required(&P384), &late).is_err());
     late.allow_expired = true;
     assert!(identity.sign_with(&Terms::default(), &late).is_ok());
 }

@@ -21,6 +21,7 @@ use super::{Purpose, Trust, TrustStore, place, validity};
 use crate::{
     Certificate, Error, Result,
     certificate::{Tbs, rsa_problem},
+    error::openssl,
 };
 
 /// A path, or why there is none.
