@@ -57,7 +57,7 @@ impl Overwrite {
         OverwriteOf::new(installed, None)
     }
 
-    /// The overwrite as a profile.
+    /// The overwrite as a profile. Sign the overwrite itself: a profile that is signed does not know whose leaf it needs.
     pub fn profile(&self) -> &Profile {
         &self.profile
     }

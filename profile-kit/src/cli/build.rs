@@ -1,3 +1,5 @@
+//! The verb `build`.
+
 use std::{
     path::{Path, PathBuf},
     time::SystemTime,

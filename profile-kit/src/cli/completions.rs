@@ -1,3 +1,5 @@
+//! The verb `completions`.
+
 use clap::CommandFactory;
 use clap_complete::Shell;
 

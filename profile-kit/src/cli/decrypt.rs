@@ -1,3 +1,5 @@
+//! The verb `decrypt`.
+
 use std::path::PathBuf;
 
 use profile_kit::encrypt;

@@ -1,3 +1,5 @@
+//! The verb `demo`.
+
 use std::{
     fmt::Write as _,
     fs,

@@ -1,3 +1,5 @@
+//! The verb `diff`.
+
 use std::{fmt::Write, path::PathBuf};
 
 use plist::Value;

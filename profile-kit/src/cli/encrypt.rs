@@ -1,3 +1,5 @@
+//! The verb `encrypt`.
+
 use std::{path::PathBuf, time::SystemTime};
 
 use clap::ValueEnum;

@@ -3,7 +3,6 @@
 use std::{
     io::{self, IsTerminal},
     path::{Path, PathBuf},
-    str::FromStr,
     time::SystemTime,
 };
 
@@ -39,16 +38,16 @@ pub struct KeyOptions {
 enum PassphraseSource {
     File(PathBuf),
     Env(String),
+    /// Perhaps the passphrase itself: not repeated anywhere.
+    Unclear,
 }
 
-impl FromStr for PassphraseSource {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+impl From<String> for PassphraseSource {
+    fn from(text: String) -> Self {
         match text.split_once(':') {
-            Some(("file", path)) => Ok(Self::File(path.into())),
-            Some(("env", name)) => Ok(Self::Env(name.into())),
-            _ => Err("write file:PATH or env:NAME; a passphrase itself is not taken from the command line"),
+            Some(("file", path)) => Self::File(path.into()),
+            Some(("env", name)) => Self::Env(name.into()),
+            _ => Self::Unclear,
         }
     }
 }
@@ -114,11 +113,17 @@ impl KeyOptions {
     }
 
     fn passphrase(&self) -> Result<Option<Passphrase>, Failure> {
-        let source = self.passphrase.as_ref().map(|source| match source {
-            PassphraseSource::File(path) => Passphrase::from_file(path),
-            PassphraseSource::Env(name) => Passphrase::from_env(name),
-        });
-        source.transpose().map_err(|error| Failure::plain(&error))
+        let passphrase = match &self.passphrase {
+            None => return Ok(None),
+            Some(PassphraseSource::File(path)) => Passphrase::from_file(path),
+            Some(PassphraseSource::Env(name)) => Passphrase::from_env(name),
+            Some(PassphraseSource::Unclear) => {
+                let message =
+                    "--passphrase takes file:PATH or env:NAME; a passphrase itself is not taken from the command line";
+                return Err(Failure::usage(message));
+            }
+        };
+        passphrase.map(Some).map_err(|error| Failure::plain(&error))
     }
 
     fn name(&self) -> String {
@@ -127,9 +132,9 @@ impl KeyOptions {
     }
 }
 
-/// Asks on the terminal, if there is one.
+/// Asks on the terminal, if somebody sits there: standard input may be a profile.
 fn prompt(key: &Path) -> io::Result<Option<Passphrase>> {
-    if !io::stdin().is_terminal() {
+    if !io::stdin().is_terminal() && !io::stderr().is_terminal() {
         return Ok(None);
     }
     let asked = rpassword::prompt_password(format!("Passphrase of {}: ", text::escape(&key.display().to_string())));

@@ -1,3 +1,5 @@
+//! The verb `man`.
+
 use clap::CommandFactory;
 
 use super::{

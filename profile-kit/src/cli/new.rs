@@ -1,3 +1,5 @@
+//! The verb `new`.
+
 use profile_kit::spec;
 
 use super::{

@@ -1,3 +1,5 @@
+//! The verb `show`.
+
 use std::{fmt::Write as _, path::PathBuf, time::SystemTime};
 
 use plist::{Dictionary, Value};

@@ -1,3 +1,5 @@
+//! The verb `sign`.
+
 use std::{path::PathBuf, time::SystemTime};
 
 use clap::ValueEnum;

@@ -1,3 +1,5 @@
+//! The verb `unwrap`.
+
 use std::path::PathBuf;
 
 use profile_kit::verify;

@@ -1,3 +1,5 @@
+//! The verb `verify`.
+
 use std::{fmt::Write as _, path::PathBuf, time::SystemTime};
 
 use clap::ValueEnum;
