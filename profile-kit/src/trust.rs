@@ -114,7 +114,7 @@ impl TrustStore {
     /// These certificates.
     ///
     /// # Errors
-    /// [`Error::Crypto`].
+    /// [`Error::Crypto`](crate::Error::Crypto).
     pub fn from_certificates(roots: Vec<Certificate>) -> Result<Self> {
         Self::of(roots)
     }
