@@ -231,6 +231,19 @@ impl fmt::Display for OpenSsl {
     }
 }
 
+/// Words of others, which may repeat what a file says: in one line, control characters escaped.
+pub(crate) fn one_line(words: &str) -> String {
+    let mut line = String::with_capacity(words.len());
+    for c in words.chars() {
+        match c {
+            '\n' => line.push(' '),
+            c if c.is_control() => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
+}
+
 struct Refusals<'a>(&'a [Finding]);
 
 impl fmt::Display for Refusals<'_> {

@@ -22,7 +22,9 @@ use serde::Deserialize;
 use toml::{Spanned, Table};
 
 use crate::{
-    Error, KeyPath, Payload, Place, Profile, Removal, Result, payload,
+    Error, KeyPath, Payload, Place, Profile, Removal, Result,
+    error::one_line,
+    payload,
     removal::PASSWORD_TYPE,
     template::{self, Kind, Pattern, Placeholder, Template},
 };
@@ -248,7 +250,7 @@ fn reserved(path: &KeyPath) -> Error {
 }
 
 fn syntax(text: &str, cause: &toml::de::Error) -> Error {
-    let problem = cause.message().replace('\n', " ");
+    let problem = one_line(cause.message());
     match cause.span() {
         Some(span) => at(text, span.start, problem),
         None => Error::Spec { place: Place::whole(), problem },
@@ -329,6 +331,12 @@ mod tests {
     fn a_format_of_the_future_is_refused() {
         let error = read("format = 2\nidentifier = \"a\"\n").unwrap_err().to_string();
         assert_eq!(error, "line 1, column 10: format 2 is not known: this program reads format 1");
+    }
+
+    #[test]
+    fn what_a_spec_says_does_not_break_the_line_of_an_error() {
+        let error = refusal("[placeholders.n]\ntype = \"\\ring\"\n");
+        assert!(error.contains("unknown variant `\\ring`"), "{error:?}");
     }
 
     #[test]

@@ -8,6 +8,8 @@ use regex_lite::Regex;
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+use crate::error::one_line;
+
 /// The type of the value that a placeholder becomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -67,7 +69,7 @@ impl Pattern {
     /// # Errors
     /// What is wrong with the expression, in one line.
     pub fn new(text: &str) -> Result<Self, String> {
-        let regex = Regex::new(&format!("^(?:{text})$")).map_err(|cause| cause.to_string().replace('\n', " "))?;
+        let regex = Regex::new(&format!("^(?:{text})$")).map_err(|cause| one_line(&cause.to_string()))?;
         Ok(Self { text: text.to_owned(), regex })
     }
 }
@@ -83,7 +85,10 @@ impl Placeholder {
         if let Some(pattern) = &self.pattern
             && !pattern.regex.is_match(text)
         {
-            return Err(format!("placeholder {name:?}: {shown} does not match the pattern {}", pattern.text));
+            return Err(format!(
+                "placeholder {name:?}: {shown} does not match the pattern {}",
+                one_line(&pattern.text)
+            ));
         }
         self.kind.read(text).ok_or_else(|| format!("placeholder {name:?}: {shown} is not {}", self.kind))
     }
