@@ -1,8 +1,9 @@
 //! What differs between two profiles, key by key.
 
-use std::collections::{HashMap, VecDeque};
-
-use std::fmt;
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+};
 
 use plist::{Dictionary, Value};
 
@@ -34,18 +35,49 @@ impl fmt::Debug for Difference {
 /// Every difference between two profiles, in the order of the first one's keys and then the second one's.
 ///
 /// Payloads are the same payload when they share identifier and type, else UUID, else everything, wherever they stand;
-/// the order of keys and of payloads is not compared.
+/// the order of keys and of payloads is not compared. More than [`MOST_DIFFERENCES`], or as many as have paths of
+/// 16 MiB together, are not told.
 pub fn diff(old: &Profile, new: &Profile) -> Vec<Difference> {
-    let mut differences = Vec::new();
+    let mut differences = Differences::default();
     let (mut top_old, mut top_new) = (old.to_dictionary(), new.to_dictionary());
     top_old.retain(|key, _| key != "PayloadContent");
     top_new.retain(|key, _| key != "PayloadContent");
     dictionaries(&top_old, &top_new, &mut KeyPath::root(), &mut differences);
     payloads(old.payloads(), new.payloads(), &mut differences);
-    differences
+    differences.list
 }
 
-fn payloads(old: &[Payload], new: &[Payload], differences: &mut Vec<Difference>) {
+/// More differences than this are not told.
+pub const MOST_DIFFERENCES: usize = 10_000;
+
+/// Differences, bounded: paths are as long as a hostile file makes them.
+struct Differences {
+    list: Vec<Difference>,
+    /// Bytes of paths that there is still room for.
+    room: usize,
+}
+
+impl Default for Differences {
+    fn default() -> Self {
+        Self { list: Vec::new(), room: 16 << 20 }
+    }
+}
+
+impl Differences {
+    fn push(&mut self, path: &KeyPath, old: Option<&Value>, new: Option<&Value>) {
+        let size = |step: &Step| match step {
+            Step::Key(key) => key.len(),
+            Step::Index(_) => 0,
+        };
+        let size: usize = path.0.iter().map(|step| size(step) + size_of::<Step>()).sum();
+        if self.list.len() < MOST_DIFFERENCES && size <= self.room {
+            self.room -= size;
+            self.list.push(Difference { path: path.clone(), old: old.cloned(), new: new.cloned() });
+        }
+    }
+}
+
+fn payloads(old: &[Payload], new: &[Payload], differences: &mut Differences) {
     let content = KeyPath::root().key("PayloadContent");
     let mut unmatched = Unmatched::of(new);
     for (index, payload) in old.iter().enumerate() {
@@ -54,11 +86,11 @@ fn payloads(old: &[Payload], new: &[Payload], differences: &mut Vec<Difference>)
                 let mut path = content.index(other);
                 dictionaries(payload.dictionary(), new[other].dictionary(), &mut path, differences);
             }
-            None => differences.push(Difference { path: content.index(index), old: Some(whole(payload)), new: None }),
+            None => differences.push(&content.index(index), Some(&whole(payload)), None),
         }
     }
     for (index, payload) in new.iter().enumerate().filter(|(index, _)| !unmatched.taken[*index]) {
-        differences.push(Difference { path: content.index(index), old: None, new: Some(whole(payload)) });
+        differences.push(&content.index(index), None, Some(&whole(payload)));
     }
 }
 
@@ -113,7 +145,7 @@ fn whole(payload: &Payload) -> Value {
     Value::Dictionary(payload.dictionary().clone())
 }
 
-fn dictionaries(old: &Dictionary, new: &Dictionary, path: &mut KeyPath, differences: &mut Vec<Difference>) {
+fn dictionaries(old: &Dictionary, new: &Dictionary, path: &mut KeyPath, differences: &mut Differences) {
     for (key, value) in old {
         path.below(Step::Key(key.clone()), |path| values(Some(value), new.get(key), path, differences));
     }
@@ -122,7 +154,7 @@ fn dictionaries(old: &Dictionary, new: &Dictionary, path: &mut KeyPath, differen
     }
 }
 
-fn values(old: Option<&Value>, new: Option<&Value>, path: &mut KeyPath, differences: &mut Vec<Difference>) {
+fn values(old: Option<&Value>, new: Option<&Value>, path: &mut KeyPath, differences: &mut Differences) {
     match (old, new) {
         (Some(Value::Dictionary(old)), Some(Value::Dictionary(new))) => dictionaries(old, new, path, differences),
         (Some(Value::Array(old)), Some(Value::Array(new))) => {
@@ -131,7 +163,7 @@ fn values(old: Option<&Value>, new: Option<&Value>, path: &mut KeyPath, differen
             }
         }
         (Some(old), Some(new)) if same(old, new) => {}
-        _ => differences.push(Difference { path: path.clone(), old: old.cloned(), new: new.cloned() }),
+        _ => differences.push(path, old, new),
     }
 }
 

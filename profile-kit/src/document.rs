@@ -154,8 +154,8 @@ pub const DEEPEST: usize = 512;
 /// in a binary one a shared value counts each time.
 pub const MOST_VALUES: usize = 250_000;
 
-/// The most bytes of UTF-8 that a key may have: 64 KiB.
-pub const LONGEST_KEY: usize = 64 << 10;
+/// The most bytes of UTF-8 that a key may have: 1 KiB.
+pub const LONGEST_KEY: usize = 1024;
 
 /// The most bytes that the strings and data of a binary property list may have, shared ones counted each time: 64 MiB.
 const MOST_CONTENT: usize = 64 << 20;

@@ -128,11 +128,19 @@ fn envelope(content: &[u8], to: &Certificate, cipher: ContentCipher) -> Result<V
 fn open(envelope: &[u8], identity: &Identity) -> Result<Value> {
     is_enveloped_data(envelope)?;
     let cms = CmsContentInfo::from_der(envelope).map_err(|cause| malformed(NOT_CMS, Some(openssl(cause))))?;
-    let content = cms.decrypt(identity.key(), identity.certificate().x509()).map_err(|cause| closed(Some(cause)))?;
+    let content = opened(&cms, identity).map_err(|cause| closed(Some(cause)))?;
     // A key that does not fit gives noise instead of an error, so that nobody learns from the difference.
     let value = document::read(&content).map_err(|_| closed(None))?.value;
     let is_payloads = |items: &Vec<Value>| items.iter().all(|item| item.as_dictionary().is_some());
     if value.as_array().is_some_and(is_payloads) { Ok(value) } else { Err(closed(None)) }
+}
+
+/// The envelope may name any certificate of the key.
+fn opened(cms: &CmsContentInfo, identity: &Identity) -> Result<Vec<u8>, ErrorStack> {
+    let first = cms.decrypt(identity.key(), identity.certificate().x509());
+    let others = || identity.certificates().filter(|other| *other != identity.certificate());
+    let open = |other: &Certificate| cms.decrypt(identity.key(), other.x509()).ok();
+    first.or_else(|cause| others().find_map(open).ok_or(cause))
 }
 
 /// EnvelopedData (RFC 5652 §6.1), and nothing behind it: OpenSSL would open more than devices do.

@@ -170,6 +170,11 @@ codes! {
 }
 
 impl Code {
+    /// Whether some device refuses a profile with it (2002, 2003), although others are known to take it.
+    pub(crate) fn may_be_refused(self) -> bool {
+        matches!(self, Code::SettingType | Code::MissingSetting)
+    }
+
     /// Whether a finding in the installed profile keeps its overwrite from reaching the device.
     pub(crate) fn bars_an_overwrite(self) -> bool {
         matches!(self, Code::OverwriteForbidden | Code::SafariForbidden | Code::LockedWithMdm | Code::TypeMisspelt)

@@ -193,6 +193,11 @@ impl Identity {
         self.leaf().certificate()
     }
 
+    /// Every certificate of the key that may be the leaf.
+    pub(crate) fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.inner.leaves.iter().map(Leaf::certificate)
+    }
+
     /// The leaf and its intermediates, in order; without the root.
     pub fn chain(&self) -> &[Certificate] {
         &self.leaf().chain.certificates

@@ -288,7 +288,8 @@ fn faults(installed: &Profile, overwrite: &Profile, at: SystemTime) -> Vec<Findi
                        with a restriction on installing profiles too";
         Finding::new(Code::PayloadsUnseen, KeyPath::root().key("EncryptedPayloadContent"), message)
     });
-    let after = check::check(overwrite, at).into_iter().filter(|finding| finding.severity() == Severity::Error);
+    let serious = |finding: &Finding| finding.severity() == Severity::Error || finding.code.may_be_refused();
+    let after = check::check(overwrite, at).into_iter().filter(serious);
     before.chain(unseen).chain(after).collect()
 }
 

@@ -38,12 +38,16 @@ pub fn read(text: &str) -> Result<Template> {
     spec.template(text)
 }
 
-/// Reads the declarations beside a `.mobileconfig`: a spec that has `format` and `[placeholders]` only.
+/// Reads the declarations beside a `.mobileconfig`: a spec that has `format` and `[placeholders]` only, or the whole spec
+/// that the profile was once built from.
 ///
 /// # Errors
 /// [`Error::Spec`] with line and column.
 pub fn read_placeholders(text: &str) -> Result<BTreeMap<String, Placeholder>> {
-    let declarations: Declarations = toml::from_str(text).map_err(|cause| syntax(text, &cause))?;
+    let declarations: Declarations = match toml::from_str(text) {
+        Ok(declarations) => declarations,
+        Err(cause) => return read(text).map(Template::into_placeholders).map_err(|_| syntax(text, &cause)),
+    };
     known_format(text, &declarations.format)?;
     placeholders(text, declarations.placeholders)
 }

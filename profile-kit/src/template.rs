@@ -5,14 +5,18 @@
 
 mod placeholder;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use plist::{Dictionary, Value};
 
 pub(crate) use placeholder::date;
 pub use placeholder::{Kind, Pattern, Placeholder};
 
-use crate::{Error, KeyPath, Profile, Removal, Result, UuidSource};
+use crate::{Error, KeyPath, Profile, Removal, Result, UuidSource, document::LARGEST};
 
 /// The values for placeholders, by name, as text: from a command line, a table's row, a request.
 pub type Values = BTreeMap<String, String>;
@@ -41,11 +45,8 @@ impl Template {
     /// [`Error::Placeholders`] for an undeclared name or a `{{` that starts none.
     pub fn new(profile: &Profile, placeholders: BTreeMap<String, Placeholder>) -> Result<Self> {
         let template = Self { dictionary: profile.to_dictionary(), placeholders };
-        let undeclared = |name: &str| !template.placeholders.contains_key(name);
-        let problem = |(name, path): (&str, &KeyPath)| format!("{path}: placeholder {name:?} is not declared");
-        let uses = template.uses()?;
-        let problems: Vec<_> = uses.iter().filter(|(name, _)| undeclared(name)).map(|(n, p)| problem((n, p))).collect();
-        if problems.is_empty() { Ok(template) } else { Err(Error::Placeholders { problems }) }
+        template.names(true)?;
+        Ok(template)
     }
 
     /// A template whose undeclared placeholders are strings without a default: what a `.mobileconfig` is.
@@ -54,7 +55,7 @@ impl Template {
     /// [`Error::Placeholders`] for a `{{` that starts no placeholder.
     pub fn with_strings(profile: &Profile, placeholders: BTreeMap<String, Placeholder>) -> Result<Self> {
         let mut template = Self { dictionary: profile.to_dictionary(), placeholders };
-        for (name, _) in template.uses()? {
+        for name in template.names(false)? {
             template.placeholders.entry(name).or_default();
         }
         Ok(template)
@@ -65,26 +66,49 @@ impl Template {
         &self.placeholders
     }
 
-    /// The names that are declared and stand nowhere.
-    pub fn unused(&self) -> Vec<&str> {
-        let uses = self.uses().unwrap_or_default();
-        let used = |name: &str| uses.iter().any(|(used, _)| used == name);
-        self.placeholders.keys().map(String::as_str).filter(|name| !used(name)).collect()
+    /// The placeholders alone.
+    pub(crate) fn into_placeholders(self) -> BTreeMap<String, Placeholder> {
+        self.placeholders
     }
 
-    /// Where each placeholder stands, in the order of the profile.
-    fn uses(&self) -> Result<Vec<(String, KeyPath)>> {
-        let mut uses = Vec::new();
-        let mut problems = Vec::new();
+    /// The names that are declared and stand nowhere.
+    pub fn unused(&self) -> Vec<&str> {
+        let used = self.names(false).unwrap_or_default();
+        self.placeholders.keys().map(String::as_str).filter(|name| !used.contains(*name)).collect()
+    }
+
+    /// Whether a value of a secret placeholder stands at a path, or below it.
+    pub fn is_secret_at(&self, path: &KeyPath) -> bool {
+        let Some(value) = path.find(&self.dictionary) else { return false };
+        let mut secret = false;
+        KeyPath::root().walk(value, &mut |value, _| {
+            let text = value.as_string().unwrap_or_default();
+            secret |= names(text).any(|name| self.placeholders.get(name).is_some_and(|known| known.secret));
+        });
+        secret
+    }
+
+    /// The names that stand somewhere. A `{{` that starts none is an error, and so is an undeclared one if asked.
+    fn names(&self, declared_only: bool) -> Result<BTreeSet<String>> {
+        let mut used = BTreeSet::new();
+        let mut problems = Problems::default();
         let whole = Value::Dictionary(self.dictionary.clone());
         KeyPath::root().walk(&whole, &mut |value, path| {
-            let Value::String(text) = value else { return };
-            uses.extend(names(text).map(|name| (name.to_owned(), path.clone())));
-            if parts(text).any(|part| matches!(part, Part::Stray)) {
-                problems.push(format!("{path}: \"{{{{\" starts no placeholder: write {{{{name}}}}"));
+            for part in parts(value.as_string().unwrap_or_default()) {
+                match part {
+                    Part::Name(name) if declared_only && !self.placeholders.contains_key(name) => {
+                        problems.push(|| format!("{path}: placeholder {name:?} is not declared"));
+                    }
+                    Part::Name(name) if !used.contains(name) => drop(used.insert(name.to_owned())),
+                    Part::Stray => {
+                        problems.push(|| format!("{path}: \"{{{{\" starts no placeholder: write {{{{name}}}}"))
+                    }
+                    Part::Name(_) | Part::Text(_) => {}
+                }
             }
         });
-        if problems.is_empty() { Ok(uses) } else { Err(Error::Placeholders { problems }) }
+        problems.none()?;
+        Ok(used)
     }
 
     /// The profile with every placeholder filled, missing UUIDs from `source`.
@@ -95,7 +119,7 @@ impl Template {
     /// [`Error::NotAProfile`] where a filled value breaks what every profile must be.
     pub fn fill(&self, values: &Values, source: UuidSource) -> Result<Profile> {
         let typed = self.typed(values)?;
-        let filled = fill_dictionary(&self.dictionary, &typed);
+        let filled = Filling { typed: &typed, room: LARGEST }.dictionary(&self.dictionary)?;
         let mut profile = Profile::from_dictionary(filled)?;
         if profile.removal() == Removal::Password(String::new()) && self.password_is_placeholder() {
             let problem = "the removal password is empty: the profile would be locked without one".into();
@@ -113,49 +137,104 @@ impl Template {
 
     fn typed(&self, values: &Values) -> Result<BTreeMap<&str, Value>> {
         let mut typed = BTreeMap::new();
-        let mut problems = Vec::new();
+        let mut problems = Problems::default();
         for name in values.keys().filter(|name| !self.placeholders.contains_key(*name)) {
-            problems.push(format!("placeholder {name:?} is not declared"));
+            problems.push(|| format!("placeholder {name:?} is not declared"));
         }
         for (name, placeholder) in &self.placeholders {
             match placeholder.value(name, values.get(name).map(String::as_str)) {
                 Ok(value) => drop(typed.insert(name.as_str(), value)),
-                Err(problem) => problems.push(problem),
+                Err(problem) => problems.push(|| problem),
             }
         }
-        if problems.is_empty() { Ok(typed) } else { Err(Error::Placeholders { problems }) }
+        problems.none()?;
+        Ok(typed)
     }
 }
 
-fn fill_dictionary(dictionary: &Dictionary, typed: &BTreeMap<&str, Value>) -> Dictionary {
-    let mut filled = Dictionary::new();
-    for (key, value) in dictionary {
-        filled.insert(key.clone(), fill_value(value, typed));
-    }
-    filled
+/// Sentences about what is wrong, as many as somebody reads.
+#[derive(Default)]
+struct Problems {
+    list: Vec<String>,
+    more: usize,
 }
 
-fn fill_value(value: &Value, typed: &BTreeMap<&str, Value>) -> Value {
+impl Problems {
+    fn push(&mut self, problem: impl FnOnce() -> String) {
+        match self.list.len() < MOST_PROBLEMS {
+            true => self.list.push(problem()),
+            false => self.more += 1,
+        }
+    }
+
+    /// Nothing, or an error with all of them.
+    fn none(mut self) -> Result<()> {
+        if self.more > 0 {
+            self.list.push(format!("and {} more", self.more));
+        }
+        if self.list.is_empty() { Ok(()) } else { Err(Error::Placeholders { problems: self.list }) }
+    }
+}
+
+/// Values filled in, until there is no room: a small template can ask for a value many times.
+struct Filling<'a> {
+    typed: &'a BTreeMap<&'a str, Value>,
+    /// How many bytes of strings and data there may still be.
+    room: usize,
+}
+
+impl Filling<'_> {
+    fn dictionary(&mut self, dictionary: &Dictionary) -> Result<Dictionary> {
+        let mut filled = Dictionary::new();
+        for (key, value) in dictionary {
+            filled.insert(key.clone(), self.value(value)?);
+        }
+        Ok(filled)
+    }
+
+    fn value(&mut self, value: &Value) -> Result<Value> {
+        match value {
+            Value::String(text) => self.text(text),
+            Value::Dictionary(inner) => self.dictionary(inner).map(Value::Dictionary),
+            Value::Array(items) => Ok(Value::Array(items.iter().map(|item| self.value(item)).collect::<Result<_>>()?)),
+            other => Ok(other.clone()),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<Value> {
+        let typed = self.typed;
+        let value = |name: &str| typed.get(name).expect("every name that is used has a value");
+        let parts: Vec<_> = parts(text).collect();
+        if let [Part::Name(name)] = parts.as_slice() {
+            self.take(size(value(name)))?;
+            return Ok(value(name).clone());
+        }
+        let mut filled = String::new();
+        for part in parts {
+            let part = match part {
+                Part::Text(text) => Cow::Borrowed(text),
+                Part::Name(name) => placeholder::text(value(name)),
+                Part::Stray => Cow::Borrowed("{{"),
+            };
+            self.take(part.len())?;
+            filled.push_str(&part);
+        }
+        Ok(Value::String(filled))
+    }
+
+    fn take(&mut self, size: usize) -> Result<()> {
+        let problem = || format!("the filled profile would be larger than {LARGEST} bytes");
+        self.room = self.room.checked_sub(size).ok_or_else(|| Error::Placeholders { problems: vec![problem()] })?;
+        Ok(())
+    }
+}
+
+fn size(value: &Value) -> usize {
     match value {
-        Value::String(text) => fill_text(text, typed),
-        Value::Dictionary(inner) => Value::Dictionary(fill_dictionary(inner, typed)),
-        Value::Array(items) => Value::Array(items.iter().map(|item| fill_value(item, typed)).collect()),
-        other => other.clone(),
+        Value::String(text) => text.len(),
+        Value::Data(bytes) => bytes.len(),
+        _ => 0,
     }
-}
-
-fn fill_text(text: &str, typed: &BTreeMap<&str, Value>) -> Value {
-    let value = |name: &str| typed.get(name).expect("every name that is used has a value");
-    let parts: Vec<_> = parts(text).collect();
-    if let [Part::Name(name)] = parts.as_slice() {
-        return value(name).clone();
-    }
-    let text = parts.into_iter().map(|part| match part {
-        Part::Text(text) => text.to_owned(),
-        Part::Name(name) => placeholder::text(value(name)),
-        Part::Stray => "{{".to_owned(),
-    });
-    Value::String(text.collect())
 }
 
 /// The names of the placeholders in a string.
@@ -210,6 +289,9 @@ pub(crate) fn is_name(word: &str) -> bool {
 fn belongs(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
+
+/// More problems than this are counted, not told.
+const MOST_PROBLEMS: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -312,5 +394,27 @@ mod tests {
         let values = Values::from([("pin".to_owned(), String::new())]);
         let error = template.fill(&values, UuidSource::Content).unwrap_err();
         assert!(error.to_string().contains("the removal password is empty"));
+    }
+
+    #[test]
+    fn a_small_template_cannot_fill_the_memory() {
+        let long = Placeholder { default: Some("x".repeat(20_000)), ..Placeholder::default() };
+        let error = filled(&"{{x}}".repeat(20_000), &[("x", long)], &[]).unwrap_err();
+        assert!(error.to_string().contains("would be larger than"), "{error}");
+    }
+
+    #[test]
+    fn tells_a_hundred_problems_and_counts_the_rest() {
+        let Err(Error::Placeholders { problems }) = template(&"{{x}} ".repeat(150), &[]) else { panic!("undeclared") };
+        assert_eq!((problems.len(), problems[100].as_str()), (101, "and 50 more"));
+    }
+
+    #[test]
+    fn knows_where_a_secret_stands() {
+        let secret = Placeholder { secret: true, ..Placeholder::default() };
+        let template = template("a{{pin}}", &[("pin", secret)]).unwrap();
+        let payload = KeyPath::root().key("PayloadContent").index(0);
+        assert!(template.is_secret_at(&payload.key("SSID_STR")));
+        assert!(!template.is_secret_at(&payload.key("PayloadType")));
     }
 }

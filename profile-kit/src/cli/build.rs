@@ -8,7 +8,7 @@ use std::{
 use clap::ValueEnum;
 use profile_kit::{
     Profile, Template, UuidSource,
-    check::{self, Severity},
+    check::{self, Finding, Severity},
     spec,
     template::Values,
 };
@@ -59,6 +59,7 @@ enum Uuids {
 }
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
+    args.output.spare(&[("SPEC", &args.spec), ("the file beside SPEC", &args.spec.with_extension("toml"))])?;
     let input = Input::read(&args.spec)?;
     let template = template(&input, &args.spec)?;
     let values = values(&args.set)?;
@@ -68,7 +69,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     };
     let failed = |error| Failure::of(&input.name, &error);
     let profile = template.fill(&values, source).map_err(failed)?;
-    tell(&input.name, &template, &values, &profile);
+    tell(&input.name, &template, &profile);
     match args.format {
         Format::Xml => args.output.write(&profile.to_xml().map_err(failed)?, Content::Text)?,
         Format::Binary => args.output.write(&profile.to_binary().map_err(failed)?, Content::Binary)?,
@@ -78,8 +79,9 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 
 fn template(input: &Input, path: &Path) -> Result<Template, Failure> {
     let failed = |error| Failure::of(&input.name, &error);
-    match std::str::from_utf8(&input.bytes).ok().filter(|text| !text.trim_start().starts_with(['<', '\u{feff}'])) {
-        Some(text) if !text.starts_with("bplist") => spec::read(text).map_err(failed),
+    let text = std::str::from_utf8(&input.bytes).ok().map(|text| text.trim_start_matches('\u{feff}'));
+    match text.filter(|text| !text.trim_start().starts_with('<') && !text.starts_with("bplist")) {
+        Some(text) => spec::read(text).map_err(failed),
         _ => {
             let profile = Profile::from_bytes(&input.bytes).map_err(failed)?;
             Template::with_strings(&profile, declarations_beside(path)?).map_err(failed)
@@ -110,23 +112,20 @@ fn values(set: &[String]) -> Result<Values, Failure> {
     Ok(values)
 }
 
-fn tell(file: &str, template: &Template, values: &Values, profile: &Profile) {
+fn tell(file: &str, template: &Template, profile: &Profile) {
     for name in template.unused() {
         text::note(&format!("{file}: placeholder {name:?} is declared and used nowhere"));
     }
     let findings = check::check(profile, SystemTime::now());
     for finding in findings.iter().filter(|finding| finding.severity() >= Severity::Warning) {
-        text::warning(&format!("{file}: {}", without_secrets(finding.to_string(), template, values)));
+        text::warning(&format!("{file}: {}", without_secrets(finding, template)));
     }
 }
 
-/// A sentence in which no value of a secret placeholder stands.
-fn without_secrets(mut sentence: String, template: &Template, values: &Values) -> String {
-    for (name, placeholder) in template.placeholders().iter().filter(|(_, placeholder)| placeholder.secret) {
-        let given = values.get(name).or(placeholder.default.as_ref()).filter(|value| !value.is_empty());
-        if let Some(value) = given {
-            sentence = sentence.replace(value.as_str(), REDACTED);
-        }
+/// A finding about a value of a secret placeholder tells its code and its place only.
+fn without_secrets(finding: &Finding, template: &Template) -> String {
+    match template.is_secret_at(&finding.path) {
+        true => format!("{}: {}: {REDACTED}", finding.code, finding.path),
+        false => finding.to_string(),
     }
-    sentence
 }

@@ -44,7 +44,7 @@ pub struct Args {
     #[command(flatten)]
     signing: SigningOptions,
     /// Write the overwrite without a signature.
-    #[arg(long, conflicts_with_all = ["cert", "key", "p12"])]
+    #[arg(long, conflicts_with_all = SIGNING)]
     unsigned: bool,
     /// Sign with another certificate than the installed profile's; devices are observed to refuse it.
     #[arg(long)]
@@ -76,13 +76,28 @@ enum PlatformName {
     Tvos,
 }
 
+/// The options that say how to sign.
+const SIGNING: [&str; 9] = [
+    "cert",
+    "key",
+    "chain",
+    "p12",
+    "passphrase",
+    "allow_readable_key",
+    "digest",
+    "allow_other_signer",
+    "allow_expired",
+];
+
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     if !args.unsigned && !args.keys.given() {
         return Err(Failure::usage(
             "an overwrite is signed by the certificate that signed the installed profile: give --cert and --key, or --p12, or --unsigned",
         ));
     }
-    args.output.spare(&args.keys.files())?;
+    let mut named = args.keys.files();
+    named.push(("INSTALLED", &args.installed));
+    args.output.spare(&named)?;
     let input = Input::read(&args.installed)?;
     let failed = |error| Failure::of(&input.name, &error);
     let options = SignOptions {
@@ -90,7 +105,8 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         allow_expired: args.allow_expired,
         ..args.signing.options()
     };
-    let overwrite = make(args, &input, options.signing_time)?;
+    // What is past by the clock is past on the device, whatever time the signature tells.
+    let overwrite = make(args, &input, options.signing_time.max(SystemTime::now()))?;
     tell(args, &input.name, &overwrite);
     if args.unsigned {
         args.output.write(&overwrite.profile().to_xml().map_err(failed)?, Content::Text)?;

@@ -88,19 +88,36 @@ pub fn is_harmless(value: &Value) -> bool {
 /// Whether a key that nobody knows sounds like a password, a token, a challenge or a key.
 fn sounds_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    let whole = ["pin", "psk", "passcode", "authorization"];
-    let part = ["password", "passphrase", "secret", "token", "challenge", "credential", "privatekey", "apikey"];
-    whole.contains(&key.as_str()) || part.iter().any(|word| key.contains(word))
+    let whole = ["pin", "psk", "pwd", "passcode", "authorization"];
+    let part = ["password", "passwd", "passphrase", "secret", "token", "challenge", "credential"];
+    whole.contains(&key.as_str()) || key.ends_with("key") || part.iter().any(|word| key.contains(word))
 }
 
-/// Names and passwords before the host of a URL (RFC 3986 §3.2.1) are left out.
+/// A text whose URLs tell no user before the host (RFC 3986 §3.2.1) and no secret in a query (§3.4).
 pub fn without_user(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rsplit_once('@') {
-        Some((user, host)) if user.contains(':') => format!("{scheme}://{REDACTED}@{host}{}", &rest[end..]),
-        _ => text.to_owned(),
+    let mut shown = String::with_capacity(text.len());
+    for (index, part) in text.split_inclusive("://").enumerate() {
+        let end = part.find(['/', '?', '#', ' ']).unwrap_or(part.len());
+        match part[..end].rsplit_once('@') {
+            Some((_, host)) if index > 0 => {
+                shown += &format!("{REDACTED}@{host}");
+                shown += &part[end..];
+            }
+            _ => shown += part,
+        }
     }
+    if text.contains("://") { without_query_secrets(&shown) } else { shown }
+}
+
+fn without_query_secrets(text: &str) -> String {
+    let parts = text.split_inclusive(['?', '&', '#']).map(|part| match part.split_once('=') {
+        Some((name, value)) if sounds_secret(name) && !value.is_empty() => {
+            let end = value.chars().last().filter(|c| matches!(c, '?' | '&' | '#')).map(String::from);
+            format!("{name}={REDACTED}{}", end.unwrap_or_default())
+        }
+        _ => part.to_owned(),
+    });
+    parts.collect()
 }
 
 #[cfg(test)]
@@ -131,6 +148,13 @@ mod tests {
         let shown = redacted(&payload);
         assert_eq!(shown.get("ClientIdentifier"), Some(&Value::String(REDACTED.into())));
         assert_eq!(shown.get("DirectoryURL"), Some(&Value::String("https://[redacted]@acme.example/x".into())));
+    }
+
+    #[test]
+    fn urls_tell_no_user_and_no_token() {
+        let shown = without_user("https://ghp_token@h/?u=https://u:hunter2@h/&token=hunter2&x=1");
+        assert_eq!(shown, "https://[redacted]@h/?u=https://[redacted]@h/&token=[redacted]&x=1");
+        assert_eq!(without_user("a@b, no URL"), "a@b, no URL");
     }
 
     #[test]

@@ -116,10 +116,13 @@ fn kind(inspection: &Inspection) -> String {
 }
 
 fn removal(profile: &Profile) -> &'static str {
+    if profile.is_encrypted() {
+        return match profile.removal() {
+            Removal::Allowed => "not locked by its flag; a removal password may be among the encrypted payloads",
+            _ => "locked by its flag; a removal password may be among the encrypted payloads",
+        };
+    }
     match profile.removal() {
-        _ if profile.is_encrypted() && !locked(profile) => {
-            "the payloads are encrypted: a removal password may be among them"
-        }
         Removal::Allowed => "the owner can delete it",
         Removal::AllowedEmptyPassword => "the owner can delete it; its removal password is empty",
         Removal::Disallowed => "the owner cannot delete it",
@@ -128,10 +131,6 @@ fn removal(profile: &Profile) -> &'static str {
         }
         Removal::Password(_) => "the owner can delete it with its removal password",
     }
-}
-
-fn locked(profile: &Profile) -> bool {
-    profile.get("PayloadRemovalDisallowed").and_then(Value::as_boolean).unwrap_or(false)
 }
 
 /// The top-level keys, the payloads aside.
@@ -186,6 +185,7 @@ fn json(name: &str, inspection: &Inspection) -> serde_json::Value {
         "signature": inspection.verification.as_ref().map(verify::verification_json),
         "identifier": profile.identifier(),
         "uuid": profile.uuid(),
+        "encrypted": profile.is_encrypted(),
         "removal": match profile.removal() {
             Removal::Allowed => "allowed",
             Removal::AllowedEmptyPassword => "allowed-empty-password",

@@ -64,7 +64,7 @@ fn json(results: &[serde_json::Value]) -> String {
     let mut safe = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         match hostile(c) && c != '\n' {
-            true => write!(safe, "\\u{:04x}", u32::from(c)).expect("a string takes any text"),
+            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| safe += &format!("\\u{unit:04x}")),
             false => safe.push(c),
         }
     }
@@ -89,10 +89,15 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// Controls, marks that turn the direction of text (Unicode UAX #9), and marks that nobody sees. All are below U+FFFF.
+/// Controls, marks that turn the direction of text (Unicode UAX #9), and marks that nobody sees.
 pub fn hostile(c: char) -> bool {
     let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns || c.is_control() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+    let unseen = matches!(
+        c,
+        '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}'
+    );
+    c.is_control() || turns || unseen
 }
 
 /// A value of a property list in one line; strings are quoted and cut. Secrets are the caller's to redact.

@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The roots that are trusted, PEM; the system's, unless given.
-    #[arg(long, value_name = "PEM", conflicts_with = "integrity_only")]
+    #[arg(long, value_name = "PEM")]
     roots: Option<PathBuf>,
     /// When certificates must be valid: `now`, `signing-time`, or a time in RFC 3339.
     #[arg(long, value_name = "TIME", default_value = "now", value_parser = at)]
@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_enum, default_value_t)]
     purpose: PurposeName,
     /// Ask only whether the signature holds, not whom it comes from.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["roots", "at", "purpose"])]
     integrity_only: bool,
     /// How the answer is written.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]

@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn refuses_what_reading_would_refuse_for_its_size() {
         let long = Dictionary::from_iter([("k".repeat(LONGEST_KEY + 1), true)]);
-        assert!(refusal(xml(&long)).ends_with("the key is longer than 65536 bytes"));
+        assert!(refusal(xml(&long)).ends_with("the key is longer than 1024 bytes"));
         let many = holding(vec![Value::Boolean(true); MOST_VALUES]);
         assert!(refusal(xml(&many)).contains("more than the 250000 values"));
         let large = holding("x".repeat(LARGEST));

@@ -1,10 +1,10 @@
 //! What one placeholder takes.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use plist::{Date, Value};
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -64,13 +64,16 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Compiles an expression in the syntax of the `regex` crates, anchored at both ends.
+    /// Compiles an expression in the syntax of the `regex` crates, anchored at both ends. Its size is bounded, and no
+    /// value over 4096 bytes matches.
     ///
     /// # Errors
     /// What is wrong with the expression, in one line.
     pub fn new(text: &str) -> Result<Self, String> {
-        let regex = Regex::new(&format!("^(?:{text})$")).map_err(|cause| one_line(&cause.to_string()))?;
-        Ok(Self { text: text.to_owned(), regex })
+        let compile = |text: &str| RegexBuilder::new(text).size_limit(LARGEST_PATTERN).build();
+        // By itself first: `a)|(?:b` would slip out of the brackets.
+        let regex = compile(text).and_then(|_| compile(&format!("^(?:{text})$")));
+        Ok(Self { text: text.to_owned(), regex: regex.map_err(|cause| one_line(&cause.to_string()))? })
     }
 }
 
@@ -83,7 +86,7 @@ impl Placeholder {
         let text = given.or(self.default.as_deref()).ok_or_else(|| format!("placeholder {name:?} has no value"))?;
         let shown = if self.secret { "[redacted]".to_owned() } else { format!("{text:?}") };
         if let Some(pattern) = &self.pattern
-            && !pattern.regex.is_match(text)
+            && (text.len() > LONGEST_MATCHED || !pattern.regex.is_match(text))
         {
             return Err(format!(
                 "placeholder {name:?}: {shown} does not match the pattern {}",
@@ -139,14 +142,19 @@ pub(crate) fn date(text: &str) -> Option<Date> {
 }
 
 /// A value as text inside a longer string.
-pub(super) fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::String(text) => text.clone(),
-        Value::Integer(number) => number.to_string(),
-        Value::Real(number) => number.to_string(),
-        Value::Boolean(flag) => flag.to_string(),
-        Value::Date(date) => date.to_xml_format(),
-        Value::Data(bytes) => STANDARD.encode(bytes),
+        Value::String(text) => Cow::Borrowed(text),
+        Value::Integer(number) => number.to_string().into(),
+        Value::Real(number) => number.to_string().into(),
+        Value::Boolean(flag) => flag.to_string().into(),
+        Value::Date(date) => date.to_xml_format().into(),
+        Value::Data(bytes) => STANDARD.encode(bytes).into(),
         other => unreachable!("no placeholder becomes {other:?}"),
     }
 }
+
+/// So that a value is matched in an instant, whatever the pattern.
+const LARGEST_PATTERN: usize = 64 << 10;
+/// A value with a pattern is a name, a number, an address: bytes.
+const LONGEST_MATCHED: usize = 4096;
