@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::PathBuf, time::SystemTime};
 use clap::ValueEnum;
 use profile_kit::{
     At, Certificate, Error, Profile, Purpose, TrustStore, Verdict,
-    verify::{self, SignerReport, Verification, VerifyOptions},
+    verify::{self, SignerReport, Verification, Verifier, VerifyOptions},
 };
 use serde_json::{Value, json};
 
@@ -64,10 +64,11 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let store = store(args)?;
     let options =
         VerifyOptions { at: args.at, purpose: args.purpose.purpose(), ..VerifyOptions::new(SystemTime::now()) };
+    let mut verifier = Verifier::new(store.as_ref(), options);
     let mut exit = Exit::Yes;
     let mut results = Vec::new();
     for path in &args.files {
-        let answer = Answer::of(path, store.as_ref(), &options);
+        let answer = Answer::of(path, &mut verifier);
         exit = exit.max(answer.exit());
         match args.format {
             ReportFormat::Text => answer.tell()?,
@@ -109,13 +110,13 @@ struct Answer {
 }
 
 impl Answer {
-    fn of(path: &std::path::Path, store: Option<&TrustStore>, options: &VerifyOptions) -> Self {
+    fn of(path: &std::path::Path, verifier: &mut Verifier<'_>) -> Self {
         let name = super::files::name(path, "standard input");
         let input = match Input::read(path) {
             Ok(input) => input,
             Err(failure) => return Self { name, found: Err(failure), content: None, unverified: "CouldNotRead" },
         };
-        match verify::verify_bytes(&input.bytes, store, options) {
+        match verifier.verify(&input.bytes) {
             Err(error) => {
                 let unverified = match error {
                     Error::NotSigned { .. } => Verdict::NotSigned.code(),
