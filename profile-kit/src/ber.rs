@@ -325,7 +325,6 @@ const MAX_LENGTH_OCTETS: usize = 4;
 const MAX_TAG_OCTETS: usize = 4;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 mod tests {
     use super::*;
 

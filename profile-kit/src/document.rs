@@ -165,7 +165,6 @@ const DATES: std::ops::Range<i64> = -62_135_596_800..253_402_300_800;
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
     use std::{
         io::Cursor,

@@ -55,7 +55,6 @@ fn shown(bound: u64) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 mod tests {
     use std::{error::Error as _, fs};
 

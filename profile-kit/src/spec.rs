@@ -283,7 +283,6 @@ const RESERVED: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
     use plist::Value;
 

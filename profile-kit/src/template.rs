@@ -295,7 +295,6 @@ const MOST_PROBLEMS: usize = 100;
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
     use super::*;
     use crate::Payload;

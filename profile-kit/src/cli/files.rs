@@ -175,7 +175,6 @@ const LARGEST_PROFILE: u64 = 32 << 20;
 const LARGEST_CERTIFICATES: u64 = 16 << 20;
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 

@@ -359,7 +359,6 @@ pub(super) const EPOCH: u64 = 978_307_200;
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
     use super::*;
     use crate::document::{self, DEEPEST};

@@ -194,7 +194,6 @@ fn malformed(text: &str, offset: usize, problem: &str, source: Option<crate::Sou
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
     use super::*;
     use crate::document;

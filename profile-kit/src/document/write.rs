@@ -158,7 +158,6 @@ fn unwritable(trail: &Trail<'_>, problem: impl Into<String>) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
     use std::time::Duration;
 

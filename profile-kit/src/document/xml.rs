@@ -413,7 +413,6 @@ const DTDS: [&str; 3] = [
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
     use super::*;
     use crate::{

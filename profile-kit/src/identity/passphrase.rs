@@ -95,7 +95,6 @@ impl fmt::Debug for Passphrase {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 mod tests {
     use std::fs;
 

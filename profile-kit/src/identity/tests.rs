@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
-
 use std::{fs, path::PathBuf, time::Duration};
 
 use openssl::{nid::Nid, pkcs12::Pkcs12, provider::Provider, rsa::Rsa, symm::Cipher};

@@ -343,7 +343,6 @@ fn items_in_order_of(old: &[Value], new: Vec<Value>) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
     use std::time::{Duration, UNIX_EPOCH};
 

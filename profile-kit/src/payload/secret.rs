@@ -127,7 +127,6 @@ const REDACTED: &str = "[redacted]";
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
     use super::*;
 

@@ -1,7 +1,5 @@
 //! One suite over every payload type, and Apple's schema and real profiles as judges.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
-
 use std::{
     collections::BTreeMap,
     fs,

@@ -216,7 +216,6 @@ pub(crate) use {fields, is_required, payload};
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
     use plist::{Dictionary, Value};
 

@@ -1,7 +1,5 @@
 //! One PKI for all tests of the crate, made once: keys cost time.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
-
 use std::{
     sync::LazyLock,
     time::{Duration, SystemTime, UNIX_EPOCH},

@@ -1,5 +1,4 @@
 //! Certificates and signed files for the tests, honest and otherwise, put together piece by piece.
-#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

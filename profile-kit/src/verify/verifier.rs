@@ -179,7 +179,6 @@ const MAX_CHAIN: usize = 16;
 const MAX_CHECKS: usize = 64;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 mod tests {
     use openssl::bn::BigNum;
 
