@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::{
-    Form, Profile, Result,
+    Error, Form, Profile, Result,
     check::{self, Finding},
     document, signed,
     verify::{self, Verification, VerifyOptions},
@@ -34,21 +34,18 @@ impl Inspection {
     /// content.
     pub fn of(bytes: &[u8], at: SystemTime) -> Result<Self> {
         if !document::looks_signed(bytes) {
-            return Self::of_content(bytes, None, at);
+            let (form, profile) = read(bytes)?;
+            return Ok(Self { verification: None, form, findings: check::check(&profile, at), profile });
         }
         let verification = verify::verify_bytes(bytes, None, &VerifyOptions::new(at))?;
-        let content = match &verification.content {
-            Some(content) => content.clone(),
-            None => verify::content(bytes)?,
-        };
-        Self::of_content(&content, Some(verification), at).map_err(signed::within_signature)
-    }
-
-    fn of_content(content: &[u8], verification: Option<Verification>, at: SystemTime) -> Result<Self> {
-        let document = document::read(content)?;
-        let form = document.form;
-        let profile = Profile::from_dictionary(document.into_dictionary()?)?;
+        let content = verification.content.as_deref().ok_or(Error::NotSigned { found: verify::DETACHED })?;
+        let (form, profile) = read(content).map_err(signed::within_signature)?;
         let findings = check::check(&profile, at);
-        Ok(Self { verification, form, profile, findings })
+        Ok(Self { verification: Some(verification), form, profile, findings })
     }
+}
+
+fn read(content: &[u8]) -> Result<(Form, Profile)> {
+    let document = document::read(content)?;
+    Ok((document.form, Profile::from_dictionary(document.into_dictionary()?)?))
 }

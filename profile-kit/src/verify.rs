@@ -193,4 +193,4 @@ fn is_signed(content: &[u8]) -> bool {
     content.first() == Some(&ber::SEQUENCE) && SignedData::read(content).is_ok()
 }
 
-const DETACHED: &str = "it is a detached signature without its content";
+pub(crate) const DETACHED: &str = "it is a detached signature without its content";
