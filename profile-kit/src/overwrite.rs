@@ -14,6 +14,7 @@ pub use change::Change;
 use crate::{
     Certificate, Error, KeyPath, Os, PasswordForm, Payload, Platform, Profile, Removal, Result, VerifiedProfile,
     check::{self, Code, Finding, Severity},
+    payload::{Mdm, Restrictions, TypedPayload},
     removal::PASSWORD_TYPE,
     sign::Signable,
     uuids,
@@ -183,15 +184,11 @@ impl<'a> OverwriteOf<'a> {
     /// What was made is checked against what it is made of before it leaves.
     fn check_pair(&self, overwrite: &Overwrite) -> Result<()> {
         let (old, new) = (self.installed, &overwrite.profile);
-        let removal = match overwrite.form {
-            PasswordForm::Empty => Removal::AllowedEmptyPassword,
-            PasswordForm::Omitted | PasswordForm::Auto => Removal::Allowed,
-        };
         let holds = [
             (old.identifier() == new.identifier(), "its identifier would be another"),
             (new.uuid().is_some() && old.uuid() != new.uuid(), "its UUID would not be fresh"),
             (new.get("PayloadRemovalDisallowed") == Some(&Value::Boolean(false)), "it would be locked"),
-            (new.removal() == removal, "its removal password would not be the one asked for"),
+            (new.removal() == overwrite.form.removal(), "its removal password would not be the one asked for"),
             (new.get("HasRemovalPasscode").is_none(), "it would announce a password"),
         ];
         match holds.into_iter().find(|(holds, _)| !holds) {
@@ -211,19 +208,29 @@ impl PasswordForm {
             chosen => chosen,
         }
     }
+
+    /// What an overwrite of this form says of its removal.
+    fn removal(self) -> Removal {
+        match self {
+            PasswordForm::Empty => Removal::AllowedEmptyPassword,
+            PasswordForm::Omitted | PasswordForm::Auto => Removal::Allowed,
+        }
+    }
 }
 
 fn strip(profile: &mut Profile, changes: &mut Vec<Change>) -> Result<()> {
-    if profile.payloads().iter().any(|payload| payload.kind() == Some("com.apple.mdm")) {
+    if profile.payloads().iter().any(|payload| payload.kind() == Some(Mdm::TYPE)) {
         let problem = "a device refuses a replacement without the MDM payload that is installed (R10): do not strip";
         return Err(Error::NoOverwrite { problem: problem.into() });
     }
     if profile.is_encrypted() {
+        let whole = profile.to_dictionary();
+        let clear = whole.get("PayloadContent").cloned().unwrap_or(Value::Array(Vec::new()));
         // In the place of the encrypted content, so that the order of the keys stays.
         let mut keys = plist::Dictionary::new();
-        for (key, value) in profile.to_dictionary() {
+        for (key, value) in whole {
             match key.as_str() {
-                "EncryptedPayloadContent" => drop(keys.insert("PayloadContent".into(), Value::Array(Vec::new()))),
+                "EncryptedPayloadContent" => drop(keys.insert("PayloadContent".into(), clear.clone())),
                 "IsEncrypted" | "PayloadContent" => {}
                 _ => drop(keys.insert(key, value)),
             }
@@ -258,10 +265,7 @@ fn unlock(profile: &mut Profile, form: PasswordForm, changes: &mut Vec<Change>) 
     let passwords = profile.payloads().iter().filter(|payload| payload.kind() == Some(PASSWORD_TYPE));
     let passwords: Vec<bool> = passwords.map(|payload| payload.get("RemovalPassword") == Some(&"".into())).collect();
     changes.extend(Change::of_password(form, &passwords));
-    profile.set_removal(match form {
-        PasswordForm::Empty => Removal::AllowedEmptyPassword,
-        PasswordForm::Omitted | PasswordForm::Auto => Removal::Allowed,
-    });
+    profile.set_removal(form.removal());
 }
 
 /// Whether a payload is one that the installed profile does not have.
@@ -309,4 +313,4 @@ fn encrypted() -> Error {
 
 /// A restrictions payload without restrictions: what stands in a stripped overwrite, since a device refuses a profile
 /// without payloads (1005).
-const INERT_TYPE: &str = "com.apple.applicationaccess";
+const INERT_TYPE: &str = Restrictions::TYPE;

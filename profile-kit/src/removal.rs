@@ -4,7 +4,10 @@ use std::fmt;
 
 use plist::Value;
 
-use crate::{Payload, Profile, Result};
+use crate::{
+    Payload, Profile, Result,
+    payload::{RemovalPassword, TypedPayload},
+};
 
 /// Whether a device's owner can delete the profile.
 #[derive(Clone, PartialEq, Eq)]
@@ -120,7 +123,7 @@ pub enum PasswordForm {
 }
 
 /// Apple's payload type of the removal password.
-pub const PASSWORD_TYPE: &str = "com.apple.profileRemovalPassword";
+pub const PASSWORD_TYPE: &str = RemovalPassword::TYPE;
 /// Apple's key in it.
 const PASSWORD_KEY: &str = "RemovalPassword";
 

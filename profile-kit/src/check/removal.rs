@@ -3,7 +3,11 @@
 use plist::Value;
 
 use super::{Code, Finding, Findings};
-use crate::{KeyPath, Profile, Removal, removal::PASSWORD_TYPE};
+use crate::{
+    KeyPath, Profile, Removal,
+    payload::{Mdm, Restrictions, TypedPayload},
+    removal::PASSWORD_TYPE,
+};
 
 pub(super) fn check(profile: &Profile, findings: &mut Findings) {
     flag(profile, findings);
@@ -58,12 +62,11 @@ fn password(profile: &Profile, findings: &mut Findings) {
 }
 
 fn lock(profile: &Profile, findings: &mut Findings) {
-    if let Some(path) = payloads_of_type(profile, "com.apple.mdm").into_iter().next() {
+    if let Some(path) = payloads_of_type(profile, Mdm::TYPE).into_iter().next() {
         let message = "is an MDM payload in a locked profile: refused (1000)";
         findings.push(Finding::new(Code::LockedWithMdm, path, message));
     }
-    let restrictions =
-        profile.payloads().iter().enumerate().filter(|(_, p)| p.kind() == Some("com.apple.applicationaccess"));
+    let restrictions = profile.payloads().iter().enumerate().filter(|(_, p)| p.kind() == Some(Restrictions::TYPE));
     for (index, payload) in restrictions {
         let path = KeyPath::root().key("PayloadContent").index(index);
         // A value of another type may count as false: only true is sure to allow.

@@ -7,7 +7,7 @@ use plist::Value;
 use super::{Code, Finding, Findings};
 use crate::{
     Certificate, Error, KeyPath, Payload, Profile, Step,
-    payload::{self, KnownType},
+    payload::{self, AppLock, KnownType, Mdm, TypedPayload},
 };
 
 pub(super) fn check(profile: &Profile, findings: &mut Findings) {
@@ -57,7 +57,7 @@ fn spelling(payload: &Payload, path: &KeyPath, findings: &mut Findings) {
 }
 
 fn urls(payload: &Payload, path: &KeyPath, findings: &mut Findings) {
-    if payload.kind() != Some("com.apple.mdm") {
+    if payload.kind() != Some(Mdm::TYPE) {
         return;
     }
     for key in ["ServerURL", "CheckInURL"] {
@@ -125,7 +125,7 @@ fn refers(path: &KeyPath) -> bool {
 }
 
 /// Payload types that Apple's schema allows once in a profile (`multiple: false`), as far as they lock or free.
-const ONLY_ONE: &[&str] = &["com.apple.mdm", "com.apple.app.lock"];
+const ONLY_ONE: &[&str] = &[Mdm::TYPE, AppLock::TYPE];
 
 /// Keys whose values are UUIDs of certificate or identity payloads in the same profile.
 const REFERENCES: &[&str] =

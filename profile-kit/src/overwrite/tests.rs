@@ -206,6 +206,16 @@ fn tells_that_encrypted_payloads_were_not_seen() {
 }
 
 #[test]
+fn stripping_tells_payloads_that_stand_in_the_clear_beside_encrypted_ones() {
+    let mut keys = locked().to_dictionary();
+    keys.insert("EncryptedPayloadContent".into(), Value::Data(vec![0x30, 0x80]));
+    let installed = Profile::from_dictionary(keys).unwrap();
+    let overwrite = Overwrite::of_unsigned(&installed).strip(true).build_at(NOW).unwrap();
+    let stripped = |change: &&Change| matches!(change, Change::PayloadStripped { .. });
+    assert_eq!(overwrite.changes().iter().filter(stripped).count(), 1);
+}
+
+#[test]
 fn a_stray_encryption_flag_goes() {
     let mut installed = locked();
     installed.set("IsEncrypted", true).unwrap();
