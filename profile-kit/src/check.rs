@@ -12,16 +12,16 @@ use std::{collections::HashMap, time::SystemTime};
 pub use crate::finding::{Code, Finding, Severity, UnknownCode};
 pub(crate) use dates::past;
 
-use crate::Profile;
+use crate::{Profile, Target};
 
-/// Everything that can be said of a profile without knowing the device, in the order of the rules.
+/// Everything that can be said of a profile for a target, in the order of the rules.
 ///
-/// `at` is the moment that dates are compared with.
-pub fn check(profile: &Profile, at: SystemTime) -> Vec<Finding> {
+/// What is not known of the target is not held against the profile. `at` is the moment that dates are compared with.
+pub fn check(profile: &Profile, target: &Target, at: SystemTime) -> Vec<Finding> {
     let mut findings = Findings::default();
     structure::check(profile, &mut findings);
     dates::check(profile, at, &mut findings);
-    removal::check(profile, &mut findings);
+    removal::check(profile, target, &mut findings);
     settings::check(profile, &mut findings);
     findings.list
 }

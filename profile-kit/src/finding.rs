@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::KeyPath;
+use crate::{DeviceError, Fact, KeyPath, Step, device_error::Domain};
 
 /// One thing that a check has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +10,8 @@ use crate::KeyPath;
 pub struct Finding {
     /// A stable word for the rule.
     pub code: Code,
+    /// How much it matters, for the target that was asked about.
+    pub severity: Severity,
     /// Where in the profile.
     pub path: KeyPath,
     /// One sentence.
@@ -18,12 +20,35 @@ pub struct Finding {
 
 impl Finding {
     pub(crate) fn new(code: Code, path: KeyPath, message: impl Into<String>) -> Self {
-        Self { code, path, message: message.into() }
+        Self { code, severity: code.severity(), path, message: message.into() }
     }
 
-    /// How much it matters.
-    pub fn severity(&self) -> Severity {
-        self.code.severity()
+    /// The same, mattering more or less than its code says.
+    pub(crate) fn of_severity(self, severity: Severity) -> Self {
+        Self { severity, ..self }
+    }
+
+    /// The device's own error, where one is known for it.
+    pub fn device_error(&self) -> Option<DeviceError> {
+        let in_payload = self.path.0.len() > 2 && self.path.0[0] == Step::Key("PayloadContent".into());
+        let (profile, payload) = match self.code {
+            Code::MissingKey => (1002, 2002),
+            Code::WrongType => (1003, 2003),
+            Code::EmptyContent => (1005, 1005),
+            Code::BadVersion => (1001, 2001),
+            Code::DuplicateUuid => return Some(DeviceError::new(Domain::Profile, 1007)),
+            Code::DuplicateIdentifier => return Some(DeviceError::new(Domain::Profile, 1008)),
+            Code::TargetDeviceTypeUnknown => return Some(DeviceError::new(Domain::Profile, 1015)),
+            Code::LockedWithMdm => return Some(DeviceError::new(Domain::Profile, 1000)),
+            Code::OverwriteForbidden => return Some(DeviceError::new(Domain::Installation, 4037)),
+            Code::RemovalDatePast => return Some(DeviceError::new(Domain::Installation, 4025)),
+            Code::EmptyRemovalPassword => return Some(DeviceError::new(Domain::Payload, 2002)),
+            _ => return None,
+        };
+        Some(match in_payload {
+            true => DeviceError::new(Domain::Payload, payload),
+            false => DeviceError::new(Domain::Profile, profile),
+        })
     }
 }
 
@@ -59,9 +84,9 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Declares the codes once: word, severity, who refuses, meaning.
+/// Declares the codes once: meaning, word, severity, who refuses, the fact behind it, what to do.
 macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $name:ident $severity:ident $reach:ident)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident $severity:ident $reach:ident $fact:ident $advice:literal)+) => {
         /// The stable word for a rule.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
@@ -83,9 +108,19 @@ macro_rules! codes {
                 match self { $(Code::$name => concat!($($doc),+).trim_ascii()),+ }
             }
 
-            /// How much a finding of this code matters.
+            /// How much a finding of this code matters, where the target changes nothing about it.
             pub fn severity(self) -> Severity {
                 match self { $(Code::$name => Severity::$severity),+ }
+            }
+
+            /// What it rests on.
+            pub fn fact(self) -> Fact {
+                match self { $(Code::$name => Fact::$fact),+ }
+            }
+
+            /// What to do about it.
+            pub fn advice(self) -> &'static str {
+                match self { $(Code::$name => $advice),+ }
             }
 
             /// Whether no target takes a profile with it, so that signing refuses it.
@@ -100,73 +135,73 @@ macro_rules! codes {
 
 codes! {
     /// A required key is missing (1002, 2002).
-    MissingKey Error everywhere
+    MissingKey Error everywhere Faults "add the key"
     /// A key has another type than every device needs (1003, 2003).
-    WrongType Error everywhere
+    WrongType Error everywhere Faults "write the value in the type that the key has"
     /// `PayloadContent` has no payload (1005).
-    EmptyContent Error everywhere
+    EmptyContent Error everywhere Faults "add a payload"
     /// `PayloadVersion` is neither 1 nor 2 at top level (1001), or not 1 in a payload (2001).
-    BadVersion Error some
+    BadVersion Error some Faults "write the integer 1"
     /// `PayloadVersion` is not the integer 1, in a way that devices are known to tolerate.
-    LooseVersion Warning some
+    LooseVersion Warning some Keys "write the integer 1"
     /// Two payloads have the same `PayloadUUID` (1007).
-    DuplicateUuid Error some
+    DuplicateUuid Error some Faults "give each payload a UUID of its own"
     /// Two payloads have the same `PayloadIdentifier` (1008).
-    DuplicateIdentifier Error some
+    DuplicateIdentifier Error some Faults "give each payload an identifier of its own"
     /// A UUID has not the form of RFC 9562; devices do not look.
-    UuidForm Warning some
+    UuidForm Warning some Keys "write a UUID, such as uuidgen makes"
     /// An identifier holds characters that do not belong into one, or would be a path.
-    IdentifierForm Warning some
+    IdentifierForm Warning some Practice "use letters, digits, dots and hyphens"
     /// A string holds control characters: it may be a forgery aimed at a terminal or a report.
-    ControlCharacters Warning some
+    ControlCharacters Warning some Practice "take the characters out, or distrust where the profile comes from"
     /// A placeholder `{{name}}` was never filled.
-    PlaceholderLeft Warning some
+    PlaceholderLeft Warning some Practice "fill the placeholder before signing"
     /// `IsEncrypted` and `EncryptedPayloadContent` do not go together.
-    EncryptionFlag Warning some
+    EncryptionFlag Warning some Keys "write IsEncrypted true with EncryptedPayloadContent, and neither without the other"
     /// The payloads are encrypted: what is among them nobody saw, an MDM payload (R10) or a restriction as well.
-    PayloadsUnseen Warning some
+    PayloadsUnseen Warning some R10 "decrypt the profile and check what is in it"
     /// `PayloadScope` is neither `System` nor `User`.
-    ScopeUnknown Error some
+    ScopeUnknown Error some Schema "write System or User, or leave the key out"
     /// `TargetDeviceType` is not from 0 to 6 (1015).
-    TargetDeviceTypeUnknown Error some
+    TargetDeviceTypeUnknown Error some Faults "write a number from 0 to 6, or leave the key out"
     /// `RemovalDate` is past: refused at install (L7, 4025).
-    RemovalDatePast Error some
+    RemovalDatePast Error some L7 "write a date to come, or leave the key out"
     /// `DurationUntilRemoval` is not a positive number of seconds (L7).
-    DurationUntilRemovalInvalid Error some
+    DurationUntilRemovalInvalid Error some L7 "write a positive number of seconds, or leave the key out"
     /// `PayloadExpirationDate` is past; it removes nothing (L8).
-    ExpirationDatePast Warning some
+    ExpirationDatePast Warning some L8 "leave the key out"
     /// `PayloadRemovalDisallowed` is not a boolean: the lock may not be what it seems (L1).
-    RemovalFlagNotBoolean Error some
+    RemovalFlagNotBoolean Error some L1 "write <true/> or <false/>"
     /// Locked, and the removal password is empty: the two contradict each other (L1, L3).
-    LockedWithEmptyPassword Warning some
+    LockedWithEmptyPassword Warning some L3 "choose one: a lock without a removal password, or a password that is not empty"
     /// The removal password is empty or absent: iOS 14 and later are observed to refuse it (L4, 2002).
-    EmptyRemovalPassword Note some
+    EmptyRemovalPassword Note some L4 "leave the removal-password payload out (form `omitted`)"
     /// More than one removal-password payload: one per profile (L3).
-    SeveralRemovalPasswords Error some
+    SeveralRemovalPasswords Error some L3 "keep one removal-password payload"
     /// `HasRemovalPasscode` says otherwise than the payloads; it only informs (L6).
-    RemovalPasscodeMismatch Warning some
+    RemovalPasscodeMismatch Warning some L6 "leave HasRemovalPasscode out, or write what the payloads say"
     /// Locked, and carries an MDM payload: refused (L9, 1000).
-    LockedWithMdm Error some
+    LockedWithMdm Error some L9 "put the MDM payload into a profile of its own"
     /// Locked, and forbids installing profiles by hand: its overwrite cannot be installed (4037, 4020).
-    OverwriteForbidden Error some
+    OverwriteForbidden Error some Obstacles "leave the restriction out of a profile that is to be freed by hand"
     /// Locked, and forbids Safari: the overwrite's way to the device is gone.
-    SafariForbidden Warning some
+    SafariForbidden Warning some Obstacles "leave the restriction out, or deliver the overwrite through the MDM"
     /// A payload's type differs from a known one by case or white space only: devices ignore it without a word.
-    TypeMisspelt Warning some
+    TypeMisspelt Warning some Faults "write the known type"
     /// A setting of a known payload has another type than Apple's schema says.
-    SettingType Warning some
+    SettingType Warning some Schema "write the value in the type that Apple has in its schema"
     /// A known payload has a key that Apple's schema does not know.
-    UnknownKey Warning some
+    UnknownKey Warning some Schema "look for a typing error; devices pass over keys that they do not know"
     /// A known payload lacks a key that Apple's schema requires.
-    MissingSetting Warning some
+    MissingSetting Warning some Schema "add the key"
     /// A payload refers to a certificate payload that is not in the profile.
-    DanglingReference Warning some
+    DanglingReference Warning some Keys "add the payload that is referred to, or correct the UUID"
     /// The MDM payload's URLs are not `https`.
-    MdmNotHttps Error some
+    MdmNotHttps Error some Schema "write a URL that starts with https://"
     /// More than one payload of a type that may be there once.
-    SeveralOfOne Error some
+    SeveralOfOne Error some Schema "keep one payload of the type"
     /// A certificate or PKCS#12 payload does not hold one.
-    CertificateUnreadable Warning some
+    CertificateUnreadable Warning some Keys "put a certificate in DER, or a PKCS#12 archive, into PayloadContent"
 }
 
 impl Code {

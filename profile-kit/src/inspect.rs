@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::{
-    Error, Form, Profile, Result,
+    Error, Form, Profile, Result, Target,
     check::{self, Finding},
     document, signed,
     verify::{self, Verification, VerifyOptions},
@@ -24,7 +24,7 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Looks at a file's bytes; `at` is the moment that dates are compared with.
+    /// Looks at a file's bytes, for a target; `at` is the moment that dates are compared with.
     ///
     /// A signature that does not hold is told in `verification`, not an error.
     ///
@@ -32,15 +32,15 @@ impl Inspection {
     /// [`Error::Malformed`](crate::Error::Malformed) and [`Error::NotAProfile`](crate::Error::NotAProfile), for the
     /// file or for the content of its signature; [`Error::NotSigned`](crate::Error::NotSigned) for a signature without
     /// content.
-    pub fn of(bytes: &[u8], at: SystemTime) -> Result<Self> {
+    pub fn of(bytes: &[u8], target: &Target, at: SystemTime) -> Result<Self> {
         if !document::looks_signed(bytes) {
             let (form, profile) = read(bytes)?;
-            return Ok(Self { verification: None, form, findings: check::check(&profile, at), profile });
+            return Ok(Self { verification: None, form, findings: check::check(&profile, target, at), profile });
         }
         let verification = verify::verify_bytes(bytes, None, &VerifyOptions::new(at))?;
         let content = verification.content.as_deref().ok_or(Error::NotSigned { found: verify::DETACHED })?;
         let (form, profile) = read(content).map_err(signed::within_signature)?;
-        let findings = check::check(&profile, at);
+        let findings = check::check(&profile, target, at);
         Ok(Self { verification: Some(verification), form, profile, findings })
     }
 }

@@ -52,7 +52,9 @@
 
 mod ber;
 mod certificate;
+mod device_error;
 mod error;
+mod fact;
 mod file;
 mod finding;
 mod key_path;
@@ -72,6 +74,7 @@ pub mod removal;
 pub mod sign;
 mod signed;
 pub mod spec;
+mod target;
 pub mod template;
 mod trust;
 mod uuids;
@@ -79,8 +82,10 @@ mod verdict;
 pub mod verify;
 
 pub use certificate::{Certificate, KeyKind};
+pub use device_error::{DeviceError, Domain};
 pub use encrypt::ContentCipher;
 pub use error::{Error, Form, Place, Result, Source};
+pub use fact::Fact;
 pub use identity::{Identity, IdentityFiles, IdentityWarning, Passphrase, Pkcs12File};
 pub use inspect::Inspection;
 pub use key_path::{KeyPath, Step};
@@ -91,6 +96,7 @@ pub use profile::Profile;
 pub use removal::{PasswordForm, Removal};
 pub use sign::{Digest, EncodedProfile, SignOptions, Signable, Signer};
 pub use signed::{SignedProfile, VerifiedProfile};
+pub use target::{Enrolment, InstalledBy, Target};
 pub use template::Template;
 pub use trust::{At, Purpose, Trust, TrustStore, Validity};
 pub use uuids::UuidSource;

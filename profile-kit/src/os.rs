@@ -12,6 +12,10 @@ pub enum Platform {
     Macos,
     /// tvOS.
     Tvos,
+    /// visionOS.
+    Visionos,
+    /// watchOS.
+    Watchos,
 }
 
 /// A platform and its version: what a profile is made for.
@@ -53,12 +57,20 @@ impl Os {
 
 impl fmt::Display for Os {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let platform = match self.platform {
+        write!(f, "{} {}", self.platform, self.version)
+    }
+}
+
+/// Apple's name: `iOS`.
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Platform::Ios => "iOS",
             Platform::Macos => "macOS",
             Platform::Tvos => "tvOS",
-        };
-        write!(f, "{platform} {}", self.version)
+            Platform::Visionos => "visionOS",
+            Platform::Watchos => "watchOS",
+        })
     }
 }
 

@@ -12,7 +12,8 @@ use plist::Value;
 pub use change::Change;
 
 use crate::{
-    Certificate, Error, KeyPath, Os, PasswordForm, Payload, Platform, Profile, Removal, Result, VerifiedProfile,
+    Certificate, Error, KeyPath, Os, PasswordForm, Payload, Platform, Profile, Removal, Result, Target,
+    VerifiedProfile,
     check::{self, Code, Finding, Severity},
     payload::{Mdm, Restrictions, TypedPayload},
     removal::PASSWORD_TYPE,
@@ -154,7 +155,7 @@ impl<'a> OverwriteOf<'a> {
         drop_past_date(&mut profile, at, &mut changes);
         self.freshen(&mut profile, form, &mut changes);
         let overwrite = Overwrite {
-            faults: faults(self.installed, &profile, at),
+            faults: faults(self.installed, &profile, &self.target.map(Target::from).unwrap_or_default(), at),
             refusals: own_refusals(self.installed, &profile),
             profile,
             form,
@@ -201,12 +202,16 @@ impl<'a> OverwriteOf<'a> {
 impl PasswordForm {
     /// `Empty` or `Omitted`: what `Auto` means for a target, the others as they are.
     pub fn for_target(self, target: Option<Os>) -> Self {
-        let refuses_empty = |os: Os| os.platform == Platform::Ios && os.version.major >= 14;
         match self {
-            PasswordForm::Auto if target.is_some_and(refuses_empty) => PasswordForm::Omitted,
+            PasswordForm::Auto if target.is_some_and(Self::refuses_empty) => PasswordForm::Omitted,
             PasswordForm::Auto => PasswordForm::Empty,
             chosen => chosen,
         }
+    }
+
+    /// Whether a system is observed to refuse an empty removal password: iOS 14 and later (fact L4).
+    pub fn refuses_empty(os: Os) -> bool {
+        os.platform == Platform::Ios && os.version.major >= 14
     }
 
     /// What an overwrite of this form says of its removal.
@@ -285,15 +290,15 @@ fn drop_past_date(profile: &mut Profile, at: SystemTime, changes: &mut Vec<Chang
 }
 
 /// What stands in the way in the installed profile while it is there, and in the overwrite when it comes.
-fn faults(installed: &Profile, overwrite: &Profile, at: SystemTime) -> Vec<Finding> {
-    let before = check::check(installed, at).into_iter().filter(|finding| finding.code.bars_an_overwrite());
+fn faults(installed: &Profile, overwrite: &Profile, target: &Target, at: SystemTime) -> Vec<Finding> {
+    let before = check::check(installed, target, at).into_iter().filter(|finding| finding.code.bars_an_overwrite());
     let unseen = installed.is_encrypted().then(|| {
         let message = "hid payloads that nobody saw: with an MDM payload among them a device refuses the overwrite (R10), \
                        with a restriction on installing profiles too";
         Finding::new(Code::PayloadsUnseen, KeyPath::root().key("EncryptedPayloadContent"), message)
     });
-    let serious = |finding: &Finding| finding.severity() == Severity::Error || finding.code.may_be_refused();
-    let after = check::check(overwrite, at).into_iter().filter(serious);
+    let serious = |finding: &Finding| finding.severity == Severity::Error || finding.code.may_be_refused();
+    let after = check::check(overwrite, target, at).into_iter().filter(serious);
     before.chain(unseen).chain(after).collect()
 }
 

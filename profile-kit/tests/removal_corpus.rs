@@ -15,7 +15,7 @@ use openssl::{
 };
 use plist::{Dictionary, Value};
 use profile_kit::{
-    Os, Overwrite, PasswordForm, Profile, SignedProfile, VerifiedProfile,
+    Os, Overwrite, PasswordForm, Profile, SignedProfile, Target, VerifiedProfile,
     check::{self, Severity},
     overwrite::Change,
 };
@@ -125,12 +125,13 @@ fn tells_every_change_and_no_other() {
 #[test]
 fn tells_as_faults_what_the_installed_profile_brings_and_brings_none() {
     each(|installed, made| {
-        let before: Vec<_> = check::check(&installed.profile, now()).iter().map(|finding| finding.code).collect();
+        let before: Vec<_> =
+            check::check(&installed.profile, &Target::default(), now()).iter().map(|finding| finding.code).collect();
         for fault in made.overwrite.faults() {
             assert!(before.contains(&fault.code), "{fault}");
         }
-        let after = check::check(made.overwrite.profile(), now());
-        for error in after.iter().filter(|finding| finding.severity() == Severity::Error) {
+        let after = check::check(made.overwrite.profile(), &Target::default(), now());
+        for error in after.iter().filter(|finding| finding.severity == Severity::Error) {
             assert!(made.overwrite.faults().contains(error), "{error}");
         }
     });

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use plist::Dictionary;
 use profile_kit::{
-    Error, Inspection, Overwrite, Profile, SignedProfile, Template, UuidSource, check, diff, document, encrypt, spec,
+    Error, Inspection, Overwrite, Profile, SignedProfile, Target, Template, UuidSource, check, diff, document, encrypt,
+    spec,
     template::{Kind, Values},
     verify::{self, VerifyOptions},
 };
@@ -28,7 +29,7 @@ pub fn plist(bytes: &[u8]) {
     let Ok(profile) = told(Profile::from_dictionary(dictionary.clone())) else { return };
     same(&profile.to_dictionary(), &dictionary);
     assert!(diff::diff(&profile, &profile).is_empty());
-    let findings = check::check(&profile, now());
+    let findings = check::check(&profile, &Target::default(), now());
     assert!(findings.iter().all(|finding| is_one_line(&finding.to_string())), "{findings:?}");
     overwrites(&profile);
     if let Ok(template) = told(Template::with_strings(&profile, [].into())) {
@@ -73,7 +74,7 @@ fn judge(bytes: &[u8]) {
         let content = found.content.as_deref().unwrap();
         assert!(signer::contents().iter().any(|signed| signed == content), "good, and never signed");
     }
-    let _ = told(Inspection::of(bytes, now()));
+    let _ = told(Inspection::of(bytes, &Target::default(), now()));
 }
 
 /// Specs: what is read fills with any values, or says in words why not; what is filled can be written.

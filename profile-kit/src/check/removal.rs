@@ -2,16 +2,16 @@
 
 use plist::Value;
 
-use super::{Code, Finding, Findings};
+use super::{Code, Finding, Findings, Severity};
 use crate::{
-    KeyPath, Profile, Removal,
+    KeyPath, PasswordForm, Profile, Removal, Target,
     payload::{Mdm, Restrictions, TypedPayload},
     removal::PASSWORD_TYPE,
 };
 
-pub(super) fn check(profile: &Profile, findings: &mut Findings) {
+pub(super) fn check(profile: &Profile, target: &Target, findings: &mut Findings) {
     flag(profile, findings);
-    password(profile, findings);
+    password(profile, target, findings);
     if may_lock(profile) {
         lock(profile, findings);
     }
@@ -30,7 +30,7 @@ fn flag(profile: &Profile, findings: &mut Findings) {
     }
 }
 
-fn password(profile: &Profile, findings: &mut Findings) {
+fn password(profile: &Profile, target: &Target, findings: &mut Findings) {
     let payloads = payloads_of_type(profile, PASSWORD_TYPE);
     if let [_, second, ..] = payloads.as_slice() {
         findings.push(Finding::new(Code::SeveralRemovalPasswords, second.clone(), "is a second removal password"));
@@ -45,7 +45,11 @@ fn password(profile: &Profile, findings: &mut Findings) {
         Removal::AllowedEmptyPassword => {
             let path = payloads.first().cloned().unwrap_or_default();
             let message = "has an empty password: iOS 14 and later are observed to refuse it (2002); omit the payload";
-            findings.push(Finding::new(Code::EmptyRemovalPassword, path, message));
+            let severity = match target.os().map(PasswordForm::refuses_empty) {
+                Some(true) => Severity::Warning,
+                _ => Severity::Note,
+            };
+            findings.push(Finding::new(Code::EmptyRemovalPassword, path, message).of_severity(severity));
         }
         _ => {}
     }

@@ -7,7 +7,7 @@ use std::{
 
 use clap::ValueEnum;
 use profile_kit::{
-    Profile, Template, UuidSource,
+    Profile, Target, Template, UuidSource,
     check::{self, Finding, Severity},
     spec,
     template::Values,
@@ -116,8 +116,8 @@ fn tell(file: &str, template: &Template, profile: &Profile) {
     for name in template.unused() {
         text::note(&format!("{file}: placeholder {name:?} is declared and used nowhere"));
     }
-    let findings = check::check(profile, SystemTime::now());
-    for finding in findings.iter().filter(|finding| finding.severity() >= Severity::Warning) {
+    let findings = check::check(profile, &Target::default(), SystemTime::now());
+    for finding in findings.iter().filter(|finding| finding.severity >= Severity::Warning) {
         text::warning(&format!("{file}: {}", without_secrets(finding, template)));
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::PathBuf, time::SystemTime};
 
 use plist::{Dictionary, Value};
-use profile_kit::{Form, Inspection, Profile, Removal};
+use profile_kit::{Form, Inspection, Profile, Removal, Target};
 use serde_json::json;
 
 use super::{
@@ -46,7 +46,8 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn inspect(input: &Input) -> Result<Inspection, Failure> {
-    Inspection::of(&input.bytes, SystemTime::now()).map_err(|error| Failure::of(&input.name, &error))
+    Inspection::of(&input.bytes, &Target::default(), SystemTime::now())
+        .map_err(|error| Failure::of(&input.name, &error))
 }
 
 /// A profile from a file, signed or not.
@@ -100,7 +101,7 @@ fn report(name: &str, inspection: &Inspection) -> String {
         }
     }
     for finding in &inspection.findings {
-        line(&mut report, 1, &finding.severity().to_string(), &text::escape(&finding.to_string()));
+        line(&mut report, 1, &finding.severity.to_string(), &text::escape(&finding.to_string()));
     }
     report
 }
@@ -171,7 +172,7 @@ fn json(name: &str, inspection: &Inspection) -> serde_json::Value {
     let finding = |finding: &profile_kit::check::Finding| {
         json!({
             "code": finding.code.word(),
-            "severity": finding.severity().to_string(),
+            "severity": finding.severity.to_string(),
             "path": finding.path.to_string(),
             "message": finding.message,
         })

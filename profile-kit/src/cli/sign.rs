@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::SystemTime};
 
 use clap::ValueEnum;
 use profile_kit::{
+    Target,
     check::{self, Code},
     sign::{Digest, EncodedProfile, SignOptions},
 };
@@ -78,7 +79,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         SignOptions { allow: args.allow.clone(), allow_expired: args.allow_expired, ..args.signing.options() };
     let identity = args.keys.load(options.signing_time, None)?;
     let signed = identity.sign_with(&profile, &options).map_err(failed)?;
-    let mut findings = check::check(profile.profile(), options.signing_time.max(SystemTime::now()));
+    let mut findings = check::check(profile.profile(), &Target::default(), options.signing_time.max(SystemTime::now()));
     findings.retain(|finding| !args.allow.contains(&finding.code));
     text::findings(&input.name, &findings);
     args.output.write(signed.as_bytes(), Content::Binary)?;

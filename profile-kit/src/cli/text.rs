@@ -30,7 +30,7 @@ pub fn note(message: &str) {
 
 /// Tells what a check has to say that may stand in a profile's way, on standard error.
 pub fn findings(file: &str, findings: &[Finding]) {
-    for finding in findings.iter().filter(|finding| finding.severity() >= Severity::Warning) {
+    for finding in findings.iter().filter(|finding| finding.severity >= Severity::Warning) {
         warning(&format!("{file}: {finding}"));
     }
 }

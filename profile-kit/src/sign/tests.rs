@@ -184,8 +184,7 @@ fn signs_with_the_leaf_that_is_asked_for_and_its_chain_wherever_it_stands_among_
 
 #[test]
 fn refuses_findings_unless_their_code_is_allowed() {
-    let finding =
-        Finding { code: Code::MissingKey, path: KeyPath::root().key("PayloadVersion"), message: "is missing".into() };
+    let finding = Finding::new(Code::MissingKey, KeyPath::root().key("PayloadVersion"), "is missing");
     let broken = Terms { findings: vec![finding.clone()], ..Terms::default() };
     let identity = P256.identity().unwrap();
     let error = identity.sign_with(&broken, &options()).unwrap_err();
