@@ -120,6 +120,62 @@ fn write_key(f: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
     Ok(())
 }
 
+/// Where a walk through values stands: steps that are borrowed from them, and a path only when somebody asks for it.
+#[derive(Clone, Copy)]
+pub(crate) enum Trail<'a> {
+    Root,
+    Key(&'a Trail<'a>, &'a str),
+    Index(&'a Trail<'a>, usize),
+}
+
+impl<'a> Trail<'a> {
+    /// Visits a value that stands here and every one below it, in order, without a copy of anything.
+    pub fn walk(&self, value: &Value, visit: &mut impl FnMut(&Value, &Trail<'_>)) {
+        visit(value, self);
+        match value {
+            Value::Dictionary(keys) => self.walk_keys(keys, visit),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(index, item)| Trail::Index(self, index).walk(item, visit));
+            }
+            _ => {}
+        }
+    }
+
+    /// The same for the values of a dictionary that stands here.
+    pub fn walk_keys(&self, keys: &Dictionary, visit: &mut impl FnMut(&Value, &Trail<'_>)) {
+        keys.iter().for_each(|(key, value)| Trail::Key(self, key).walk(value, visit));
+    }
+
+    /// The innermost dictionary key on the way here.
+    pub fn last_key(&self) -> Option<&'a str> {
+        match self {
+            Trail::Root => None,
+            Trail::Key(_, key) => Some(key),
+            Trail::Index(above, _) => above.last_key(),
+        }
+    }
+
+    /// This place as a path.
+    pub fn path(&self) -> KeyPath {
+        match self {
+            Trail::Root => KeyPath::root(),
+            Trail::Key(above, key) => above.and(Step::Key((*key).to_owned())),
+            Trail::Index(above, index) => above.and(Step::Index(*index)),
+        }
+    }
+
+    /// The path of a key in the dictionary that stands here.
+    pub fn key(&self, key: &str) -> KeyPath {
+        self.and(Step::Key(key.to_owned()))
+    }
+
+    fn and(&self, step: Step) -> KeyPath {
+        let mut path = self.path();
+        path.0.push(step);
+        path
+    }
+}
+
 const LONGEST_KEY: usize = 80;
 /// The middle of a longer path is left out.
 const LONGEST_PATH: usize = 16;
@@ -143,5 +199,27 @@ mod tests {
         let path = KeyPath::root().key("PayloadContent").index(0).key("SSID_STR");
         assert_eq!(path.find(&root).and_then(Value::as_string), Some("guest"));
         assert_eq!(KeyPath::root().key("Other").find(&root), None);
+    }
+
+    #[test]
+    fn a_walk_without_copies_visits_the_same_places_as_one_with_paths() {
+        let mut inner = Dictionary::new();
+        inner.insert("List".into(), Value::Array(vec!["a".into(), Value::Dictionary(Dictionary::new())]));
+        let mut root = Dictionary::new();
+        root.insert("First".into(), Value::Dictionary(inner));
+        root.insert("Second".into(), "b".into());
+        let root = Value::Dictionary(root);
+        let (mut paths, mut trails) = (Vec::new(), Vec::new());
+        KeyPath::root().walk(&root, &mut |value, path| paths.push((value.clone(), path.clone())));
+        Trail::Root.walk(&root, &mut |value, trail| trails.push((value.clone(), trail.path())));
+        assert_eq!(trails, paths);
+        assert_eq!(trails.len(), 6);
+    }
+
+    #[test]
+    fn a_trail_knows_the_key_that_an_item_stands_under() {
+        let list = Trail::Key(&Trail::Root, "List");
+        assert_eq!(Trail::Index(&Trail::Index(&list, 1), 2).last_key(), Some("List"));
+        assert_eq!(Trail::Root.last_key(), None);
     }
 }

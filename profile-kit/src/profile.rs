@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use plist::{Dictionary, Value};
 
-use crate::{Error, KeyPath, Payload, Place, Result, document};
+use crate::{Error, KeyPath, Payload, Place, Result, document, key_path::Trail};
 
 /// Apple's top-level `Configuration` dictionary.
 ///
@@ -162,6 +162,24 @@ impl Profile {
         Ok(())
     }
 
+    /// Visits every value but the payloads as wholes, in order and without a copy; payloads come last.
+    pub(crate) fn walk(&self, visit: &mut impl FnMut(&Value, &Trail<'_>)) {
+        Trail::Root.walk_keys(&self.keys, visit);
+        for (index, payload) in self.payloads.iter().enumerate() {
+            Trail::Index(&CONTENT, index).walk_keys(payload.dictionary(), visit);
+        }
+    }
+
+    /// The payloads of a type and where each stands, in order.
+    pub(crate) fn payloads_of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (Trail<'static>, &'a Payload)> {
+        self.placed().filter(move |(_, payload)| payload.kind() == Some(kind))
+    }
+
+    /// The payloads and where each stands, in order.
+    pub(crate) fn placed(&self) -> impl Iterator<Item = (Trail<'static>, &Payload)> {
+        self.payloads.iter().enumerate().map(|(index, payload)| (Trail::Index(&CONTENT, index), payload))
+    }
+
     /// The payloads in order; none where they are encrypted.
     pub fn payloads(&self) -> &[Payload] {
         &self.payloads
@@ -212,6 +230,8 @@ fn not_a_profile(key: &str, problem: String) -> Error {
 }
 
 const CONFIGURATION: &str = "Configuration";
+/// Where the payloads stand.
+const CONTENT: Trail<'static> = Trail::Key(&Trail::Root, "PayloadContent");
 
 #[cfg(test)]
 mod tests {

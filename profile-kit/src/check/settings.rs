@@ -6,7 +6,7 @@ use plist::Value;
 
 use super::{Code, Finding, Findings};
 use crate::{
-    Certificate, Error, KeyPath, Payload, Profile, Step,
+    Certificate, Error, KeyPath, Payload, Profile,
     payload::{self, AppLock, KnownType, Mdm, TypedPayload},
 };
 
@@ -98,30 +98,19 @@ fn several_of_one(profile: &Profile, content: &KeyPath, findings: &mut Findings)
 fn references(profile: &Profile, findings: &mut Findings) {
     let uuids: HashSet<String> =
         profile.payloads().iter().filter_map(Payload::uuid).map(str::to_ascii_lowercase).collect();
-    let content = KeyPath::root().key("PayloadContent");
-    for (index, payload) in profile.payloads().iter().enumerate() {
-        let whole = Value::Dictionary(payload.dictionary().clone());
-        content.index(index).walk(&whole, &mut |value, path| match value {
+    for (place, payload) in profile.placed() {
+        place.walk_keys(payload.dictionary(), &mut |value, place| match value {
             Value::String(uuid)
                 if !findings.is_full(Code::DanglingReference)
-                    && refers(path)
+                    && place.last_key().is_some_and(|key| REFERENCES.contains(&key))
                     && !uuids.contains(&uuid.to_ascii_lowercase()) =>
             {
                 let message = format!("refers to {uuid:?}, and no payload of the profile has this UUID");
-                findings.push(Finding::new(Code::DanglingReference, path.clone(), message));
+                findings.push(Finding::new(Code::DanglingReference, place.path(), message));
             }
             _ => {}
         });
     }
-}
-
-/// Whether the innermost key of a path holds UUIDs of certificate payloads.
-fn refers(path: &KeyPath) -> bool {
-    let key = path.0.iter().rev().find_map(|step| match step {
-        Step::Key(key) => Some(key.as_str()),
-        Step::Index(_) => None,
-    });
-    key.is_some_and(|key| REFERENCES.contains(&key))
 }
 
 /// Payload types that Apple's schema allows once in a profile (`multiple: false`), as far as they lock or free.

@@ -2,61 +2,67 @@
 
 use std::collections::HashMap;
 
-use plist::{Dictionary, Value};
+use plist::Value;
 
 use super::{Code, Finding, Findings};
-use crate::{KeyPath, Payload, Profile};
+use crate::{KeyPath, Payload, Profile, key_path::Trail};
 
 pub(super) fn check(profile: &Profile, findings: &mut Findings) {
-    let top = profile.to_dictionary();
-    let root = KeyPath::root();
+    let root = Trail::Root;
+    let top = |key: &str| profile.get(key);
     texts(&top, &root, &["PayloadUUID"], findings);
     version(&top, &root, &[1, 2], findings);
     uuid_form(profile.uuid(), &root, findings);
     identifier_form(profile.identifier(), &root, findings);
-    optional_keys(&top, findings);
+    optional_keys(profile, findings);
     encryption(profile, findings);
     if profile.payloads().is_empty() && !profile.is_encrypted() {
         let path = root.key("PayloadContent");
         findings.push(Finding::new(Code::EmptyContent, path, "has no payload (1005)"));
     }
-    for (index, payload) in profile.payloads().iter().enumerate() {
-        check_payload(payload, &root.key("PayloadContent").index(index), findings);
+    for (place, payload) in profile.placed() {
+        check_payload(payload, &place, findings);
     }
     duplicates(profile, "PayloadUUID", Code::DuplicateUuid, findings);
     duplicates(profile, "PayloadIdentifier", Code::DuplicateIdentifier, findings);
-    KeyPath::root().walk(&Value::Dictionary(top), &mut |value, path| {
+    profile.walk(&mut |value, place| {
         if let Value::String(text) = value {
-            string(text, path, findings);
+            string(text, place, findings);
         }
     });
 }
 
-fn check_payload(payload: &Payload, path: &KeyPath, findings: &mut Findings) {
-    let keys = payload.dictionary();
-    texts(keys, path, &["PayloadType", "PayloadIdentifier", "PayloadUUID"], findings);
-    version(keys, path, &[1], findings);
-    uuid_form(payload.uuid(), path, findings);
+fn check_payload(payload: &Payload, place: &Trail<'_>, findings: &mut Findings) {
+    let keys = |key: &str| payload.get(key);
+    texts(&keys, place, &["PayloadType", "PayloadIdentifier", "PayloadUUID"], findings);
+    version(&keys, place, &[1], findings);
+    uuid_form(payload.uuid(), place, findings);
     if let Some(identifier) = payload.identifier() {
-        identifier_form(identifier, path, findings);
+        identifier_form(identifier, place, findings);
     }
 }
 
-fn texts(keys: &Dictionary, path: &KeyPath, required: &[&str], findings: &mut Findings) {
+/// The value of a key, of a profile or of a payload.
+type Keys<'a> = dyn Fn(&str) -> Option<&'a Value> + 'a;
+
+fn texts(keys: &Keys<'_>, place: &Trail<'_>, required: &[&str], findings: &mut Findings) {
     for key in required {
-        match keys.get(key) {
+        match keys(key) {
             Some(Value::String(text)) if !text.is_empty() => {}
-            Some(Value::String(_)) => findings.push(Finding::new(Code::MissingKey, path.key(key), "is empty")),
-            Some(_) => findings.push(Finding::new(Code::WrongType, path.key(key), "is not a string")),
-            None => findings.push(Finding::new(Code::MissingKey, path.key(key), "is missing")),
+            Some(Value::String(_)) => findings.push(Finding::new(Code::MissingKey, place.key(key), "is empty")),
+            Some(_) => findings.push(Finding::new(Code::WrongType, place.key(key), "is not a string")),
+            None => findings.push(Finding::new(Code::MissingKey, place.key(key), "is missing")),
         }
     }
 }
 
-fn version(keys: &Dictionary, path: &KeyPath, taken: &[i64], findings: &mut Findings) {
-    let path = path.key("PayloadVersion");
-    let finding = match keys.get("PayloadVersion") {
-        Some(Value::Integer(number)) if number.as_signed() == Some(1) => return,
+fn version(keys: &Keys<'_>, place: &Trail<'_>, taken: &[i64], findings: &mut Findings) {
+    let version = keys("PayloadVersion");
+    if version.and_then(Value::as_signed_integer) == Some(1) {
+        return;
+    }
+    let path = place.key("PayloadVersion");
+    let finding = match version {
         Some(Value::Integer(number)) if number.as_signed().is_some_and(|number| taken.contains(&number)) => {
             Finding::new(Code::LooseVersion, path, format!("is {number}, not 1"))
         }
@@ -71,25 +77,25 @@ fn version(keys: &Dictionary, path: &KeyPath, taken: &[i64], findings: &mut Find
     findings.push(finding);
 }
 
-fn uuid_form(uuid: Option<&str>, path: &KeyPath, findings: &mut Findings) {
+fn uuid_form(uuid: Option<&str>, place: &Trail<'_>, findings: &mut Findings) {
     let Some(uuid) = uuid.filter(|uuid| !uuid.is_empty()) else { return };
     if uuid.len() != 36 || uuid::Uuid::try_parse(uuid).is_err() {
         let message = format!("{uuid:?} is not a UUID as RFC 9562 writes it");
-        findings.push(Finding::new(Code::UuidForm, path.key("PayloadUUID"), message));
+        findings.push(Finding::new(Code::UuidForm, place.key("PayloadUUID"), message));
     }
 }
 
-fn identifier_form(identifier: &str, path: &KeyPath, findings: &mut Findings) {
+fn identifier_form(identifier: &str, place: &Trail<'_>, findings: &mut Findings) {
     let strange = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '/' | '\\');
     if let Some(found) = identifier.chars().find(|&c| strange(c)) {
         let message = format!("{identifier:?} holds {found:?}");
-        findings.push(Finding::new(Code::IdentifierForm, path.key("PayloadIdentifier"), message));
+        findings.push(Finding::new(Code::IdentifierForm, place.key("PayloadIdentifier"), message));
     }
 }
 
-fn optional_keys(top: &Dictionary, findings: &mut Findings) {
+fn optional_keys(profile: &Profile, findings: &mut Findings) {
     let root = KeyPath::root();
-    match top.get("PayloadScope") {
+    match profile.get("PayloadScope") {
         None => {}
         Some(Value::String(scope)) if scope == "System" || scope == "User" => {}
         Some(_) => {
@@ -97,7 +103,7 @@ fn optional_keys(top: &Dictionary, findings: &mut Findings) {
             findings.push(Finding::new(Code::ScopeUnknown, root.key("PayloadScope"), message));
         }
     }
-    match top.get("TargetDeviceType") {
+    match profile.get("TargetDeviceType") {
         None => {}
         Some(Value::Integer(kind)) if kind.as_unsigned().is_some_and(|kind| kind <= 6) => {}
         Some(_) => {
@@ -106,7 +112,7 @@ fn optional_keys(top: &Dictionary, findings: &mut Findings) {
         }
     }
     for (key, kind, fits) in TYPED {
-        if top.get(key).is_some_and(|value| !fits(value)) {
+        if profile.get(key).is_some_and(|value| !fits(value)) {
             findings.push(Finding::new(Code::WrongType, root.key(key), format!("is not a {kind}")));
         }
     }
@@ -141,19 +147,25 @@ fn duplicates(profile: &Profile, key: &str, code: Code, findings: &mut Findings)
     }
 }
 
-fn string(text: &str, path: &KeyPath, findings: &mut Findings) {
-    if !findings.is_full(Code::ControlCharacters)
+fn string(text: &str, place: &Trail<'_>, findings: &mut Findings) {
+    if text.bytes().any(may_control)
+        && !findings.is_full(Code::ControlCharacters)
         && let Some(found) = text.chars().find(|&c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
     {
         let message = format!("holds the control character {found:?}");
-        findings.push(Finding::new(Code::ControlCharacters, path.clone(), message));
+        findings.push(Finding::new(Code::ControlCharacters, place.path(), message));
     }
     if !findings.is_full(Code::PlaceholderLeft)
         && let Some(name) = crate::template::names(text).next()
     {
         let message = format!("holds the placeholder {{{{{name}}}}}, never filled");
-        findings.push(Finding::new(Code::PlaceholderLeft, path.clone(), message));
+        findings.push(Finding::new(Code::PlaceholderLeft, place.path(), message));
     }
+}
+
+/// Whether a byte of UTF-8 may belong to a control character: of C0, DEL, or the first of two of C1.
+fn may_control(byte: u8) -> bool {
+    byte < 0x20 || byte == 0x7f || byte == 0xc2
 }
 
 /// Optional top-level keys with their types (section 4 of the facts); those with rules of their own are not here.
