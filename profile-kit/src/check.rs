@@ -3,7 +3,11 @@
 //! No I/O and no clock: the time is an argument. Each thing that a rule has to say is a [`Finding`].
 
 mod dates;
+mod device_type;
+mod freeing;
+mod questions;
 mod removal;
+mod secrets;
 mod settings;
 mod structure;
 
@@ -20,9 +24,13 @@ use crate::{Profile, Target};
 pub fn check(profile: &Profile, target: &Target, at: SystemTime) -> Vec<Finding> {
     let mut findings = Findings::default();
     structure::check(profile, &mut findings);
+    device_type::check(profile, target, &mut findings);
     dates::check(profile, at, &mut findings);
     removal::check(profile, target, &mut findings);
+    freeing::check(profile, target, &mut findings);
     settings::check(profile, &mut findings);
+    questions::check(profile, target, &mut findings);
+    secrets::check(profile, &mut findings);
     findings.list
 }
 

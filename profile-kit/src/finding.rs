@@ -31,24 +31,10 @@ impl Finding {
     /// The device's own error, where one is known for it.
     pub fn device_error(&self) -> Option<DeviceError> {
         let in_payload = self.path.0.len() > 2 && self.path.0[0] == Step::Key("PayloadContent".into());
-        let (profile, payload) = match self.code {
-            Code::MissingKey => (1002, 2002),
-            Code::WrongType => (1003, 2003),
-            Code::EmptyContent => (1005, 1005),
-            Code::BadVersion => (1001, 2001),
-            Code::DuplicateUuid => return Some(DeviceError::new(Domain::Profile, 1007)),
-            Code::DuplicateIdentifier => return Some(DeviceError::new(Domain::Profile, 1008)),
-            Code::TargetDeviceTypeUnknown => return Some(DeviceError::new(Domain::Profile, 1015)),
-            Code::LockedWithMdm => return Some(DeviceError::new(Domain::Profile, 1000)),
-            Code::OverwriteForbidden => return Some(DeviceError::new(Domain::Installation, 4037)),
-            Code::RemovalDatePast => return Some(DeviceError::new(Domain::Installation, 4025)),
-            Code::EmptyRemovalPassword => return Some(DeviceError::new(Domain::Payload, 2002)),
-            _ => return None,
-        };
-        Some(match in_payload {
-            true => DeviceError::new(Domain::Payload, payload),
-            false => DeviceError::new(Domain::Profile, profile),
-        })
+        match self.code.answers() {
+            (_, Some(error)) if in_payload => Some(error),
+            (error, _) => error,
+        }
     }
 }
 
@@ -84,48 +70,53 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Declares the codes once: meaning, word, severity, who refuses, the fact behind it, what to do.
+/// Declares the codes once, by subject: meaning, word, severity, who refuses, the fact behind it, what to do.
 macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $name:ident $severity:ident $reach:ident $fact:ident $advice:literal)+) => {
+    ($([$subject:literal] $($(#[doc = $doc:literal])+ $name:ident $severity:ident $reach:ident $fact:ident $advice:literal)+)+) => {
         /// The stable word for a rule.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Code {
-            $($(#[doc = $doc])+ $name,)+
+            $($($(#[doc = $doc])+ $name,)+)+
         }
 
         impl Code {
             /// All codes, in the order of the documentation.
-            pub const ALL: &'static [Code] = &[$(Code::$name),+];
+            pub const ALL: &'static [Code] = &[$($(Code::$name),+),+];
 
             /// The word itself, as in output and options.
             pub fn word(self) -> &'static str {
-                match self { $(Code::$name => stringify!($name)),+ }
+                match self { $($(Code::$name => stringify!($name)),+),+ }
             }
 
             /// What the rule says, in one or two sentences.
             pub fn meaning(self) -> &'static str {
-                match self { $(Code::$name => concat!($($doc),+).trim_ascii()),+ }
+                match self { $($(Code::$name => concat!($($doc),+).trim_ascii()),+),+ }
             }
 
             /// How much a finding of this code matters, where the target changes nothing about it.
             pub fn severity(self) -> Severity {
-                match self { $(Code::$name => Severity::$severity),+ }
+                match self { $($(Code::$name => Severity::$severity),+),+ }
             }
 
             /// What it rests on.
             pub fn fact(self) -> Fact {
-                match self { $(Code::$name => Fact::$fact),+ }
+                match self { $($(Code::$name => Fact::$fact),+),+ }
             }
 
             /// What to do about it.
             pub fn advice(self) -> &'static str {
-                match self { $(Code::$name => $advice),+ }
+                match self { $($(Code::$name => $advice),+),+ }
+            }
+
+            /// What it is about: the section of the documentation that it stands in.
+            pub fn subject(self) -> &'static str {
+                match self { $($(Code::$name => $subject),+),+ }
             }
 
             /// Whether no target takes a profile with it, so that signing refuses it.
             pub fn refused_everywhere(self) -> bool {
-                match self { $(Code::$name => codes!(@reach $reach)),+ }
+                match self { $($(Code::$name => codes!(@reach $reach)),+),+ }
             }
         }
     };
@@ -134,6 +125,7 @@ macro_rules! codes {
 }
 
 codes! {
+    ["Structure"]
     /// A required key is missing (1002, 2002).
     MissingKey Error everywhere Faults "add the key"
     /// A key has another type than every device needs (1003, 2003).
@@ -164,12 +156,20 @@ codes! {
     ScopeUnknown Error some Schema "write System or User, or leave the key out"
     /// `TargetDeviceType` is not from 0 to 6 (1015).
     TargetDeviceTypeUnknown Error some Faults "write a number from 0 to 6, or leave the key out"
+    /// `TargetDeviceType` names another kind of device than the target (1015).
+    TargetDeviceTypeOther Error some Faults "write the target's number, or 0 for any device"
+
+    ["Dates"]
     /// `RemovalDate` is past: refused at install (L7, 4025).
     RemovalDatePast Error some L7 "write a date to come, or leave the key out"
     /// `DurationUntilRemoval` is not a positive number of seconds (L7).
     DurationUntilRemovalInvalid Error some L7 "write a positive number of seconds, or leave the key out"
     /// `PayloadExpirationDate` is past; it removes nothing (L8).
     ExpirationDatePast Warning some L8 "leave the key out"
+    /// Locked, and removes itself: the date or the duration counts whatever the lock says (L7).
+    LockEnds Note some L7 "leave the date or the duration out where the profile has to stay"
+
+    ["Removal"]
     /// `PayloadRemovalDisallowed` is not a boolean: the lock may not be what it seems (L1).
     RemovalFlagNotBoolean Error some L1 "write <true/> or <false/>"
     /// Locked, and the removal password is empty: the two contradict each other (L1, L3).
@@ -182,10 +182,32 @@ codes! {
     RemovalPasscodeMismatch Warning some L6 "leave HasRemovalPasscode out, or write what the payloads say"
     /// Locked, and carries an MDM payload: refused (L9, 1000).
     LockedWithMdm Error some L9 "put the MDM payload into a profile of its own"
+    /// `PayloadRemovalDisallowed` is false, and there is a removal password: current iOS is observed to lock all the same (L4).
+    LockedByPassword Warning some L4 "choose one: write the flag true, or leave the removal password out"
+    /// Locked, and the target keeps no lock since it is not supervised: its owner can delete the profile (L2).
+    LockIgnored Warning some L2 "supervise the device, or do not count on the lock"
+    /// Locked in a way that the target's enrolment does not allow: a removal password not with user enrolment or Shared
+    /// iPad, `PayloadRemovalDisallowed` not with user enrolment (L3).
+    LockBarredByEnrolment Warning some L3 "leave the lock out, or enrol the device as a whole"
+    /// Locked, and installed by an MDM: its owner could not delete it without the lock either (R9, R11).
+    LockOnManaged Note some R11 "leave the lock out, or install by hand what is to outlive the MDM profile"
+
+    ["Freeing"]
     /// Locked, and forbids installing profiles by hand: its overwrite cannot be installed (4037, 4020).
     OverwriteForbidden Error some Obstacles "leave the restriction out of a profile that is to be freed by hand"
     /// Locked, and forbids Safari: the overwrite's way to the device is gone.
     SafariForbidden Warning some Obstacles "leave the restriction out, or deliver the overwrite through the MDM"
+    /// Locked, and forbids to install or to delete apps: a client app that is deleted too early does not come back (W4).
+    AppsRestricted Note some Obstacles "have the owner delete the client app last, after the overwrite"
+    /// A passcode policy: a device that does not meet it asks its owner for a passcode at the install, also of the
+    /// overwrite.
+    PasscodeAsked Note some Obstacles "tell the owner, or strip the payload from the overwrite"
+    /// A payload lacks a name or a password: an install by hand asks the owner for it, also that of the overwrite.
+    ValueAsked Note some Obstacles "write the value, tell the owner, or strip the payload from the overwrite"
+    /// `ConsentText` has to be agreed to before an install by hand, also that of the overwrite.
+    ConsentAsked Note some Keys "tell the owner, or leave the text out"
+
+    ["Payloads"]
     /// A payload's type differs from a known one by case or white space only: devices ignore it without a word.
     TypeMisspelt Warning some Faults "write the known type"
     /// A setting of a known payload has another type than Apple's schema says.
@@ -202,9 +224,43 @@ codes! {
     SeveralOfOne Error some Schema "keep one payload of the type"
     /// A certificate or PKCS#12 payload does not hold one.
     CertificateUnreadable Warning some Keys "put a certificate in DER, or a PKCS#12 archive, into PayloadContent"
+    /// A password, a key or a token stands in a profile that is not encrypted: who has the file can read it.
+    SecretInClear Note some Practice "encrypt the profile for its device, or keep the file as you keep the secret"
 }
 
 impl Code {
+    /// The errors with which devices answer it, where they are known: one of the profile as a whole, one of a payload.
+    pub fn device_errors(self) -> Vec<DeviceError> {
+        let (whole, payload) = self.answers();
+        whole.into_iter().chain(payload).collect()
+    }
+
+    fn answers(self) -> (Option<DeviceError>, Option<DeviceError>) {
+        let either = |whole, payload| {
+            (Some(DeviceError::new(Domain::Profile, whole)), Some(DeviceError::new(Domain::Payload, payload)))
+        };
+        let only = |domain, number| (Some(DeviceError::new(domain, number)), None);
+        match self {
+            Code::MissingKey => either(1002, 2002),
+            Code::WrongType => either(1003, 2003),
+            Code::BadVersion => either(1001, 2001),
+            Code::EmptyContent => only(Domain::Profile, 1005),
+            Code::DuplicateUuid => only(Domain::Profile, 1007),
+            Code::DuplicateIdentifier => only(Domain::Profile, 1008),
+            Code::TargetDeviceTypeUnknown | Code::TargetDeviceTypeOther => only(Domain::Profile, 1015),
+            Code::LockedWithMdm => only(Domain::Profile, 1000),
+            Code::OverwriteForbidden => only(Domain::Installation, 4037),
+            Code::RemovalDatePast => only(Domain::Installation, 4025),
+            Code::EmptyRemovalPassword => only(Domain::Payload, 2002),
+            _ => (None, None),
+        }
+    }
+
+    /// Whether an install with it makes the device ask its owner for something that the owner may not have.
+    pub(crate) fn asks_the_owner(self) -> bool {
+        matches!(self, Code::PasscodeAsked | Code::ValueAsked)
+    }
+
     /// Whether some device refuses a profile with it (2002, 2003), although others are known to take it.
     pub(crate) fn may_be_refused(self) -> bool {
         matches!(self, Code::SettingType | Code::MissingSetting)
@@ -245,6 +301,15 @@ mod tests {
         for code in Code::ALL {
             assert_eq!(code.word().parse(), Ok(*code));
         }
+    }
+
+    #[test]
+    fn an_error_in_a_payload_is_the_payloads_own() {
+        let error =
+            |path| Finding::new(Code::MissingKey, path, "is missing").device_error().map(|error| error.to_string());
+        let payload = KeyPath::root().key("PayloadContent").index(0).key("PayloadUUID");
+        assert_eq!(error(KeyPath::root().key("PayloadUUID")).as_deref(), Some("MCProfileErrorDomain 1002"));
+        assert_eq!(error(payload).as_deref(), Some("MCPayloadErrorDomain 2002"));
     }
 
     #[test]

@@ -297,9 +297,20 @@ fn faults(installed: &Profile, overwrite: &Profile, target: &Target, at: SystemT
                        with a restriction on installing profiles too";
         Finding::new(Code::PayloadsUnseen, KeyPath::root().key("EncryptedPayloadContent"), message)
     });
-    let serious = |finding: &Finding| finding.severity == Severity::Error || finding.code.may_be_refused();
-    let after = check::check(overwrite, target, at).into_iter().filter(serious);
+    let after = check::check(overwrite, target, at).into_iter().map(weighed).filter(stands_in_the_way);
     before.chain(unseen).chain(after).collect()
+}
+
+/// A question to the owner matters in an overwrite, although it is not locked: whoever cannot answer is not freed.
+fn weighed(finding: Finding) -> Finding {
+    match finding.code.asks_the_owner() {
+        true => finding.of_severity(Severity::Warning),
+        false => finding,
+    }
+}
+
+fn stands_in_the_way(finding: &Finding) -> bool {
+    finding.severity == Severity::Error || finding.code.may_be_refused() || finding.code.asks_the_owner()
 }
 
 /// What signing must refuse: errors that the installed profile does not have already.

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use plist::Value;
 
-use super::{Code, Finding, Findings};
+use super::{Code, Finding, Findings, removal};
 use crate::{KeyPath, Profile};
 
 pub(super) fn check(profile: &Profile, at: SystemTime, findings: &mut Findings) {
@@ -21,6 +21,20 @@ pub(super) fn check(profile: &Profile, at: SystemTime, findings: &mut Findings) 
     if seconds.is_some_and(|seconds| !positive(seconds)) {
         let message = "is not a positive number of seconds";
         findings.push(Finding::new(Code::DurationUntilRemovalInvalid, root.key("DurationUntilRemoval"), message));
+    }
+    if removal::may_lock(profile) {
+        ends(profile, at, findings);
+    }
+}
+
+/// What will remove a locked profile; a date that is past already keeps it from coming.
+fn ends(profile: &Profile, at: SystemTime, findings: &mut Findings) {
+    let date = profile.get("RemovalDate").is_some_and(|date| date.as_date().is_some());
+    let date = (date && !past(profile, "RemovalDate", at)).then_some("RemovalDate");
+    let duration = profile.get("DurationUntilRemoval").is_some_and(positive).then_some("DurationUntilRemoval");
+    for key in date.into_iter().chain(duration) {
+        let message = "removes the profile whatever its lock says";
+        findings.push(Finding::new(Code::LockEnds, KeyPath::root().key(key), message));
     }
 }
 

@@ -242,6 +242,19 @@ fn tells_an_inherited_error_and_is_not_refused_for_it() {
 }
 
 #[test]
+fn tells_what_the_overwrite_will_ask_its_owner_unless_that_is_stripped() {
+    let mut installed = locked();
+    let mut policy = Payload::new("com.apple.mobiledevice.passwordpolicy");
+    policy.insert("forcePIN", true);
+    policy.insert("PayloadUUID", "0C5B5C22-6F0A-4C4F-9F0A-0D9C1B8F6A12");
+    installed.push(policy);
+    let asked: Vec<_> = of(&installed).faults().iter().map(|fault| (fault.code, fault.severity)).collect();
+    assert_eq!(asked, [(Code::PasscodeAsked, Severity::Warning)]);
+    let stripped = Overwrite::of_unsigned(&installed).strip(true).build_at(NOW).unwrap();
+    assert_eq!(stripped.faults(), []);
+}
+
+#[test]
 fn a_sound_profile_brings_no_fault() {
     assert_eq!(of(&locked()).faults(), []);
 }

@@ -1,0 +1,126 @@
+//! Passwords, keys and tokens that stand in the clear.
+
+use plist::{Dictionary, Value};
+
+use super::{Code, Finding, Findings};
+use crate::{
+    Payload, Profile,
+    key_path::Trail,
+    payload::{self, Key},
+    template,
+};
+
+/// Payloads that an encrypted profile hides are not seen here; whatever is seen is in the clear.
+pub(super) fn check(profile: &Profile, findings: &mut Findings) {
+    for (place, payload) in profile.placed() {
+        below(payload.dictionary(), known(payload), &place, findings);
+    }
+}
+
+fn known(payload: &Payload) -> &'static [Key] {
+    let known = payload::known_types().iter().find(|known| payload.kind() == Some(known.kind));
+    known.map_or(&[], |known| known.keys)
+}
+
+fn below(keys: &Dictionary, known: &'static [Key], place: &Trail<'_>, findings: &mut Findings) {
+    // Settings are flags for the most part: nothing is looked up for them.
+    for (key, value) in keys.iter().filter(|(_, value)| value.as_boolean().is_none()) {
+        let known = known.iter().find(|known| known.name == key);
+        let secret = known.map_or_else(|| sounds_secret(key), |known| known.secret);
+        let place = Trail::Key(place, key);
+        match secret && holds(value) {
+            true => tell(&place, findings),
+            false => within(value, known.map_or(&[], Key::keys), &place, findings),
+        }
+    }
+}
+
+fn within(value: &Value, known: &'static [Key], place: &Trail<'_>, findings: &mut Findings) {
+    match value {
+        Value::Dictionary(keys) => below(keys, known, place, findings),
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(index, item)| within(item, known, &Trail::Index(place, index), findings));
+        }
+        _ => {}
+    }
+}
+
+fn tell(place: &Trail<'_>, findings: &mut Findings) {
+    if !findings.is_full(Code::SecretInClear) {
+        findings.push(Finding::new(Code::SecretInClear, place.path(), "is a secret in the clear"));
+    }
+}
+
+/// Whether there is something to hide: no secret is an empty text, or a placeholder that is to be filled.
+fn holds(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.is_empty() && template::names(text).next().is_none(),
+        Value::Data(bytes) => !bytes.is_empty(),
+        Value::Array(items) => items.iter().any(holds),
+        _ => false,
+    }
+}
+
+/// Whether a key that the library does not know is named like a secret. What is shown to people is redacted more widely:
+/// a finding should be right, a redaction must not miss.
+fn sounds_secret(key: &str) -> bool {
+    let starts_at = |at: usize, word: &str| {
+        key.as_bytes().get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    let has = |word: &&str| (0..key.len()).any(|at| starts_at(at, word));
+    let ends = |word: &&str| key.len().checked_sub(word.len()).is_some_and(|at| starts_at(at, word));
+    SECRET.iter().any(has) && !ABOUT_SECRETS.iter().any(ends)
+}
+
+const SECRET: &[&str] = &["password", "passwd", "passphrase", "secret", "privatekey"];
+/// What follows the word where the value only speaks of a secret.
+const ABOUT_SECRETS: &[&str] = &["url", "uuid", "type", "method", "mode", "hint", "encryption", "policy", "message"];
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::{Target, check};
+
+    fn told(kind: &str, key: &str, value: impl Into<Value>) -> Vec<String> {
+        let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+        let mut payload = Payload::new(kind);
+        payload.insert(key, value);
+        profile.push(payload);
+        let findings = check::check(&profile, &Target::default(), UNIX_EPOCH).into_iter();
+        let secrets = findings.filter(|finding| finding.code == Code::SecretInClear);
+        secrets.map(|finding| finding.to_string()).collect()
+    }
+
+    #[test]
+    fn tells_where_a_secret_stands_and_not_what_it_is() {
+        let told = told("com.apple.wifi.managed", "Password", "hunter2");
+        assert_eq!(told, ["SecretInClear: PayloadContent[0].Password: is a secret in the clear"]);
+    }
+
+    #[test]
+    fn finds_secrets_inside_dictionaries_and_arrays() {
+        let inner = Dictionary::from_iter([("Challenge".to_owned(), Value::String("hunter2".into()))]);
+        assert_eq!(told("com.apple.security.scep", "PayloadContent", Value::Dictionary(inner)).len(), 1);
+        let inner = Dictionary::from_iter([("apiSecret".to_owned(), Value::String("hunter2".into()))]);
+        let list = Value::Array(vec![Value::Dictionary(inner)]);
+        assert_eq!(told("com.example.unknown", "Servers", list).len(), 1);
+    }
+
+    #[test]
+    fn a_key_that_only_speaks_of_a_secret_is_none() {
+        for key in ["PasswordChangeURL", "XAuthPasswordEncryption", "PasswordHint", "Label"] {
+            assert_eq!(told("com.example.unknown", key, "x"), [""; 0], "{key}");
+        }
+        assert_eq!(told("com.example.unknown", "userPASSWORD", "x").len(), 1);
+    }
+
+    #[test]
+    fn neither_nothing_nor_a_placeholder_is_a_secret() {
+        for text in ["", "{{wifi_password}}"] {
+            assert_eq!(told("com.apple.wifi.managed", "Password", text), [""; 0]);
+        }
+    }
+}
