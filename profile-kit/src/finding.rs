@@ -174,7 +174,8 @@ codes! {
     RemovalFlagNotBoolean Error some L1 "write <true/> or <false/>"
     /// Locked, and the removal password is empty: the two contradict each other (L1, L3).
     LockedWithEmptyPassword Warning some L3 "choose one: a lock without a removal password, or a password that is not empty"
-    /// The removal password is empty or absent: iOS 14 and later are observed to refuse it (L4, 2002).
+    /// The removal password is empty or absent: iOS 14 and later are observed to refuse it (L4, 2002). A warning for
+    /// such a target.
     EmptyRemovalPassword Note some L4 "leave the removal-password payload out (form `omitted`)"
     /// More than one removal-password payload: one per profile (L3).
     SeveralRemovalPasswords Error some L3 "keep one removal-password payload"
@@ -193,16 +194,18 @@ codes! {
     LockOnManaged Note some R11 "leave the lock out, or install by hand what is to outlive the MDM profile"
 
     ["Freeing"]
-    /// Locked, and forbids installing profiles by hand: its overwrite cannot be installed (4037, 4020).
+    /// Locked, and forbids installing profiles by hand: its overwrite cannot be installed (4037, 4020). A warning on
+    /// iOS that is not supervised, a note where an MDM brings the overwrite.
     OverwriteForbidden Error some Obstacles "leave the restriction out of a profile that is to be freed by hand"
-    /// Locked, and forbids Safari: the overwrite's way to the device is gone.
+    /// Locked, and forbids Safari: the overwrite's way to the device is gone. A note where an MDM brings the overwrite.
     SafariForbidden Warning some Obstacles "leave the restriction out, or deliver the overwrite through the MDM"
     /// Locked, and forbids to install or to delete apps: a client app that is deleted too early does not come back (W4).
     AppsRestricted Note some Obstacles "have the owner delete the client app last, after the overwrite"
-    /// A passcode policy: a device that does not meet it asks its owner for a passcode at the install, also of the
-    /// overwrite.
+    /// A passcode policy: a device that does not meet it asks its owner for a passcode at the install. A warning in a
+    /// locked profile and in an overwrite, which asks again.
     PasscodeAsked Note some Obstacles "tell the owner, or strip the payload from the overwrite"
-    /// A payload lacks a name or a password: an install by hand asks the owner for it, also that of the overwrite.
+    /// A payload lacks a name or a password: an install by hand asks the owner for it. A warning in a locked profile
+    /// and in an overwrite, which asks again.
     ValueAsked Note some Obstacles "write the value, tell the owner, or strip the payload from the overwrite"
     /// `ConsentText` has to be agreed to before an install by hand, also that of the overwrite.
     ConsentAsked Note some Keys "tell the owner, or leave the text out"

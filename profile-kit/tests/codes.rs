@@ -1,0 +1,169 @@
+//! Every code of a finding: a file that has it at one place, a file that has not, and its row in the documentation.
+//!
+//! A new code needs `codes/CODE.bad.mobileconfig`, `codes/CODE.good.mobileconfig` and a line in [`ROWS`].
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+#[path = "../examples/findings.rs"]
+#[allow(dead_code, reason = "the example's own main")]
+mod findings;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::PathBuf,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use profile_kit::{
+    Enrolment, Inspection, InstalledBy, OsVersion, Overwrite, Platform, Profile, Target,
+    check::{Code, Finding},
+};
+
+/// A code, where the bad file has it, and what was asked about both files.
+struct Row {
+    code: Code,
+    at: &'static str,
+    ask: Ask,
+}
+
+enum Ask {
+    /// What is found in the file.
+    File(Target),
+    /// What stands in the way of its overwrite, stripped.
+    Overwrite,
+}
+
+const fn any(code: Code, at: &'static str) -> Row {
+    on(ANY, code, at)
+}
+
+const fn on(target: Target, code: Code, at: &'static str) -> Row {
+    Row { code, at, ask: Ask::File(target) }
+}
+
+const ANY: Target = Target { platform: None, version: None, supervised: None, installed_by: None, enrolment: None };
+const IOS_17: Target =
+    Target { platform: Some(Platform::Ios), version: Some(OsVersion { major: 17, minor: 0, patch: 0 }), ..ANY };
+const UNSUPERVISED: Target = Target { supervised: Some(false), ..IOS_17 };
+const MANAGED: Target = Target { installed_by: Some(InstalledBy::Mdm), ..IOS_17 };
+const SHARED: Target = Target { enrolment: Some(Enrolment::SharedIpad), ..IOS_17 };
+
+const ROWS: &[Row] = &[
+    any(Code::MissingKey, "PayloadUUID"),
+    any(Code::WrongType, "PayloadDescription"),
+    any(Code::EmptyContent, "PayloadContent"),
+    any(Code::BadVersion, "PayloadContent[0].PayloadVersion"),
+    any(Code::LooseVersion, "PayloadVersion"),
+    any(Code::DuplicateUuid, "PayloadContent[1].PayloadUUID"),
+    any(Code::DuplicateIdentifier, "PayloadContent[1].PayloadIdentifier"),
+    any(Code::UuidForm, "PayloadUUID"),
+    any(Code::IdentifierForm, "PayloadIdentifier"),
+    any(Code::ControlCharacters, "PayloadDisplayName"),
+    any(Code::PlaceholderLeft, "PayloadContent[0].Label"),
+    any(Code::EncryptionFlag, "IsEncrypted"),
+    Row { code: Code::PayloadsUnseen, at: "EncryptedPayloadContent", ask: Ask::Overwrite },
+    any(Code::ScopeUnknown, "PayloadScope"),
+    any(Code::TargetDeviceTypeUnknown, "TargetDeviceType"),
+    on(IOS_17, Code::TargetDeviceTypeOther, "TargetDeviceType"),
+    any(Code::RemovalDatePast, "RemovalDate"),
+    any(Code::DurationUntilRemovalInvalid, "DurationUntilRemoval"),
+    any(Code::ExpirationDatePast, "PayloadExpirationDate"),
+    any(Code::LockEnds, "DurationUntilRemoval"),
+    any(Code::RemovalFlagNotBoolean, "PayloadRemovalDisallowed"),
+    any(Code::LockedWithEmptyPassword, "PayloadRemovalDisallowed"),
+    on(IOS_17, Code::EmptyRemovalPassword, "PayloadContent[1]"),
+    any(Code::SeveralRemovalPasswords, "PayloadContent[2]"),
+    any(Code::RemovalPasscodeMismatch, "HasRemovalPasscode"),
+    any(Code::LockedWithMdm, "PayloadContent[1]"),
+    any(Code::LockedByPassword, "PayloadRemovalDisallowed"),
+    on(UNSUPERVISED, Code::LockIgnored, "PayloadRemovalDisallowed"),
+    on(SHARED, Code::LockBarredByEnrolment, "PayloadContent[1]"),
+    on(MANAGED, Code::LockOnManaged, "PayloadRemovalDisallowed"),
+    any(Code::OverwriteForbidden, "PayloadContent[1].allowUIConfigurationProfileInstallation"),
+    any(Code::SafariForbidden, "PayloadContent[1].allowSafari"),
+    any(Code::AppsRestricted, "PayloadContent[1].allowAppRemoval"),
+    any(Code::PasscodeAsked, "PayloadContent[1]"),
+    any(Code::ValueAsked, "PayloadContent[1].Password"),
+    any(Code::ConsentAsked, "ConsentText"),
+    any(Code::TypeMisspelt, "PayloadContent[1].PayloadType"),
+    any(Code::SettingType, "PayloadContent[0].FullScreen"),
+    any(Code::UnknownKey, "PayloadContent[0].FulScreen"),
+    any(Code::MissingSetting, "PayloadContent[0].Label"),
+    any(Code::DanglingReference, "PayloadContent[1].PayloadCertificateUUID"),
+    any(Code::MdmNotHttps, "PayloadContent[1].ServerURL"),
+    any(Code::SeveralOfOne, "PayloadContent[2]"),
+    any(Code::CertificateUnreadable, "PayloadContent[1].PayloadContent"),
+    any(Code::SecretInClear, "PayloadContent[1].Password"),
+];
+
+#[test]
+fn every_code_has_a_row_and_two_files() {
+    let rows: BTreeSet<_> = ROWS.iter().map(|row| row.code).collect();
+    assert_eq!(rows.len(), ROWS.len(), "a code has two rows");
+    let without: Vec<_> = Code::ALL.iter().filter(|code| !rows.contains(code)).collect();
+    assert!(without.is_empty(), "without a row in ROWS: {without:?}");
+    let wanted = Code::ALL.iter().flat_map(|code| KINDS.map(|kind| format!("{code}.{kind}.mobileconfig")));
+    let wanted: BTreeSet<_> = wanted.collect();
+    let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let there: BTreeSet<_> = entries.collect();
+    let missing: Vec<_> = wanted.difference(&there).collect();
+    let stray: Vec<_> = there.difference(&wanted).collect();
+    assert!(missing.is_empty() && stray.is_empty(), "missing: {missing:?}, of no code: {stray:?}");
+}
+
+#[test]
+fn each_bad_file_has_its_code_at_its_place_and_nowhere_else() {
+    let wrong = ROWS.iter().filter_map(|row| {
+        let paths: Vec<_> = found(row, BAD).iter().map(|finding| finding.path.to_string()).collect();
+        (paths != [row.at]).then(|| format!("{}: at {paths:?}, not at {:?}", row.code, row.at))
+    });
+    none(wrong.collect());
+}
+
+#[test]
+fn no_good_file_has_its_code() {
+    let wrong = ROWS.iter().filter_map(|row| {
+        let found = found(row, GOOD);
+        (!found.is_empty()).then(|| format!("{}: {found:?}", row.code))
+    });
+    none(wrong.collect());
+}
+
+#[test]
+fn the_documentation_lists_every_code_as_it_is() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/findings.md")).unwrap();
+    assert!(page == findings::page(), "make it again: cargo run -p profile-kit --example findings > docs/findings.md");
+}
+
+/// The findings of a row's code in its bad or good file.
+fn found(row: &Row, kind: &str) -> Vec<Finding> {
+    let path = folder().join(format!("{}.{kind}.mobileconfig", row.code));
+    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut findings = match row.ask {
+        Ask::File(target) => Inspection::of(&bytes, &target, now()).unwrap().findings,
+        Ask::Overwrite => {
+            let installed = Profile::from_bytes(&bytes).unwrap();
+            Overwrite::of_unsigned(&installed).strip(true).build_at(now()).unwrap().faults().to_vec()
+        }
+    };
+    findings.retain(|finding| finding.code == row.code);
+    findings
+}
+
+fn none(wrong: Vec<String>) {
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+fn folder() -> PathBuf {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/codes").into()
+}
+
+/// 1 January 2026.
+fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_767_225_600)
+}
+
+const BAD: &str = "bad";
+const GOOD: &str = "good";
+const KINDS: [&str; 2] = [BAD, GOOD];
