@@ -104,16 +104,20 @@ const QUESTIONS: &[Question] = &[
         eap.get("AcceptEAPTypes").and_then(Value::as_array).is_some_and(|kinds| kinds.iter().any(asks_for_a_user))
             && !is_on(eap, "OneTimeUserPassword")
     }),
-    inside(VPN, "IKEv2", &["SharedSecret"], |_, vpn| text(vpn, "AuthenticationMethod") == Some("SharedSecret")),
-    inside(VPN, "IKEv2", &["AuthName", "AuthPassword"], |_, vpn| {
-        is_on(vpn, "ExtendedAuthEnabled") && !vpn.contains_key("PayloadCertificateUUID")
+    inside(VPN, "IKEv2", &["SharedSecret"], |vpn, ike| {
+        is_vpn(vpn, &["IKEv2"]) && text(ike, "AuthenticationMethod") == Some("SharedSecret")
     }),
-    inside(VPN, "IPSec", &["SharedSecret"], |_, vpn| text(vpn, "AuthenticationMethod") != Some("Certificate")),
-    inside(VPN, "IPSec", &["XAuthName", "XAuthPassword"], |_, vpn| {
-        is_on(vpn, "XAuthEnabled") && !vpn.contains_key("XAuthPasswordEncryption")
+    inside(VPN, "IKEv2", &["AuthName", "AuthPassword"], |vpn, ike| {
+        is_vpn(vpn, &["IKEv2"]) && is_on(ike, "ExtendedAuthEnabled") && !ike.contains_key("PayloadCertificateUUID")
+    }),
+    inside(VPN, "IPSec", &["SharedSecret"], |vpn, ipsec| {
+        is_vpn(vpn, &["IPSec", "L2TP"]) && text(ipsec, "AuthenticationMethod") != Some("Certificate")
+    }),
+    inside(VPN, "IPSec", &["XAuthName", "XAuthPassword"], |vpn, ipsec| {
+        is_vpn(vpn, &["IPSec"]) && is_on(ipsec, "XAuthEnabled") && !ipsec.contains_key("XAuthPasswordEncryption")
     }),
     inside(VPN, "PPP", &["AuthName", "AuthPassword"], |vpn, ppp| {
-        matches!(text(vpn, "VPNType"), Some("L2TP" | "PPTP")) && !is_on(ppp, "TokenCard")
+        is_vpn(vpn, &["L2TP", "PPTP"]) && !is_on(ppp, "TokenCard")
     }),
 ];
 
@@ -127,6 +131,11 @@ fn logs_in(mail: &Dictionary, key: &str) -> bool {
 
 fn has_no_other_proof(account: &Dictionary) -> bool {
     !is_on(account, "OAuth") && !account.contains_key("PayloadCertificateUUID") && !account.contains_key("Certificate")
+}
+
+/// A payload may carry the settings of other kinds than its own: they ask nothing.
+fn is_vpn(vpn: &Dictionary, kinds: &[&str]) -> bool {
+    text(vpn, "VPNType").is_some_and(|kind| kinds.contains(&kind))
 }
 
 /// LEAP, TTLS, PEAP and EAP-FAST know their user by name and password.
@@ -251,14 +260,22 @@ mod tests {
 
     #[test]
     fn a_vpn_asks_for_what_its_kind_of_login_needs() {
-        let vpn = |inside: &str, keys: &[(&str, Value)]| {
+        let vpn = |kind: &str, inside: &str, keys: &[(&str, Value)]| {
             let inner = Value::Dictionary(dictionary(keys));
-            asked_by(VPN, &[("VPNType", "L2TP".into()), (inside, inner)])
+            asked_by(VPN, &[("VPNType", kind.into()), (inside, inner)])
         };
         let secret = [("AuthenticationMethod", "SharedSecret".into())];
-        assert_eq!(vpn("IKEv2", &secret), ["IKEv2.SharedSecret"]);
-        assert_eq!(vpn("IKEv2", &[("AuthenticationMethod", "Certificate".into())]), [""; 0]);
-        assert_eq!(vpn("IPSec", &secret), ["IPSec.SharedSecret"]);
-        assert_eq!(vpn("PPP", &[("AuthName", "a".into())]), ["PPP.AuthPassword"]);
+        let extended = [("AuthenticationMethod", "None".into()), ("ExtendedAuthEnabled", Value::Integer(1.into()))];
+        assert_eq!(vpn("IKEv2", "IKEv2", &secret), ["IKEv2.SharedSecret"]);
+        assert_eq!(vpn("IKEv2", "IKEv2", &extended), ["IKEv2.AuthName", "IKEv2.AuthPassword"]);
+        assert_eq!(vpn("IKEv2", "IKEv2", &[("AuthenticationMethod", "Certificate".into())]), [""; 0]);
+        assert_eq!(vpn("IPSec", "IPSec", &secret), ["IPSec.SharedSecret"]);
+        assert_eq!(vpn("L2TP", "PPP", &[("AuthName", "a".into())]), ["PPP.AuthPassword"]);
+    }
+
+    #[test]
+    fn settings_of_another_kind_of_vpn_ask_nothing() {
+        let ipsec = [("VPNType", "VPN".into()), ("IPSec", Value::Dictionary(Dictionary::new()))];
+        assert_eq!(asked_by(VPN, &ipsec), [""; 0]);
     }
 }
