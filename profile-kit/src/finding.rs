@@ -188,8 +188,8 @@ codes! {
     /// Locked, and the target keeps no lock since it is not supervised: its owner can delete the profile (L2).
     LockIgnored Warning some L2 "supervise the device, or do not count on the lock"
     /// Locked in a way that the target's enrolment does not allow: a removal password not with user enrolment or Shared
-    /// iPad, `PayloadRemovalDisallowed` not with user enrolment (L3).
-    LockBarredByEnrolment Warning some L3 "leave the lock out, or enrol the device as a whole"
+    /// iPad, `PayloadRemovalDisallowed` not with user enrolment, where it is a warning (L3).
+    LockBarredByEnrolment Error some L3 "leave the lock out, or enrol the device as a whole"
     /// Locked, and installed by an MDM: its owner could not delete it without the lock either (R9, R11).
     LockOnManaged Note some R11 "leave the lock out, or install by hand what is to outlive the MDM profile"
 

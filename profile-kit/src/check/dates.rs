@@ -47,3 +47,47 @@ fn positive(seconds: &Value) -> bool {
     let integer = seconds.as_unsigned_integer().is_some_and(|seconds| seconds > 0);
     integer || seconds.as_real().is_some_and(|seconds| seconds > 0.0)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use plist::Date;
+
+    use super::*;
+    use crate::Removal;
+
+    fn noon() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(43_200)
+    }
+
+    fn locked(key: &str, value: impl Into<Value>) -> Profile {
+        let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+        profile.set_removal(Removal::Disallowed);
+        profile.set(key, value).unwrap();
+        profile
+    }
+
+    fn codes(profile: &Profile) -> Vec<Code> {
+        let mut findings = Findings::default();
+        check(profile, noon(), &mut findings);
+        findings.list.iter().map(|finding| finding.code).collect()
+    }
+
+    #[test]
+    fn a_lock_ends_at_a_date_to_come_and_not_at_one_that_keeps_the_profile_away() {
+        let second = Duration::from_secs(1);
+        assert_eq!(codes(&locked("RemovalDate", Date::from(noon() + second))), [Code::LockEnds]);
+        assert_eq!(codes(&locked("RemovalDate", Date::from(noon() - second))), [Code::RemovalDatePast]);
+    }
+
+    #[test]
+    fn a_lock_ends_after_a_duration_that_is_one() {
+        assert_eq!(codes(&locked("DurationUntilRemoval", 0.5)), [Code::LockEnds]);
+        for duration in [Value::Real(f64::NAN), Value::Integer(0.into()), "60".into()] {
+            assert_eq!(codes(&locked("DurationUntilRemoval", duration)), [Code::DurationUntilRemovalInvalid]);
+        }
+    }
+}

@@ -120,12 +120,12 @@ fn enrolment_bars(profile: &Profile, target: &Target, findings: &mut Findings) -
     let user_on_ios = target.enrolment == Some(Enrolment::User) && target.platform == Some(Platform::Ios);
     let flag = profile.get(FLAG).and_then(Value::as_boolean) == Some(true);
     let flag = (flag && user_on_ios).then(|| KeyPath::root().key(FLAG));
-    let barred: Vec<_> = flag.into_iter().chain(first_password(profile)).collect();
-    let any = !barred.is_empty();
-    for path in barred {
-        let message = format!("is a lock that {by} does not allow");
-        findings.push(Finding::new(Code::LockBarredByEnrolment, path, message));
-    }
+    let password = first_password(profile);
+    let any = flag.is_some() || password.is_some();
+    let barred = |path| Finding::new(Code::LockBarredByEnrolment, path, format!("is a lock that {by} does not allow"));
+    // A key that is not allowed is passed over, a payload is refused.
+    let flag = flag.map(|path| barred(path).of_severity(Severity::Warning));
+    flag.into_iter().chain(password.map(barred)).for_each(|finding| findings.push(finding));
     any
 }
 
@@ -227,8 +227,9 @@ mod tests {
     #[test]
     fn user_enrolment_allows_neither_flag_nor_password() {
         let target = Target { enrolment: Some(Enrolment::User), ..unsupervised(Os::ios(17)) };
-        let barred = |path: &str| (Code::LockBarredByEnrolment, Severity::Warning, path.to_owned());
-        assert_eq!(found(&with_password(true), &target), [barred(FLAG), barred("PayloadContent[1]")]);
+        let barred = |severity, path: &str| (Code::LockBarredByEnrolment, severity, path.to_owned());
+        let (flag, password) = (barred(Severity::Warning, FLAG), barred(Severity::Error, "PayloadContent[1]"));
+        assert_eq!(found(&with_password(true), &target), [flag, password]);
     }
 
     #[test]
