@@ -1,1 +1,7 @@
-//! The signer daemon: an empty crate until its first floor is laid.
+//! The signer daemon: holds the signing keys, and serves locked profiles and their overwrites to an MDM core.
+
+mod digest;
+pub mod refusal;
+
+pub use digest::Digest;
+pub use refusal::Refusal;
