@@ -1,7 +1,13 @@
 //! The signer daemon: holds the signing keys, and serves locked profiles and their overwrites to an MDM core.
 
+pub mod config;
 mod digest;
+#[cfg(test)]
+mod fixture;
+pub mod pattern;
 pub mod refusal;
+pub mod role;
 
+pub use config::Config;
 pub use digest::Digest;
 pub use refusal::Refusal;
