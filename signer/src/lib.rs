@@ -1,5 +1,7 @@
 //! The signer daemon: holds the signing keys, and serves locked profiles and their overwrites to an MDM core.
 
+pub mod auth;
+pub mod caller;
 pub mod config;
 mod digest;
 #[cfg(test)]
@@ -7,6 +9,7 @@ mod fixture;
 pub mod pattern;
 pub mod refusal;
 pub mod role;
+pub mod token;
 
 pub use config::Config;
 pub use digest::Digest;
