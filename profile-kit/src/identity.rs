@@ -193,8 +193,8 @@ impl Identity {
         self.leaf().certificate()
     }
 
-    /// Every certificate of the key that may be the leaf.
-    pub(crate) fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+    /// Every certificate of the key that may be the leaf, each of which [`with_leaf`](Identity::with_leaf) takes.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
         self.inner.leaves.iter().map(Leaf::certificate)
     }
 

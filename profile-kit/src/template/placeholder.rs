@@ -78,11 +78,11 @@ impl Pattern {
 }
 
 impl Placeholder {
-    /// The value for a text, or for the default.
+    /// The value for a text, or for the default where none is given; `name` is for the sentence only.
     ///
     /// # Errors
     /// A sentence that names the placeholder; a secret text is not in it.
-    pub(super) fn value(&self, name: &str, given: Option<&str>) -> Result<Value, String> {
+    pub fn value(&self, name: &str, given: Option<&str>) -> Result<Value, String> {
         let text = given.or(self.default.as_deref()).ok_or_else(|| format!("placeholder {name:?} has no value"))?;
         let shown = if self.secret { "[redacted]".to_owned() } else { format!("{text:?}") };
         if let Some(pattern) = &self.pattern
