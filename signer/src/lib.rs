@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod caller;
+pub mod catalogue;
 pub mod config;
 mod digest;
 #[cfg(test)]
