@@ -7,9 +7,12 @@ pub mod config;
 mod digest;
 #[cfg(test)]
 mod fixture;
+pub mod keyring;
 pub mod pattern;
 pub mod refusal;
+pub mod reload;
 pub mod role;
+pub mod state;
 pub mod token;
 
 pub use config::Config;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use profile_kit::{
-    Overwrite, Profile, Template,
+    Overwrite, Profile, Target, Template,
     check::{self, Finding, Severity},
     spec,
     template::{Declarations, Kind, Placeholder},
@@ -19,6 +19,7 @@ use super::{NOT_LOCKED, Spec, is_locked, serious};
 use crate::{
     Digest, Refusal,
     config::{ConfigError, Place, SpecConfig, read_public},
+    refusal::ParameterProblem,
 };
 
 /// A spec, and what is worth knowing of it.
@@ -175,8 +176,7 @@ fn unfilled(refusal: Refusal, config: &SpecConfig) -> Vec<ConfigError> {
         true => problem.to_owned(),
         false => format!("is missing: it has no default, and an example made up for its type {problem}"),
     };
-    let error =
-        |it: crate::refusal::ParameterProblem| ConfigError::new(place.key(&it.name), sentence(&it.name, &it.problem));
+    let error = |it: ParameterProblem| ConfigError::new(place.key(&it.name), sentence(&it.name, &it.problem));
     problems.into_iter().map(error).collect()
 }
 
@@ -203,7 +203,7 @@ fn findings(
             errors.extend(new);
         }
     }
-    let all = check::check(profile, &profile_kit::Target::default(), at);
+    let all = check::check(profile, &Target::default(), at);
     let warnings = all.iter().filter(|finding| finding.severity == Severity::Warning).map(told).collect();
     (errors, warnings)
 }

@@ -288,6 +288,9 @@ fn limits(mut section: Section) -> Limits {
         ..limits
     };
     let signing_threads = section.optional("signing_threads", |item| item.number(1..=1024));
+    if limits.total < limits.header.max(limits.body) {
+        section.wrong("total_seconds holds header_seconds and body_seconds: it cannot be less than one of them");
+    }
     section.finish();
     Limits { signing_threads, ..limits }
 }

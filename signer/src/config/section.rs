@@ -1,6 +1,7 @@
 //! Walking a TOML document so that every mistake is noted with its place, and none hides another.
 
 use std::{
+    borrow::Cow,
     cell::RefCell,
     ops::RangeInclusive,
     path::{Path, PathBuf},
@@ -8,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 use super::{ConfigError, Place, Secret};
 
@@ -91,8 +95,7 @@ impl<'a> Section<'a> {
     pub(super) fn names(&self, key: &str) -> Vec<String> {
         let list =
             self.table.iter().find(|(name, _)| *name.get_ref() == key).and_then(|(_, list)| list.get_ref().as_array());
-        let name =
-            |item: &toml::Spanned<DeValue<'_>>| item.get_ref().get("name")?.get_ref().as_str().map(str::to_owned);
+        let name = |item: &Spanned<DeValue<'_>>| item.get_ref().get("name")?.get_ref().as_str().map(str::to_owned);
         list.into_iter().flat_map(|list| list.iter()).filter_map(name).collect()
     }
 
@@ -222,7 +225,7 @@ impl<'a> Item<'a> {
     /// Each item as `read` takes it; `None` where one cannot be read.
     pub(super) fn list<T>(&self, read: impl Fn(&Item<'a>) -> Option<T>) -> Option<Vec<T>> {
         let DeValue::Array(items) = self.value else { return self.is_not("a list") };
-        let item = |(index, value): (usize, &'a toml::Spanned<DeValue<'a>>)| {
+        let item = |(index, value): (usize, &'a Spanned<DeValue<'a>>)| {
             let key = format!("{}[{index}]", self.key);
             read(&Item { document: self.document, key, at: value.span().start, value: value.get_ref() })
         };
@@ -234,7 +237,7 @@ impl<'a> Item<'a> {
     /// The keys and values of a table whose keys are free.
     pub(super) fn entries(&self) -> Option<Vec<(String, Item<'a>)>> {
         let DeValue::Table(table) = self.value else { return self.is_not("a table") };
-        let entry = |(name, value): (&'a toml::Spanned<std::borrow::Cow<'a, str>>, &'a toml::Spanned<DeValue<'a>>)| {
+        let entry = |(name, value): (&'a Spanned<Cow<'a, str>>, &'a Spanned<DeValue<'a>>)| {
             let key = format!("{}.{}", self.key, shown(name.get_ref()));
             let item = Item { document: self.document, key, at: value.span().start, value: value.get_ref() };
             (name.get_ref().to_string(), item)

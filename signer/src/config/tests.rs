@@ -62,6 +62,45 @@ fn what_is_left_out_has_its_default() {
 }
 
 #[test]
+fn the_example_shows_every_key() {
+    // A key that no section knows makes each say which it knows.
+    let with_strangers: String = EXAMPLE
+        .lines()
+        .map(|line| match line.starts_with('[') {
+            true => format!("{line}\nstranger = 1\n"),
+            false => format!("{line}\n"),
+        })
+        .collect();
+    let errors = lines(&format!("stranger = 1\n{with_strangers}"));
+    assert_eq!(errors.len(), 1 + EXAMPLE.lines().filter(|line| line.starts_with('[')).count());
+    for known in errors.iter().map(|error| error.split_once("known here are: ").unwrap().1) {
+        for key in known.split(", ") {
+            let shown = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{key} = "));
+            let section = |line: &str| line.trim_matches(['[', ']']).rsplit('.').next() == Some(key);
+            assert!(EXAMPLE.lines().any(|line| shown(line) || section(line)), "{key}");
+        }
+    }
+}
+
+#[test]
+fn a_line_less_or_twice_is_read_or_refused_with_a_place() {
+    let all: Vec<&str> = EXAMPLE.lines().collect();
+    for (index, line) in all.iter().enumerate() {
+        let (before, after) = (all[..index].join("\n"), all[index + 1..].join("\n"));
+        for text in [format!("{before}\n{after}"), format!("{before}\n{line}\n{line}\n{after}")] {
+            for error in read(&text).err().into_iter().flatten() {
+                assert!(!error.place.key.is_empty() || error.place.line.is_some(), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn deadlines_that_contradict_each_other_are_a_mistake() {
+    assert!(wrong("[limits]\nbody_seconds = 60\n").contains("limits: total_seconds holds header_seconds"));
+}
+
+#[test]
 fn relative_paths_start_at_the_file() {
     let config = good("");
     assert_eq!(config.ledger.path, Path::new("/etc/signer/ledger.db"));

@@ -1,0 +1,110 @@
+//! Whether a new set of keys may take the place of the one at work.
+
+use std::{collections::BTreeMap, fmt};
+
+use crate::{
+    Digest,
+    keyring::{Holding, Keyring},
+    state::State,
+};
+
+/// Devices that could be freed before a reload, and not after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stranded {
+    /// How many devices.
+    pub devices: u64,
+    /// How many by leaf certificate, the most first.
+    pub leaves: Vec<(Digest, u64)>,
+}
+
+/// A sentence for the operator.
+impl fmt::Display for Stranded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let devices = self.devices;
+        write!(f, "{devices} devices have profiles whose signing key would be gone, signed by ")?;
+        for (position, (leaf, count)) in self.leaves.iter().enumerate() {
+            let comma = if position > 0 { ", " } else { "" };
+            write!(f, "{comma}{leaf} ({count})")?;
+        }
+        write!(f, "; keep the key as overwrite-only, or accept it with --accept-stranded {devices}")
+    }
+}
+
+impl std::error::Error for Stranded {}
+
+/// The state that takes the place of the one at work, and what of it waits for a restart.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// What to work with from now on.
+    pub state: State,
+    /// The parts of the configuration that have changed and are taken up at the next start only.
+    pub restart: Vec<&'static str>,
+}
+
+/// Decides about a reload. `recorded` says how many devices have a profile that a leaf signed.
+///
+/// Devices that cannot be freed before the reload do not count: what was accepted once is not asked for again.
+///
+/// # Errors
+/// [`Stranded`] where devices would be left without the key of their leaf, unless exactly that number is accepted.
+pub fn reload(
+    old: &State,
+    new: State,
+    recorded: &BTreeMap<Digest, u64>,
+    accepted: Option<u64>,
+) -> Result<Reloaded, Stranded> {
+    if let Some(stranded) = stranded_by(&old.keyring, &new.keyring, recorded).filter(|it| accepted != Some(it.devices))
+    {
+        return Err(stranded);
+    }
+    let restart = waits_for_restart(old, &new);
+    Ok(Reloaded { state: new, restart })
+}
+
+/// The devices that a change of keyrings strands; `None` where there are none.
+pub fn stranded_by(old: &Keyring, new: &Keyring, recorded: &BTreeMap<Digest, u64>) -> Option<Stranded> {
+    let lost = |leaf: &Digest| old.holding(leaf) == Holding::Held && new.holding(leaf) != Holding::Held;
+    Stranded::of(recorded, lost)
+}
+
+/// The devices whose recorded leaf has no key; `None` where there are none.
+pub fn stranded(keyring: &Keyring, recorded: &BTreeMap<Digest, u64>) -> Option<Stranded> {
+    Stranded::of(recorded, |leaf| keyring.holding(leaf) != Holding::Held)
+}
+
+impl Stranded {
+    fn of(recorded: &BTreeMap<Digest, u64>, lost: impl Fn(&Digest) -> bool) -> Option<Self> {
+        let lost = recorded.iter().filter(|(leaf, count)| **count > 0 && lost(leaf));
+        let mut leaves: Vec<(Digest, u64)> = lost.map(|(leaf, count)| (*leaf, *count)).collect();
+        leaves.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let devices = leaves.iter().map(|(_, count)| count).sum();
+        (devices > 0).then_some(Self { devices, leaves })
+    }
+}
+
+/// Sockets, files and threads are made at the start.
+fn waits_for_restart(old: &State, new: &State) -> Vec<&'static str> {
+    let (was, is) = (&old.config, &new.config);
+    let threads = |state: &State| (state.config.limits.signing_threads, state.config.limits.queue);
+    let parts = [
+        ("listen.tcp", was.listen.tcp == is.listen.tcp),
+        ("listen.unix", was.listen.unix == is.listen.unix),
+        (
+            "listen.tls.address",
+            was.listen.tls.as_ref().map(|it| it.address) == is.listen.tls.as_ref().map(|it| it.address),
+        ),
+        ("admin.socket", was.admin.socket == is.admin.socket),
+        ("ledger.path", was.ledger.path == is.ledger.path),
+        ("ledger.seal_key", old.secrets.seal_key == new.secrets.seal_key),
+        ("ledger.parameter_key", old.secrets.parameter_key == new.secrets.parameter_key),
+        ("audit.checkpoint_key", old.secrets.checkpoint_key == new.secrets.checkpoint_key),
+        ("audit.checkpoints", was.audit.checkpoints == is.audit.checkpoints),
+        ("limits.connections", was.limits.connections == is.limits.connections),
+        ("limits.queue, limits.signing_threads", threads(old) == threads(new)),
+        ("log", was.log == is.log),
+    ];
+    parts.into_iter().filter(|(_, same)| !same).map(|(part, _)| part).collect()
+}
+
+#[cfg(test)]
+mod tests;

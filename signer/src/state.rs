@@ -1,0 +1,126 @@
+//! Everything that the daemon works with, read and checked as one: by the start, by a reload and by `signer check`.
+
+use std::{fmt, path::Path, time::SystemTime};
+
+use profile_kit::Certificate;
+use zeroize::Zeroizing;
+
+use crate::{
+    Config,
+    auth::Authenticator,
+    catalogue::Catalogue,
+    config::{ConfigError, Draft, Place, Tls, credentials_directory, read_public},
+    keyring::Keyring,
+};
+
+/// A configuration and all that it names, found good.
+#[derive(Debug)]
+pub struct State {
+    /// What the file says.
+    pub config: Config,
+    /// The identities.
+    pub keyring: Keyring,
+    /// The specs.
+    pub catalogue: Catalogue,
+    /// The callers.
+    pub authenticator: Authenticator,
+    /// The keys of ledger and audit.
+    pub secrets: Secrets,
+}
+
+/// The keys of ledger and audit; wiped when dropped, shown as `[redacted]`.
+#[derive(Clone)]
+pub struct Secrets {
+    /// Seals the signed profiles in the ledger.
+    pub seal_key: Zeroizing<[u8; 32]>,
+    /// Keys the digests of parameters in the ledger.
+    pub parameter_key: Zeroizing<[u8; 32]>,
+    /// The private key that signs the audit log's checkpoints, in PEM.
+    pub checkpoint_key: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets([redacted])")
+    }
+}
+
+impl State {
+    /// Reads a configuration file and every file that it names; `at` is the moment that dates are compared with.
+    ///
+    /// # Errors
+    /// Everything that is wrong with all of them at once: first what the configuration says, then secrets and
+    /// certificates, identities, specs.
+    pub fn load(path: impl AsRef<Path>, at: SystemTime) -> Result<Self, Vec<ConfigError>> {
+        Self::load_with(path.as_ref(), credentials_directory().as_deref(), at)
+    }
+
+    /// As [`load`](State::load), with the folder where credentials are.
+    ///
+    /// # Errors
+    /// As [`load`](State::load).
+    pub fn load_with(path: &Path, credentials: Option<&Path>, at: SystemTime) -> Result<Self, Vec<ConfigError>> {
+        let mut draft = Draft::load(path, credentials);
+        let secrets = Secrets::read(&mut draft);
+        let tls = draft.tls().map(certificates_of);
+        draft.errors.extend(tls.into_iter().flatten());
+        let (keyring, wrong) = Keyring::load(&draft.identities, &draft.specs, at);
+        draft.errors.extend(wrong);
+        let (catalogue, wrong) = Catalogue::load(&draft.specs, at);
+        draft.errors.extend(wrong);
+        let config = draft.finish()?;
+        let secrets = secrets.expect("a ledger and an audit log that could be read have secrets, or there are errors");
+        Ok(Self { authenticator: Authenticator::new(&config.callers), config, keyring, catalogue, secrets })
+    }
+
+    /// What is worth knowing although nothing is wrong, a sentence each: certificates that end, weak points of chains,
+    /// findings in specs.
+    pub fn warnings(&self, at: SystemTime) -> Vec<String> {
+        let ending = self.keyring.ending(at).into_iter().map(|it| match it.days {
+            0 => format!("identity {:?}: certificate {} has ended", it.identity, it.certificate.subject()),
+            days => {
+                format!("identity {:?}: certificate {} ends within {days} days", it.identity, it.certificate.subject())
+            }
+        });
+        let weak = self.keyring.warnings(at).into_iter().map(|(name, warning)| format!("identity {name:?}: {warning}"));
+        ending.chain(weak).chain(self.catalogue.warnings().map(ConfigError::chain)).collect()
+    }
+}
+
+impl Secrets {
+    /// Reads all of them, and notes everything that is wrong.
+    fn read(draft: &mut Draft) -> Option<Self> {
+        let mut errors = Vec::new();
+        let mut take = |read: Result<_, ConfigError>| read.map_err(|error| errors.push(error)).ok();
+        let ledger = draft.ledger();
+        let seal_key = ledger.and_then(|ledger| take(ledger.seal_key.key()));
+        let parameter_key = ledger.and_then(|ledger| take(ledger.parameter_key.key()));
+        if let (Some(ledger), Some(seal), Some(parameter)) = (ledger, &seal_key, &parameter_key)
+            && seal == parameter
+        {
+            errors.push(ConfigError::new(ledger.parameter_key.place.clone(), "is the same key as ledger.seal_key"));
+        }
+        let mut take = |read: Result<_, ConfigError>| read.map_err(|error| errors.push(error)).ok();
+        let checkpoint_key = draft.audit().and_then(|audit| take(audit.checkpoint_key.read()));
+        draft.errors.extend(errors);
+        Some(Self { seal_key: seal_key?, parameter_key: parameter_key?, checkpoint_key: checkpoint_key? })
+    }
+}
+
+/// What is wrong with the files of TLS, as far as can be seen without making a context.
+fn certificates_of(tls: &Tls) -> Vec<ConfigError> {
+    let place = |key: &str| Place { key: format!("listen.tls.{key}"), ..tls.key.place.clone() };
+    let certificates = |key: &str, path: &Path| {
+        let certificates = Certificate::from_pem(&read_public(&place(key), path)?);
+        match certificates.map_err(|cause| ConfigError::of(place(key), cause))?.is_empty() {
+            true => Err(ConfigError::new(place(key), format!("{} holds no certificate", path.display()))),
+            false => Ok(()),
+        }
+    };
+    let ca = tls.client_ca.as_ref().map(|path| certificates("client_ca", path));
+    let all = [Some(certificates("certificate", &tls.certificate)), Some(tls.key.read().map(drop)), ca];
+    all.into_iter().flatten().filter_map(Result::err).collect()
+}
+
+#[cfg(test)]
+mod tests;
