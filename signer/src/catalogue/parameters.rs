@@ -45,8 +45,7 @@ fn value(name: &str, placeholder: &Placeholder, given: Option<&Value>) -> Result
 fn text(kind: Kind, value: &Value) -> Option<String> {
     match (kind, value) {
         (Kind::String | Kind::Date | Kind::Data, Value::String(text)) => Some(text.clone()),
-        (Kind::Integer, Value::Number(number)) if !number.is_f64() => Some(number.to_string()),
-        (Kind::Real, Value::Number(number)) => Some(number.to_string()),
+        (Kind::Integer | Kind::Real, Value::Number(number)) => Some(number.to_string()),
         (Kind::Boolean, Value::Bool(flag)) => Some(flag.to_string()),
         _ => None,
     }

@@ -260,12 +260,38 @@ fn a_missing_file_is_told_with_its_cause() {
     assert!(errors[0].chain().starts_with("signer.toml: spec[0].file: cannot read /nowhere/s.toml: No such file"));
 }
 
+/// A `.mobileconfig` of the common spec.
+fn mobileconfig() -> String {
+    let filled = fill(&spec(&format!("{HEAD}{PAYLOAD}")), json!({})).unwrap();
+    String::from_utf8(filled.profile().to_xml().unwrap()).unwrap()
+}
+
+#[test]
+fn parameters_that_leave_the_profile_unlocked_are_refused() {
+    let xml = mobileconfig().replacen("<true/>", "<string>{{locked}}</string>", 1);
+    let declared = "format = 1\n[placeholders.locked]\ntype = \"boolean\"\n";
+    let (catalogue, errors) = load(&[("s.mobileconfig", &xml), ("s.toml", declared)], |_| {});
+    assert!(errors.is_empty(), "{errors:#?}");
+    let spec = catalogue.spec("ivi").unwrap();
+    assert!(fill(spec, json!({ "locked": true })).is_ok());
+    let refusal = fill(spec, json!({ "locked": false })).unwrap_err();
+    assert_eq!(refusal, Refusal::UnfreeableProfile { findings: vec!["NotLocked"] });
+}
+
+#[test]
+fn a_spec_whose_payloads_nobody_sees_is_refused() {
+    let mut profile = fill(&spec(&format!("{HEAD}{PAYLOAD}")), json!({})).unwrap().profile().clone();
+    profile.payloads_mut().clear();
+    profile.set("IsEncrypted", true).unwrap();
+    profile.set("EncryptedPayloadContent", plist::Value::Data(vec![0x30, 0])).unwrap();
+    let xml = String::from_utf8(profile.to_xml().unwrap()).unwrap();
+    let (_, errors) = load(&[("s.mobileconfig", &xml)], |_| {});
+    assert!(errors.iter().any(|error| error.problem.starts_with("no overwrite can be made: ")), "{errors:#?}");
+}
+
 #[test]
 fn a_mobileconfig_takes_its_declarations_from_beside_it() {
-    let spec = spec(&format!("{HEAD}{PAYLOAD}"));
-    let filled = fill(&spec, json!({})).unwrap();
-    let xml = String::from_utf8(filled.profile().to_xml().unwrap()).unwrap();
-    let xml = xml.replace("<false/>", "<string>{{camera}}</string>");
+    let xml = mobileconfig().replace("<false/>", "<string>{{camera}}</string>");
     let declared = "format = 1\n[placeholders.camera]\ntype = \"boolean\"\n";
     let (catalogue, errors) = load(&[("s.mobileconfig", &xml), ("s.toml", declared)], |_| {});
     assert!(errors.is_empty(), "{errors:#?}");
@@ -275,9 +301,7 @@ fn a_mobileconfig_takes_its_declarations_from_beside_it() {
 
 #[test]
 fn the_digest_covers_the_declarations() {
-    let xml =
-        String::from_utf8(fill(&spec(&format!("{HEAD}{PAYLOAD}")), json!({})).unwrap().profile().to_xml().unwrap());
-    let xml = xml.unwrap();
+    let xml = mobileconfig();
     let digest = |declared: &str| {
         let (catalogue, _) = load(&[("s.mobileconfig", &xml), ("s.toml", declared)], |_| {});
         catalogue.spec("ivi").unwrap().digest()

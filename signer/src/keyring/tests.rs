@@ -2,7 +2,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use profile_kit::{
     VerifiedProfile,
-    pki::{Authority, KeySpec, Validity},
+    pki::{Authority, Issued, KeySpec, Leaf as Wish, Validity},
 };
 use serde_json::Map;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ fn filled(state: &State, spec: &str) -> Filled {
 }
 
 /// What a device has: signed by an identity of PKI, not by the keyring.
-fn installed(state: &State, by: &profile_kit::pki::Issued) -> VerifiedProfile {
+fn installed(state: &State, by: &Issued) -> VerifiedProfile {
     let options = SignOptions::new(now());
     let signed = by.identity().unwrap().sign_with(filled(state, "ivi").profile(), &options).unwrap();
     signed.verify_integrity().unwrap()
@@ -61,10 +61,12 @@ fn a_spec_that_is_not_there_is_not_issued() {
 
 #[test]
 fn an_overwrite_only_identity_issues_nothing_even_if_a_spec_names_it() {
-    let config = Site::new().state().config;
+    let site = Site::new();
+    let config = site.state().config;
     let specs: Vec<SpecConfig> =
         config.specs.into_iter().map(|spec| SpecConfig { identity: "old".into(), ..spec }).collect();
-    let (keyring, _) = Keyring::load(&config.identities, &specs, now());
+    let (keyring, errors) = Keyring::load(&config.identities, &specs, now());
+    assert!(errors.is_empty(), "{errors:#?}");
     assert_eq!(keyring.issuing("ivi", now()).unwrap_err().code(), "unknown-spec");
 }
 
@@ -123,15 +125,21 @@ fn a_key_that_is_gone_and_one_that_was_never_there_are_told_apart() {
     assert_eq!(holdings, [Holding::Held, Holding::Held, Holding::Gone, Holding::Unknown]);
 }
 
-#[test]
-fn each_certificate_of_a_renewed_key_frees_what_it_signed() {
-    let site = Site::new();
+/// Gives `new` a key with two certificates; the second is the one that issues.
+fn renew(site: &Site) -> [Issued; 2] {
     let root = Authority::new("Renewed", KeySpec::P256, validity()).unwrap();
-    let wish = profile_kit::pki::Leaf::new("Renewed", KeySpec::P256, validity());
+    let wish = Wish::new("Renewed", KeySpec::P256, validity());
     let first = root.issue(&wish).unwrap();
     let second = root.reissue(&wish, &first).unwrap();
     site.write("new.pem", [second.certificate_pem().unwrap(), first.certificate_pem().unwrap()].concat());
     site.write("new.key", first.key_pem().unwrap());
+    [first, second]
+}
+
+#[test]
+fn each_certificate_of_a_renewed_key_frees_what_it_signed() {
+    let site = Site::new();
+    let [first, second] = renew(&site);
     let state = site.state();
     assert_eq!(state.keyring.issuing("ivi", now()).unwrap().leaf(), leaf(&second));
     for issued in [&first, &second] {
@@ -139,6 +147,15 @@ fn each_certificate_of_a_renewed_key_frees_what_it_signed() {
         let signed = freeing.sign(&overwrite(&installed(&state, issued)), later()).unwrap();
         assert_eq!(signed.verify_integrity().unwrap().leaf(), issued.certificate());
     }
+}
+
+#[test]
+fn a_certificate_does_not_free_what_another_of_the_same_key_signed() {
+    let site = Site::new();
+    let [first, second] = renew(&site);
+    let state = site.state();
+    let refused = state.keyring.freeing(&leaf(&first)).unwrap().sign(&overwrite(&installed(&state, &second)), now());
+    assert!(matches!(refused, Err(Error::OtherSigner { .. })));
 }
 
 #[test]
@@ -233,7 +250,7 @@ fn an_expired_active_identity_is_loaded_since_it_still_frees() {
     let site = Site::new();
     let root = Authority::new("Short", KeySpec::P256, validity()).unwrap();
     let short = Validity::days(now() - days(20), 10);
-    let ended = root.issue(&profile_kit::pki::Leaf::new("Ended", KeySpec::P256, short)).unwrap();
+    let ended = root.issue(&Wish::new("Ended", KeySpec::P256, short)).unwrap();
     site.write("new.pem", ended.certificate_pem().unwrap());
     site.write("new.key", ended.key_pem().unwrap());
     let state = site.state();
