@@ -168,6 +168,11 @@ impl Certificate {
         self.x509.public_key().is_ok_and(|own| own.public_eq(key))
     }
 
+    /// Whether another certificate has the same public key.
+    pub fn has_key_of(&self, other: &Certificate) -> bool {
+        other.x509.public_key().is_ok_and(|key| self.has_key(&key))
+    }
+
     /// Whether its key may be used so: the key usage says it, or there is none (RFC 5280 §4.2.1.3).
     pub(crate) fn may(&self, usage: X509KeyUsage) -> bool {
         self.x509.key_usage().is_none_or(|allowed| allowed.contains(usage))

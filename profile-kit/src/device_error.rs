@@ -23,6 +23,8 @@ pub enum Domain {
     Installation,
     /// `MCMDMErrorDomain`: device management.
     Mdm,
+    /// `MCChaperoneErrorDomain`: supervision.
+    Chaperone,
 }
 
 impl DeviceError {
@@ -46,6 +48,7 @@ impl fmt::Display for Domain {
             Domain::Payload => "MCPayloadErrorDomain",
             Domain::Installation => "MCInstallationErrorDomain",
             Domain::Mdm => "MCMDMErrorDomain",
+            Domain::Chaperone => "MCChaperoneErrorDomain",
         })
     }
 }

@@ -39,6 +39,7 @@
 //! | verify | [`TrustStore`], [`SignedProfile`], [`VerifiedProfile`], [`verify`] |
 //! | free a device | [`Overwrite`] |
 //! | hide the payloads | [`encrypt`] |
+//! | ask what a device does | [`device`], [`Policies`] |
 //! | ask what is wrong | [`check`], [`Inspection`], [`diff`] |
 //!
 //! Trust is a type: a [`Profile`] is data, a [`SignedProfile`] is bytes that carry a signature, and only verifying makes
@@ -61,6 +62,7 @@ mod key_path;
 mod os;
 
 pub mod check;
+pub mod device;
 pub mod diff;
 pub mod document;
 pub mod encrypt;
@@ -69,6 +71,7 @@ mod inspect;
 pub mod overwrite;
 pub mod payload;
 pub mod pki;
+pub mod policy;
 pub mod profile;
 pub mod removal;
 pub mod sign;
@@ -82,6 +85,7 @@ mod verdict;
 pub mod verify;
 
 pub use certificate::{Certificate, KeyKind};
+pub use device::{Arrival, Device};
 pub use device_error::{DeviceError, Domain};
 pub use encrypt::ContentCipher;
 pub use error::{Error, Form, Place, Result, Source};
@@ -92,6 +96,7 @@ pub use key_path::{KeyPath, Step};
 pub use os::{InvalidVersion, Os, OsVersion, Platform};
 pub use overwrite::Overwrite;
 pub use payload::Payload;
+pub use policy::{Policies, Policy};
 pub use profile::Profile;
 pub use removal::{PasswordForm, Removal};
 pub use sign::{Digest, EncodedProfile, SignOptions, Signable, Signer};
