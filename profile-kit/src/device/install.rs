@@ -40,7 +40,12 @@ impl Device {
         }
     }
 
-    /// The policies' choice counts only where the choice between them makes a difference.
+    /// Whether the system has the payload (Apple's schema); one that it does not know it passes over.
+    fn knows_removal_passwords(&self) -> bool {
+        matches!(self.os.platform, Platform::Ios | Platform::Macos | Platform::Tvos)
+    }
+
+    /// Whether a removal password counts here.
     pub(super) fn honours_password(&self, grounds: &mut Grounds) -> bool {
         match self.os.platform {
             Platform::Macos => true,
@@ -120,6 +125,9 @@ impl<'a> Install<'a> {
     }
 
     fn removal_password(&mut self) -> Step {
+        if !self.device.knows_removal_passwords() {
+            return Ok(());
+        }
         let profile = &self.arrival.profile;
         let values: Vec<_> = password_payloads(profile).map(|payload| payload.get("RemovalPassword")).collect();
         if values.iter().flatten().any(|value| value.as_string().is_none()) {
@@ -143,6 +151,7 @@ impl<'a> Install<'a> {
         if mdm(profile).is_none() {
             return Ok(());
         }
+        self.grounds.fact(Fact::L9);
         let locks = self.device.policies.password_locks;
         let is_locked = match (flag(profile, &mut self.grounds), profile.removal()) {
             (true, _) => true,
@@ -242,6 +251,7 @@ impl<'a> Install<'a> {
     fn replacement(&mut self, old: &Installed) -> Step {
         self.grounds.fact(Fact::R1);
         self.grounds.fact(Fact::R2);
+        self.grounds.fact(Fact::R3);
         if old.profile.is_encrypted() {
             self.grounds.unknown(Unknown::PayloadsUnseen);
         }
@@ -257,6 +267,7 @@ impl<'a> Install<'a> {
 
     fn who(&mut self, old: &Installed) -> Step {
         let policies = &self.device.policies;
+        self.grounds.fact(Fact::R9);
         match (old.by, self.act.by) {
             (InstalledBy::Mdm, InstalledBy::Hand) => {
                 self.grounds.policy(policies, Policy::ManualOverMdm);

@@ -48,7 +48,8 @@ impl Device {
                 nothing("the downloaded profile waited longer than eight minutes and was dropped: download it again")
             }
             Some(pending) => {
-                let done = self.install(&pending.arrival, act)?;
+                let mut done = self.install(&pending.arrival, act)?;
+                done.grounds.fact(Fact::Delivery);
                 Ok(Done { device: Self { pending: None, ..done.device }, ..done })
             }
         }

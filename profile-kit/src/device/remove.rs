@@ -157,6 +157,9 @@ impl Device {
         if profile.is_encrypted() {
             grounds.unknown(Unknown::PayloadsUnseen);
         }
+        if profile.get("HasRemovalPasscode").is_some() {
+            grounds.fact(Fact::L6);
+        }
         match profile.removal() {
             Removal::Password(password) if !password.is_empty() && self.honours_password(grounds) => {
                 self.password_lock(flag, password, grounds)
@@ -254,13 +257,10 @@ impl Installed {
 
 /// Whether a profile has the lock.
 pub(super) fn flag(profile: &Profile, grounds: &mut Grounds) -> bool {
+    grounds.fact(Fact::L1);
     let Some(flag) = profile.get("PayloadRemovalDisallowed") else { return false };
     if flag.as_boolean().is_none() {
         grounds.unknown(Unknown::FlagNotBoolean);
     }
-    let is_set = flag.as_boolean() != Some(false);
-    if is_set {
-        grounds.fact(Fact::L1);
-    }
-    is_set
+    flag.as_boolean() != Some(false)
 }
