@@ -12,6 +12,7 @@ mod man;
 mod new;
 mod outcome;
 mod overwrite;
+mod preflight;
 mod redact;
 mod show;
 mod sign;
@@ -42,6 +43,7 @@ enum Verb {
     Build(build::Args),
     Sign(sign::Args),
     Overwrite(overwrite::Args),
+    Preflight(preflight::Args),
     Verify(verify::Args),
     Show(show::Args),
     Unwrap(unwrap::Args),
@@ -86,6 +88,7 @@ fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Build(args) => build::run(&args),
         Verb::Sign(args) => sign::run(&args),
         Verb::Overwrite(args) => overwrite::run(&args),
+        Verb::Preflight(args) => preflight::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Show(args) => show::run(&args),
         Verb::Unwrap(args) => unwrap::run(&args),

@@ -40,6 +40,7 @@
 //! | free a device | [`Overwrite`] |
 //! | hide the payloads | [`encrypt`] |
 //! | ask what a device does | [`device`], [`Policies`] |
+//! | ask whether an overwrite frees | [`preflight`] |
 //! | ask what is wrong | [`check`], [`Inspection`], [`diff`] |
 //!
 //! Trust is a type: a [`Profile`] is data, a [`SignedProfile`] is bytes that carry a signature, and only verifying makes
@@ -72,6 +73,7 @@ pub mod overwrite;
 pub mod payload;
 pub mod pki;
 pub mod policy;
+pub mod preflight;
 pub mod profile;
 pub mod removal;
 pub mod sign;

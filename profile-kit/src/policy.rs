@@ -5,7 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{Fact, OsVersion};
+use crate::{Fact, Os, OsVersion, Platform};
 
 /// Declares the policies once: field, name, enum, fact, values.
 macro_rules! policies {
@@ -261,6 +261,26 @@ impl fmt::Display for Policies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let choices: Vec<String> = self.choices().map(|choice| choice.to_string()).collect();
         f.write_str(&choices.join(" "))
+    }
+}
+
+impl Policy {
+    /// The values that some source has for a device, the default first; one where the facts leave nothing open.
+    ///
+    /// Observations are of iOS and iPadOS 14 and later (L4, and the form `auto` of an overwrite); what they say of those
+    /// is not open there. Values that no source claims of a device are not among them, though a policy may have them:
+    /// `any-of-chain` and `none` of [`SignerMatch`], `must-match` of [`OverwritePrompt`], `no` of [`PasswordLocks`] (L3
+    /// documents the prompt).
+    pub fn open(self, os: Os, supervised: bool) -> &'static [&'static str] {
+        let observed = os.platform == Platform::Ios && os.version.major >= 14;
+        let count = match self {
+            Policy::SignerMatch => 2,
+            Policy::EmptyPassword if !observed => self.values().len(),
+            Policy::LockSupervision | Policy::OverwritePrompt if os.platform == Platform::Ios && !observed => 2,
+            Policy::PasswordUnsupervised if !supervised => self.values().len(),
+            _ => 1,
+        };
+        &self.values()[..count]
     }
 }
 

@@ -103,9 +103,11 @@ pub struct Refused {
 }
 
 impl Refused {
-    pub(super) fn new(refusal: Refusal, sentence: impl Into<String>, mut grounds: Grounds) -> Self {
-        grounds.fact(refusal.fact());
-        Self { refusal, error: refusal.error(), sentence: sentence.into(), grounds }
+    /// The fact that says so comes first.
+    pub(super) fn new(refusal: Refusal, sentence: impl Into<String>, grounds: Grounds) -> Self {
+        let mut own = Grounds::default();
+        own.fact(refusal.fact());
+        Self { refusal, error: refusal.error(), sentence: sentence.into(), grounds: own.and(&grounds) }
     }
 }
 
@@ -223,7 +225,7 @@ pub struct Grounds {
 }
 
 impl Grounds {
-    pub(super) fn fact(&mut self, fact: Fact) {
+    pub(crate) fn fact(&mut self, fact: Fact) {
         if !self.facts.contains(&fact) {
             self.facts.push(fact);
         }
@@ -237,7 +239,7 @@ impl Grounds {
         }
     }
 
-    pub(super) fn unknown(&mut self, unknown: Unknown) {
+    pub(crate) fn unknown(&mut self, unknown: Unknown) {
         self.fact(unknown.fact());
         if !self.unknowns.contains(&unknown) {
             self.unknowns.push(unknown);
@@ -255,78 +257,71 @@ impl Grounds {
     }
 }
 
-/// Something that nobody knows and no policy stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Unknown {
+/// Declares once what is not known: meaning, word, the fact that leaves it open, a sentence.
+macro_rules! unknowns {
+    ($($(#[doc = $doc:literal])+ $name:ident $fact:ident $sentence:literal)+) => {
+        /// Something that nobody knows and no policy stands for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Unknown {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Unknown {
+            /// All of them.
+            pub const ALL: &'static [Unknown] = &[$(Unknown::$name),+];
+
+            /// The stable word.
+            pub fn word(self) -> &'static str {
+                match self { $(Unknown::$name => stringify!($name)),+ }
+            }
+
+            /// What is not known, in a sentence.
+            pub fn sentence(self) -> &'static str {
+                match self { $(Unknown::$name => $sentence),+ }
+            }
+
+            /// The fact that leaves it open.
+            pub fn fact(self) -> Fact {
+                match self { $(Unknown::$name => Fact::$fact),+ }
+            }
+        }
+    };
+}
+
+unknowns! {
     /// What is among encrypted payloads: a removal password, an MDM payload, a restriction.
-    PayloadsUnseen,
+    PayloadsUnseen R10 "payloads are encrypted: what is among them nobody saw"
     /// Whether a profile replaces one of its identifier and another `PayloadScope` (macOS); taken for added beside.
-    OtherScope,
+    OtherScope R1 "whether a profile of another PayloadScope replaces is not known"
     /// What a lock that is no boolean does; taken for a lock.
-    FlagNotBoolean,
+    FlagNotBoolean L1 "what a PayloadRemovalDisallowed that is no boolean does is not known"
     /// What lock and removal password do with user enrolment or on a Shared iPad, where Apple does not have them.
-    EnrolmentLock,
+    EnrolmentLock L3 "what a lock does with this kind of enrolment is not known"
     /// Whether the device takes a setting that is not as Apple's schema has it (2002, 2003).
-    Setting,
+    Setting Schema "a setting is not as Apple's schema has it, and the device may refuse it"
     /// What a second MDM payload does on an enrolled device.
-    SecondMdm,
+    SecondMdm R10 "what a second MDM payload does on an enrolled device is not known"
     /// Whether a removal password that is stored under a `PayloadUUID` outlives an overwrite with the same one (R2).
-    StoredPassword,
+    StoredPassword R2 "the UUID is the installed one's, under which its removal password is stored"
     /// Whether a profile gets there without Safari, which a restriction forbids.
-    SafariForbidden,
+    SafariForbidden Obstacles "Safari is forbidden: whether the profile gets there is not known"
+    /// What the device has: it cannot be a file whose signature does not hold.
+    InstalledBroken Signing "the signature of what is installed does not hold: the device has another file"
     /// Whether the device takes a signature of this kind.
-    SignatureForm,
+    SignatureForm Signing "whether the device takes a signature of this kind is not known"
 }
 
 impl Unknown {
-    /// The stable word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Unknown::PayloadsUnseen => "PayloadsUnseen",
-            Unknown::OtherScope => "OtherScope",
-            Unknown::FlagNotBoolean => "FlagNotBoolean",
-            Unknown::EnrolmentLock => "EnrolmentLock",
-            Unknown::Setting => "Setting",
-            Unknown::SecondMdm => "SecondMdm",
-            Unknown::StoredPassword => "StoredPassword",
-            Unknown::SafariForbidden => "SafariForbidden",
-            Unknown::SignatureForm => "SignatureForm",
-        }
-    }
-
-    /// What is not known, in a sentence.
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Unknown::PayloadsUnseen => "payloads are encrypted: what is among them nobody saw",
-            Unknown::OtherScope => "whether a profile of another PayloadScope replaces is not known",
-            Unknown::FlagNotBoolean => "what a PayloadRemovalDisallowed that is no boolean does is not known",
-            Unknown::EnrolmentLock => "what a lock does with this kind of enrolment is not known",
-            Unknown::Setting => "a setting is not as Apple's schema has it, and the device may refuse it",
-            Unknown::SecondMdm => "what a second MDM payload does on an enrolled device is not known",
-            Unknown::StoredPassword => "the UUID is the installed one's, under which its removal password is stored",
-            Unknown::SafariForbidden => "Safari is forbidden: whether the profile gets there is not known",
-            Unknown::SignatureForm => "whether the device takes a signature of this kind is not known",
-        }
-    }
-
-    /// The fact that leaves it open.
-    pub fn fact(self) -> Fact {
-        match self {
-            Unknown::PayloadsUnseen | Unknown::SecondMdm => Fact::R10,
-            Unknown::OtherScope => Fact::R1,
-            Unknown::FlagNotBoolean => Fact::L1,
-            Unknown::EnrolmentLock => Fact::L3,
-            Unknown::Setting => Fact::Schema,
-            Unknown::StoredPassword => Fact::R2,
-            Unknown::SafariForbidden => Fact::Obstacles,
-            Unknown::SignatureForm => Fact::Signing,
-        }
+    /// Whether it is only about the profile getting onto the device, not about what it does there.
+    pub fn is_about_arrival(self) -> bool {
+        matches!(self, Unknown::SafariForbidden | Unknown::SecondMdm | Unknown::Setting | Unknown::SignatureForm)
     }
 
     /// Whether the model took the worse of what may be, so that the truth may be better.
     pub fn is_worst(self) -> bool {
-        matches!(self, Unknown::OtherScope | Unknown::FlagNotBoolean)
+        use Unknown::{EnrolmentLock, FlagNotBoolean, InstalledBroken, OtherScope};
+        matches!(self, EnrolmentLock | FlagNotBoolean | InstalledBroken | OtherScope)
     }
 }
 

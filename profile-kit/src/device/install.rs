@@ -288,28 +288,23 @@ impl<'a> Install<'a> {
 
     /// Looked at where a profile is replaced by hand (R4).
     fn signer(&mut self, old: &Installed) -> Step {
-        let (old, new) = (old.certificates.as_slice(), self.arrival.certificates());
         if !self.by_hand() {
             return Ok(());
         }
         self.grounds.fact(Fact::R4);
-        let Some(old_leaf) = old.first() else { return Ok(()) };
-        if new.first() == Some(old_leaf) {
-            return Ok(());
-        }
+        let (old, new) = (old.certificates.as_slice(), self.arrival.certificates());
         let policies = &self.device.policies;
-        self.grounds.policy(policies, Policy::SignerMatch);
-        match new.first() {
+        if SignerMatch::ALL.iter().any(|policy| !policy.takes(old, new)) {
+            self.grounds.policy(policies, Policy::SignerMatch);
+        }
+        match (old.first(), new.first()) {
             _ if policies.signer_match.takes(old, new) => Ok(()),
-            None => self.refuse(Refusal::UnsignedOverSigned, "what is installed is signed, and this is not"),
-            Some(new_leaf) => {
-                let sentence = format!(
-                    "what is installed is signed by certificate sha256:{}, this by sha256:{}",
-                    old_leaf.fingerprint(),
-                    new_leaf.fingerprint()
-                );
+            (Some(old), Some(new)) => {
+                let (old, new) = (old.fingerprint(), new.fingerprint());
+                let sentence = format!("what is installed is signed by certificate sha256:{old}, this by sha256:{new}");
                 self.refuse(Refusal::OtherSigner, sentence)
             }
+            _ => self.refuse(Refusal::UnsignedOverSigned, "what is installed is signed, and this is not"),
         }
     }
 
@@ -328,7 +323,7 @@ impl<'a> Install<'a> {
     fn stored_password(&mut self, old: &Installed) {
         let same = old.profile.uuid().is_some() && old.profile.uuid() == self.arrival.profile.uuid();
         let stored = matches!(old.profile.removal(), Removal::Password(password) if !password.is_empty());
-        if same && stored {
+        if same && stored && self.device.honours_password(&mut self.grounds) {
             self.grounds.unknown(Unknown::StoredPassword);
         }
     }
@@ -409,12 +404,14 @@ impl Device {
 }
 
 impl SignerMatch {
-    /// Whether a signed profile is replaced: the certificates of both, the signer's first; none: unsigned.
-    fn takes(self, old: &[Certificate], new: &[Certificate]) -> bool {
+    /// Whether a profile may be replaced by hand, by the certificates of both, the signer's first (none: unsigned).
+    /// What is unsigned anything may replace (R4).
+    pub fn takes(self, old: &[Certificate], new: &[Certificate]) -> bool {
         let leaves = old.first().zip(new.first());
         match self {
+            _ if old.is_empty() => true,
             SignerMatch::LeafEqual => leaves.is_some_and(|(old, new)| old == new),
-            SignerMatch::SameKey => leaves.is_some_and(|(old, new)| old.has_key_of(new)),
+            SignerMatch::SameKey => leaves.is_some_and(|(old, new)| old == new || old.has_key_of(new)),
             SignerMatch::AnyOfChain => new.iter().any(|certificate| old.contains(certificate)),
             SignerMatch::None => true,
         }

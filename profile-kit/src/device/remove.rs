@@ -154,7 +154,7 @@ impl Device {
     /// Of a profile that was installed by hand.
     fn own_lock(&self, profile: &Profile, grounds: &mut Grounds) -> Lock {
         let flag = flag(profile, grounds) && self.honours_flag(grounds);
-        if profile.is_encrypted() {
+        if profile.is_encrypted() && self.honours_password(grounds) {
             grounds.unknown(Unknown::PayloadsUnseen);
         }
         if profile.get("HasRemovalPasscode").is_some() {
@@ -211,8 +211,7 @@ impl Device {
 
     /// Whether the device honours a lock that a profile has (L2).
     fn honours_flag(&self, grounds: &mut Grounds) -> bool {
-        self.doubt_enrolment(grounds);
-        match self.os.platform {
+        let honoured = match self.os.platform {
             Platform::Macos => true,
             Platform::Visionos | Platform::Watchos => {
                 grounds.fact(Fact::Schema);
@@ -222,7 +221,11 @@ impl Device {
                 grounds.fact(Fact::L2);
                 self.supervised || self.locks_unsupervised(grounds)
             }
+        };
+        if honoured {
+            self.doubt_enrolment(grounds);
         }
+        honoured
     }
 
     fn locks_unsupervised(&self, grounds: &mut Grounds) -> bool {

@@ -1,0 +1,274 @@
+//! Before delivery: whether an overwrite will free the devices that it is for.
+//!
+//! Runs the [device model](crate::device) on every device that is asked about, and rules nothing by itself: what is
+//! installed is there, the overwrite is downloaded and installed (or sent by the MDM), and the owner, who knows no
+//! password, deletes what is left.
+//!
+//! Where the facts leave a policy open, the device is run with every value that some source has for it
+//! ([`Policy::open`]), unless the caller fixes it. A device *frees* if it does with all of them.
+//!
+//! ```
+//! use std::time::UNIX_EPOCH;
+//!
+//! use profile_kit::{
+//!     Arrival, Os, Payload, Profile, Removal, Overwrite,
+//!     preflight::{Devices, Question, Verdict},
+//! };
+//!
+//! let mut installed = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+//! installed.push(Payload::new("com.apple.applicationaccess"));
+//! installed.set_removal(Removal::Disallowed);
+//! installed.fill_uuids(Default::default());
+//! let overwrite = Overwrite::of_unsigned(&installed).target(Os::ios(17)).build_at(UNIX_EPOCH)?;
+//! let (installed, overwrite) = (Arrival::unsigned(installed), Arrival::unsigned(overwrite.profile().clone()));
+//! let report = Question::new(&installed, &overwrite, UNIX_EPOCH).ask(&Devices::of(vec![Os::ios(17)]));
+//! assert_eq!(report.verdict, Verdict::Frees);
+//! # Ok::<(), profile_kit::Error>(())
+//! ```
+
+mod case;
+mod in_force;
+mod outlook;
+
+use std::{fmt, time::SystemTime};
+
+pub use self::{
+    case::{Case, Outcome, Reason, Step, reason_words},
+    in_force::InForce,
+    outlook::{FormOutlook, Outlook, OutlookRow, outlook},
+};
+use crate::{
+    Arrival, Device, Enrolment, InstalledBy, Os, OsVersion, Platform, Policies, Policy, device::Signature,
+    policy::SignerMatch,
+};
+
+/// What is asked: an installed profile, and what is to overwrite it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Question<'a> {
+    /// What is on the devices.
+    pub installed: &'a Arrival,
+    /// Who installed it.
+    pub installed_by: InstalledBy,
+    /// What is to overwrite it.
+    pub overwrite: &'a Arrival,
+    /// Who installs that.
+    pub overwrite_by: InstalledBy,
+    /// When.
+    pub at: SystemTime,
+}
+
+/// The devices that are asked about: each system, each supervised or not, with each policy that is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Devices {
+    /// Platforms and versions.
+    pub systems: Vec<Os>,
+    /// Supervised, not supervised, or both.
+    pub supervised: Vec<bool>,
+    /// How they are enrolled.
+    pub enrolment: Enrolment,
+    /// What they do where the sources disagree.
+    pub policies: Policies,
+    /// The policies that stay as they are in `policies`; all others take every value that the facts leave open.
+    pub fixed: Vec<Policy>,
+}
+
+/// Whether an overwrite frees: afterwards the owner can delete what was installed without any password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// The owner could delete it before, everywhere, and can afterwards.
+    AlreadyFree,
+    /// It frees wherever the owner could not delete it before.
+    Frees,
+    /// It frees some of those, or it is not known whether it does.
+    FreesOnSome,
+    /// It frees none of those.
+    Strands,
+}
+
+/// What became of a question.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Over all devices.
+    pub verdict: Verdict,
+    /// Device by device, the versions in the order in which they were given, supervised by supervised.
+    pub rows: Vec<Row>,
+    /// Which of the signer policies take the overwrite's signer for a replacement by hand.
+    pub signer: Vec<(SignerMatch, bool)>,
+    /// What the installed profile sets, in force until the overwrite is installed.
+    pub until_overwrite: Vec<InForce>,
+    /// What is in force from then on until the owner deletes it: what the overwrite sets, where some device has it
+    /// replace the installed profile; what both set, where it is added beside; nothing new where all refuse it.
+    pub until_deletion: Vec<InForce>,
+}
+
+/// One device.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Row {
+    /// Its system.
+    pub os: Os,
+    /// Whether it is supervised.
+    pub supervised: bool,
+    /// Over its cases.
+    pub verdict: Verdict,
+    /// What it does, case by case: one, unless open policies decide.
+    pub cases: Vec<Case>,
+}
+
+impl<'a> Question<'a> {
+    /// Of what was installed by hand and is overwritten by hand.
+    pub fn new(installed: &'a Arrival, overwrite: &'a Arrival, at: SystemTime) -> Self {
+        Self { installed, installed_by: InstalledBy::Hand, overwrite, overwrite_by: InstalledBy::Hand, at }
+    }
+
+    /// Runs the model on each device.
+    pub fn ask(&self, devices: &Devices) -> Report {
+        let rows: Vec<Row> = devices.each().map(|device| self.row(&device, devices)).collect();
+        let cases = || rows.iter().flat_map(|row| &row.cases);
+        Report {
+            verdict: Verdict::over(cases().map(|case| case.outcome)),
+            signer: self.signer(),
+            until_overwrite: in_force::of(&self.installed.profile),
+            until_deletion: self.until_deletion(cases().filter_map(|case| case.replaces)),
+            rows,
+        }
+    }
+
+    fn until_deletion(&self, replaces: impl Iterator<Item = bool>) -> Vec<InForce> {
+        let (old, new) = (in_force::of(&self.installed.profile), in_force::of(&self.overwrite.profile));
+        match replaces.max() {
+            Some(true) => new,
+            Some(false) => [old, new].concat(),
+            None => old,
+        }
+    }
+
+    fn row(&self, device: &Device, devices: &Devices) -> Row {
+        let cases = self.cases(device, &devices.fixed);
+        Row {
+            os: device.os,
+            supervised: device.supervised,
+            verdict: Verdict::over(cases.iter().map(|case| case.outcome)),
+            cases,
+        }
+    }
+
+    fn signer(&self) -> Vec<(SignerMatch, bool)> {
+        let broken = matches!(self.overwrite.signature, Signature::Broken(_));
+        let (old, new) = (self.installed.certificates(), self.overwrite.certificates());
+        SignerMatch::ALL.iter().map(|policy| (*policy, !broken && policy.takes(old, new))).collect()
+    }
+}
+
+impl Devices {
+    /// Supervised and not, all open policies open.
+    pub fn of(systems: Vec<Os>) -> Self {
+        Self {
+            systems,
+            supervised: vec![true, false],
+            enrolment: Enrolment::Device,
+            policies: Policies::current(),
+            fixed: Vec::new(),
+        }
+    }
+
+    /// The same with policies of which none is open.
+    pub fn with_preset(self, policies: Policies) -> Self {
+        Self { policies, fixed: Policy::ALL.to_vec(), ..self }
+    }
+
+    fn each(&self) -> impl Iterator<Item = Device> {
+        let kinds = self.supervised.iter().flat_map(|supervised| self.systems.iter().map(|os| (*os, *supervised)));
+        kinds.map(|(os, supervised)| Device {
+            enrolment: self.enrolment,
+            ..Device::new(os, supervised).policies(self.policies)
+        })
+    }
+}
+
+impl Verdict {
+    /// Over outcomes. A device whose owner can delete the profile already says nothing of the overwrite; where all are
+    /// such, the verdict says so, as it does where there are none.
+    pub fn over(outcomes: impl IntoIterator<Item = Outcome>) -> Self {
+        let asked: Vec<Outcome> = outcomes.into_iter().filter(|outcome| *outcome != Outcome::AlreadyFree).collect();
+        match asked.as_slice() {
+            [] => Verdict::AlreadyFree,
+            all if all.iter().all(|outcome| *outcome == Outcome::Frees) => Verdict::Frees,
+            all if all.iter().all(|outcome| *outcome == Outcome::Strands) => Verdict::Strands,
+            _ => Verdict::FreesOnSome,
+        }
+    }
+
+    /// The word in output: `frees-on-some`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::AlreadyFree => "already-free",
+            Verdict::Frees => "frees",
+            Verdict::FreesOnSome => "frees-on-some",
+            Verdict::Strands => "strands",
+        }
+    }
+
+    /// Whether every device is free afterwards.
+    pub fn is_free(self) -> bool {
+        matches!(self, Verdict::AlreadyFree | Verdict::Frees)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// The versions from one to another: the first, every major version after it, and the last. Of macOS 10 each minor
+/// version, up to 10.15. Versions that Apple left out (iOS 19 to 25, macOS 16 to 25, and so on) are left out.
+pub fn versions(platform: Platform, first: OsVersion, last: OsVersion) -> Vec<OsVersion> {
+    let (jump, minors) = match platform {
+        Platform::Macos => (16..26, 16),
+        Platform::Visionos => (3..26, 1),
+        Platform::Watchos => (12..26, 1),
+        _ => (19..26, 1),
+    };
+    let whole = |major: u16| {
+        let minors = if major == 10 { minors } else { 1 };
+        (0..minors).map(move |minor| OsVersion { major, minor, patch: 0 })
+    };
+    let majors = (first.major..=last.major).filter(|major| !jump.contains(major));
+    let between = majors.flat_map(whole).filter(|version| *version > first && *version < last);
+    let mut all: Vec<OsVersion> = std::iter::once(first).chain(between).chain([last]).collect();
+    all.dedup();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spelled(platform: Platform, first: &str, last: &str) -> String {
+        let (first, last) = (first.parse().expect("a version"), last.parse().expect("a version"));
+        let all: Vec<String> = versions(platform, first, last).iter().map(ToString::to_string).collect();
+        all.join(" ")
+    }
+
+    #[test]
+    fn a_range_of_versions_is_its_ends_and_the_major_ones_between() {
+        assert_eq!(spelled(Platform::Ios, "12.1", "15"), "12.1 13.0 14.0 15.0");
+        assert_eq!(spelled(Platform::Ios, "17", "26"), "17.0 18.0 26.0");
+        assert_eq!(spelled(Platform::Ios, "17.5", "17.5"), "17.5");
+        assert_eq!(spelled(Platform::Macos, "10.14", "12"), "10.14 10.15 11.0 12.0");
+    }
+
+    #[test]
+    fn a_device_that_is_free_already_says_nothing_of_the_overwrite() {
+        use Outcome::{AlreadyFree, Depends, Frees, Strands};
+        let over = |outcomes: &[Outcome]| Verdict::over(outcomes.iter().copied());
+        assert_eq!(over(&[AlreadyFree, AlreadyFree]), Verdict::AlreadyFree);
+        assert_eq!(over(&[AlreadyFree, Frees]), Verdict::Frees);
+        assert_eq!(over(&[AlreadyFree, Strands]), Verdict::Strands);
+        assert_eq!(over(&[Frees, Strands]), Verdict::FreesOnSome);
+        assert_eq!(over(&[Depends]), Verdict::FreesOnSome);
+    }
+}
