@@ -66,6 +66,13 @@ pub fn structure(profile: &Profile) -> Vec<Finding> {
     findings.list
 }
 
+/// What the settings of a profile's payloads break, and nothing else.
+pub(crate) fn settings(profile: &Profile) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    settings::check(profile, &mut findings);
+    findings.list
+}
+
 /// The structural errors that no target takes: what signing refuses, each allowable by its code.
 pub fn refusals(profile: &Profile) -> Vec<Finding> {
     let everywhere = |finding: &Finding| finding.code.refused_everywhere();

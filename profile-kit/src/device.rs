@@ -23,7 +23,7 @@ mod list;
 mod pending;
 mod remove;
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 pub use self::{
     answer::{Answer, Done, Effect, Grounds, Prompt, Refusal, Refused, Unknown},
@@ -60,7 +60,7 @@ pub struct Device {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Installed {
     /// What it says.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// The signer's certificate first, then those above it; none where it is unsigned.
     pub certificates: Vec<Certificate>,
     /// Who installed it: what the MDM installed is managed.
@@ -129,7 +129,7 @@ impl Device {
 
     fn put(&mut self, arrival: &Arrival, act: &Act) {
         let new = Installed {
-            profile: arrival.profile.clone(),
+            profile: Arc::clone(&arrival.profile),
             certificates: arrival.certificates().to_vec(),
             by: act.by,
             at: act.at,

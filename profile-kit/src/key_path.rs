@@ -41,14 +41,6 @@ impl KeyPath {
         Self([self.0.as_slice(), below.0.as_slice()].concat())
     }
 
-    /// The index of the payload that it leads into, if it does.
-    pub(crate) fn payload(&self) -> Option<usize> {
-        match self.0.as_slice() {
-            [Step::Key(content), Step::Index(index), ..] if content == "PayloadContent" => Some(*index),
-            _ => None,
-        }
-    }
-
     fn with(&self, step: Step) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);

@@ -38,7 +38,9 @@ pub use self::{
     outlook::{FormOutlook, Outlook, OutlookRow, outlook},
 };
 use crate::{
-    Arrival, Device, Enrolment, InstalledBy, Os, OsVersion, Platform, Policies, Policy, device::Signature,
+    Arrival, Device, Enrolment, InstalledBy, Os, OsVersion, Platform, Policies, Policy,
+    check::{self, Finding},
+    device::Signature,
     policy::SignerMatch,
 };
 
@@ -125,7 +127,8 @@ impl<'a> Question<'a> {
 
     /// Runs the model on each device.
     pub fn ask(&self, devices: &Devices) -> Report {
-        let rows: Vec<Row> = devices.each().map(|device| self.row(&device, devices)).collect();
+        let faults = check::structure(&self.overwrite.profile);
+        let rows: Vec<Row> = devices.each().map(|device| self.row(&device, devices, &faults)).collect();
         let cases = || rows.iter().flat_map(|row| &row.cases);
         Report {
             verdict: Verdict::over(cases().map(|case| case.outcome)),
@@ -145,8 +148,8 @@ impl<'a> Question<'a> {
         }
     }
 
-    fn row(&self, device: &Device, devices: &Devices) -> Row {
-        let cases = self.cases(device, &devices.fixed);
+    fn row(&self, device: &Device, devices: &Devices, faults: &[Finding]) -> Row {
+        let cases = self.cases(device, &devices.fixed, faults);
         Row {
             os: device.os,
             supervised: device.supervised,

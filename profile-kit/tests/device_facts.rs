@@ -190,7 +190,7 @@ fn profile_list_has_apples_keys() {
 fn a_file_arrives_with_what_became_of_its_signature() {
     let identity = CERTIFICATES.signer.identity().unwrap();
     let (locked, _) = arrival("ivi locked");
-    let signed = identity.sign_with(&locked.profile, &SignOptions::new(day(1))).unwrap();
+    let signed = identity.sign_with(locked.profile.as_ref(), &SignOptions::new(day(1))).unwrap();
     let arrived = Arrival::from_bytes(signed.as_bytes()).unwrap();
     assert_eq!(arrived.certificates(), &CERTIFICATES.a[..1]);
     assert_eq!(arrived, Arrival::from(&signed.verify_integrity().unwrap()));
@@ -207,8 +207,8 @@ fn a_download_that_was_refused_still_waits() {
     let device = device("ios 17 s", "", &["ivi locked signed=A", "pending ivi"]);
     let refused = device.install_pending(&Act::by_hand(day(0))).unwrap_err();
     assert_eq!(refused.refusal.word(), "UnsignedOverSigned");
-    let arrival = Arrival { signature: Signature::Unsigned, ..device.pending.clone().unwrap().arrival };
-    let signed = Arrival::signed(arrival.profile, CERTIFICATES.of("A"));
+    let arrival = device.pending.clone().unwrap().arrival;
+    let signed = Arrival { signature: signature("A"), ..arrival };
     let done = device.download(&signed, day(0)).device.install_pending(&Act::by_hand(day(0))).unwrap();
     assert_eq!(done.device.pending, None);
 }
@@ -368,7 +368,7 @@ fn arrival(words: &str) -> (Arrival, bool) {
             "bare" => bare = true,
             "managed" => managed = true,
             "broken" => signature = Signature::Broken(Verdict::DigestMismatch),
-            "signed" => signature = Signature::Signed { certificates: CERTIFICATES.of(value), plain: true },
+            "signed" => signature = self::signature(value),
             "server" => profile.payloads_mut()[0].insert("ServerURL", value),
             "check-in" => profile.payloads_mut()[0].insert("CheckInURL", value),
             "twins" => {
@@ -390,7 +390,11 @@ fn arrival(words: &str) -> (Arrival, bool) {
     if let Some(key) = numbered {
         profile.payloads_mut()[0].insert(&key, Value::Integer(1.into()));
     }
-    (Arrival { profile, signature }, managed)
+    (Arrival::new(profile, signature), managed)
+}
+
+fn signature(name: &str) -> Signature {
+    Signature::Signed { certificates: CERTIFICATES.of(name), plain: true }
 }
 
 fn payload(name: &str, value: &str) -> Payload {

@@ -129,7 +129,7 @@ fn judges_otherwise_on_no_more_than_ten_files_of_the_corpus() {
 }
 
 /// Every verb that reads a file, with options that let it get as far as it can. The words in capitals are replaced.
-const VERBS: [&[&str]; 15] = [
+const VERBS: [&[&str]; 18] = [
     &["show", "FILE"],
     &["show", "FILE", "--format", "json"],
     &["verify", "FILE", "--integrity-only"],
@@ -141,6 +141,9 @@ const VERBS: [&[&str]; 15] = [
     &["overwrite", "FILE", "--unsigned", "-o", "OUT"],
     &["overwrite", "FILE", "--unsigned", "--strip", "--os", "17", "-o", "OUT"],
     &["overwrite", "FILE", "--cert", "CERT", "--key", "KEY", "--signing-time", "2026-06-01T00:00:00Z", "-o", "OUT"],
+    &["preflight", "FILE"],
+    &["preflight", "FILE", "FILE"],
+    &["preflight", "VALID", "FILE", "--platform", "macos", "--format", "json"],
     &["diff", "FILE", "FILE"],
     &["diff", "FILE", "VALID"],
     &["encrypt", "FILE", "--to", "CERT", "-o", "OUT"],

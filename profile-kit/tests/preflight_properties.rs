@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -58,7 +58,7 @@ proptest! {
     fn a_changed_identifier_never_replaces(case in case(), change in identifier_change(), policies in policies()) {
         let mut case = case;
         let changed = change(case.overwrite.profile.identifier());
-        case.overwrite.profile.set("PayloadIdentifier", changed).unwrap();
+        Arc::make_mut(&mut case.overwrite.profile).set("PayloadIdentifier", changed).unwrap();
         for devices in [case.devices(), case.devices().with_preset(policies)] {
             let report = case.question().ask(&devices);
             for found in report.rows.iter().flat_map(|row| &row.cases) {
@@ -361,7 +361,7 @@ fn case() -> impl Strategy<Value = Case> {
         |((old, old_signer, installed_by), (new, new_signer, overwrite_by), (os, supervised))| {
             let old_signer = if old_signer == "broken" { "A" } else { old_signer };
             let overwrite = match new_signer {
-                "broken" => Arrival { profile: new, signature: Signature::Broken(profile_kit::Verdict::BadSignature) },
+                "broken" => Arrival::new(new, Signature::Broken(profile_kit::Verdict::BadSignature)),
                 name => arrival(new, &CERTIFICATES.of(name)),
             };
             let installed = arrival(old, &CERTIFICATES.of(old_signer));

@@ -1,17 +1,18 @@
 //! A profile on its way to a device.
 
-use std::time::UNIX_EPOCH;
+use std::{sync::Arc, time::UNIX_EPOCH};
 
 use crate::{
     Certificate, Error, Profile, Result, Verdict, VerifiedProfile, document, signed,
     verify::{self, Observed, Verification, VerifyOptions},
 };
 
-/// A profile as it reaches a device: what it says, and what became of its signature.
+/// A profile as it reaches a device: what it says, and what became of its signature. Shared, since devices are values
+/// that are copied at every step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrival {
     /// What it says. Where the signature is broken, nobody vouches for it.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// What became of its signature; trust is the badge's matter (section 5 of the facts).
     pub signature: Signature,
 }
@@ -34,14 +35,19 @@ pub enum Signature {
 }
 
 impl Arrival {
+    /// A profile by its parts.
+    pub fn new(profile: impl Into<Arc<Profile>>, signature: Signature) -> Self {
+        Self { profile: profile.into(), signature }
+    }
+
     /// A profile without a signature.
     pub fn unsigned(profile: Profile) -> Self {
-        Self { profile, signature: Signature::Unsigned }
+        Self::new(profile, Signature::Unsigned)
     }
 
     /// A profile with a signature that holds, by its parts: the signer's certificate, and those above it.
     pub fn signed(profile: Profile, certificates: Vec<Certificate>) -> Self {
-        Self { profile, signature: Signature::Signed { certificates, plain: true } }
+        Self::new(profile, Signature::Signed { certificates, plain: true })
     }
 
     /// Reads a file's bytes, signed or not; a signature that does not hold is told, not an error.
@@ -56,7 +62,7 @@ impl Arrival {
         let found = verify::verify_bytes(bytes, None, &VerifyOptions::new(UNIX_EPOCH))?;
         let content = found.content.as_deref().ok_or(Error::NotSigned { found: verify::DETACHED })?;
         let profile = Profile::from_bytes(content).map_err(signed::within_signature)?;
-        Ok(Self { profile, signature: Signature::of(&found) })
+        Ok(Self::new(profile, Signature::of(&found)))
     }
 
     /// The signer's certificate first, then those above it; none where it is unsigned or broken.
@@ -70,7 +76,7 @@ impl Arrival {
 
 impl From<&VerifiedProfile> for Arrival {
     fn from(verified: &VerifiedProfile) -> Self {
-        Self { profile: verified.profile().clone(), signature: Signature::of(verified.verification()) }
+        Self::new(verified.profile().clone(), Signature::of(verified.verification()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Installing and replacing (facts R1 to R10, L4, L7, L9).
 
+use std::collections::HashSet;
+
 use plist::Value;
 
 use super::{
@@ -7,13 +9,14 @@ use super::{
     Unknown, apart, mdm, password_payloads, remove::flag,
 };
 use crate::{
-    Certificate, Enrolment, Fact, InstalledBy, Payload, Platform, Profile, Removal, Target,
-    check::{self, Severity},
+    Certificate, Enrolment, Fact, InstalledBy, Payload, Platform, Profile, Removal,
+    check::{self, Finding, Severity},
     payload::{PasscodePolicy, TypedPayload},
     policy::{
         EmptyPassword, ManualOverMdm, MdmOverManual, OverwritePrompt, PasswordLocks, PasswordUnsupervised, Policy,
         SignerMatch,
     },
+    removal::PASSWORD_TYPE,
 };
 
 impl Device {
@@ -22,7 +25,12 @@ impl Device {
     /// # Errors
     /// [`Refused`] with the device's error; the device stays as it is (R8).
     pub fn install(&self, arrival: &Arrival, act: &Act) -> Answer {
-        Install { device: self, arrival, act, grounds: Grounds::default(), prompts: Vec::new() }.run()
+        self.install_checked(arrival, act, &check::structure(&arrival.profile))
+    }
+
+    /// As [`install`](Device::install), for a profile whose structure was checked: these are its faults.
+    pub(crate) fn install_checked(&self, arrival: &Arrival, act: &Act, faults: &[Finding]) -> Answer {
+        Install { device: self, arrival, act, faults, grounds: Grounds::default(), prompts: Vec::new() }.run()
     }
 
     /// Installs a profile where it replaces one.
@@ -67,6 +75,7 @@ struct Install<'a> {
     device: &'a Device,
     arrival: &'a Arrival,
     act: &'a Act,
+    faults: &'a [Finding],
     grounds: Grounds,
     prompts: Vec<Prompt>,
 }
@@ -110,9 +119,8 @@ impl<'a> Install<'a> {
     }
 
     fn structure(&mut self) -> Step {
-        let faults = check::structure(&self.arrival.profile);
-        let refused = |finding: &&check::Finding| finding.severity == Severity::Error;
-        for finding in faults.iter().filter(refused) {
+        let refused = |finding: &&Finding| finding.severity == Severity::Error;
+        for finding in self.faults.iter().filter(refused) {
             if let Some(error) = finding.device_error() {
                 let refused = Refused::new(Refusal::Malformed, finding.to_string(), std::mem::take(&mut self.grounds));
                 return Err(Refused { error: Some(error), ..refused });
@@ -354,13 +362,17 @@ impl<'a> Install<'a> {
 
     /// Settings that some device may refuse, unless it has them already.
     fn settings(&mut self, old: Option<&Installed>) {
-        let profile = &self.arrival.profile;
         let there = |payload: &Payload| old.is_some_and(|old| old.profile.payloads().contains(payload));
-        let target = Target { supervised: Some(self.device.supervised), ..self.device.os.into() };
-        let findings = check::check(profile, &target, self.act.at);
-        let refusable = findings.iter().filter(|finding| finding.code.may_be_refused());
-        let mut places = refusable.filter_map(|finding| finding.path.payload());
-        if places.any(|index| profile.payloads().get(index).is_some_and(|payload| !there(payload))) {
+        let payloads = self.arrival.profile.payloads().iter();
+        // A removal password has rules of its own.
+        let new: Vec<Payload> =
+            payloads.filter(|payload| payload.kind() != Some(PASSWORD_TYPE) && !there(payload)).cloned().collect();
+        if new.is_empty() {
+            return;
+        }
+        let mut profile = Profile::new(self.arrival.profile.identifier(), "");
+        *profile.payloads_mut() = new;
+        if check::settings(&profile).iter().any(|finding| finding.code.may_be_refused()) {
             self.grounds.unknown(Unknown::Setting);
         }
     }
@@ -420,17 +432,22 @@ impl SignerMatch {
 
 /// R3, for the answer.
 fn replaced(old: &Profile, new: &Profile) -> Effect {
-    let same = |one: &&Payload, others: &Profile| {
-        let names = (one.identifier(), one.uuid());
-        let alike = |other: &Payload| (other.identifier(), other.uuid()) == names;
-        names.0.is_some() && names.1.is_some() && others.payloads().iter().any(alike)
-    };
+    let (before, after) = (names(old), names(new));
+    let stays = |payload: &Payload| pair(payload).is_some_and(|pair| before.contains(&pair) && after.contains(&pair));
     let name = |payload: &Payload| payload.identifier().or(payload.kind()).unwrap_or_default().to_owned();
     Effect::Replaced {
-        updated: new.payloads().iter().filter(|new| same(new, old)).map(name).collect(),
-        removed: old.payloads().iter().filter(|old| !same(old, new)).map(name).collect(),
-        added: new.payloads().iter().filter(|new| !same(new, old)).map(name).collect(),
+        updated: new.payloads().iter().filter(|new| stays(new)).map(name).collect(),
+        removed: old.payloads().iter().filter(|old| !stays(old)).map(name).collect(),
+        added: new.payloads().iter().filter(|new| !stays(new)).map(name).collect(),
     }
+}
+
+fn names(profile: &Profile) -> HashSet<(&str, &str)> {
+    profile.payloads().iter().filter_map(pair).collect()
+}
+
+fn pair(payload: &Payload) -> Option<(&str, &str)> {
+    payload.identifier().zip(payload.uuid())
 }
 
 /// Whether two MDM payloads have the same topic and servers (R10). `CheckInURL` is `ServerURL` where it is absent.

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::{Act, Answer, Arrival, Device, Done, Effect, Grounds, Refusal, Refused, SAFARI, Unknown};
 use crate::{
     Fact, Platform,
+    check::{self, Finding},
     policy::{PendingProfile, Policy},
 };
 
@@ -37,6 +38,12 @@ impl Device {
     /// [`Refusal::NothingPending`], also when it waited too long; else as [`install`](Device::install), after which it
     /// still waits.
     pub fn install_pending(&self, act: &Act) -> Answer {
+        let faults = self.pending.as_ref().map(|pending| check::structure(&pending.arrival.profile));
+        self.install_pending_checked(act, &faults.unwrap_or_default())
+    }
+
+    /// As [`install_pending`](Device::install_pending), for a profile whose structure was checked.
+    pub(crate) fn install_pending_checked(&self, act: &Act, faults: &[Finding]) -> Answer {
         let nothing = |sentence: &str| {
             let mut grounds = Grounds::default();
             self.waits(&mut grounds);
@@ -48,7 +55,7 @@ impl Device {
                 nothing("the downloaded profile waited longer than eight minutes and was dropped: download it again")
             }
             Some(pending) => {
-                let mut done = self.install(&pending.arrival, act)?;
+                let mut done = self.install_checked(&pending.arrival, act, faults)?;
                 done.grounds.fact(Fact::Delivery);
                 Ok(Done { device: Self { pending: None, ..done.device }, ..done })
             }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::Question;
 use crate::{
     Device, DeviceError, Fact, InstalledBy, Policy,
+    check::Finding,
     device::{Act, Done, Effect, Grounds, Prompt, Refusal, Refused, Signature, Unknown},
     policy::Choice,
 };
@@ -111,12 +112,12 @@ impl fmt::Display for Outcome {
 impl Question<'_> {
     /// Every case of a device: where a run rests on a policy that is open and not fixed, it is run with each of its values.
     /// What no run rests on is left alone.
-    pub(super) fn cases(&self, device: &Device, fixed: &[Policy]) -> Vec<Case> {
-        self.cases_from(device, fixed, &[])
+    pub(super) fn cases(&self, device: &Device, fixed: &[Policy], faults: &[Finding]) -> Vec<Case> {
+        self.cases_from(device, fixed, faults, &[])
     }
 
-    fn cases_from(&self, device: &Device, fixed: &[Policy], choices: &[Choice]) -> Vec<Case> {
-        let case = Run::of(self, device).case(choices);
+    fn cases_from(&self, device: &Device, fixed: &[Policy], faults: &[Finding], choices: &[Choice]) -> Vec<Case> {
+        let case = Run::of(self, device, faults).case(choices);
         let chosen = |policy: Policy| fixed.contains(&policy) || choices.iter().any(|choice| choice.policy == policy);
         let open = case.grounds.policies.iter().map(|choice| choice.policy);
         let Some(policy) = open.into_iter().find(|policy| !chosen(*policy) && values(*policy, device).len() > 1) else {
@@ -126,7 +127,7 @@ impl Question<'_> {
             let mut device = device.clone();
             device.policies.set(policy.word(), value).expect("every listed value is one");
             let choice = Choice { policy, value: (*value).into() };
-            self.cases_from(&device, fixed, &[choices, &[choice]].concat())
+            self.cases_from(&device, fixed, faults, &[choices, &[choice]].concat())
         });
         branches.collect()
     }
@@ -139,6 +140,8 @@ fn values(policy: Policy, device: &Device) -> &'static [&'static str] {
 /// The procedure on one device.
 struct Run<'a> {
     question: &'a Question<'a>,
+    /// What a check of the overwrite's structure found.
+    faults: &'a [Finding],
     free_before: bool,
     free_after: bool,
     replaces: Option<bool>,
@@ -148,9 +151,10 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn of(question: &'a Question<'a>, device: &Device) -> Self {
+    fn of(question: &'a Question<'a>, device: &Device, faults: &'a [Finding]) -> Self {
         let mut run = Self {
             question,
+            faults,
             free_before: false,
             free_after: false,
             replaces: None,
@@ -213,9 +217,9 @@ impl<'a> Run<'a> {
             InstalledBy::Hand => {
                 let downloaded = device.download(overwrite, at);
                 self.note(Step::Download, &downloaded.grounds);
-                downloaded.device.install_pending(&Act::by_hand(at))
+                downloaded.device.install_pending_checked(&Act::by_hand(at), self.faults)
             }
-            InstalledBy::Mdm => device.install(overwrite, &Act::by_mdm(at)),
+            InstalledBy::Mdm => device.install_checked(overwrite, &Act::by_mdm(at), self.faults),
         };
         let done = self.answered(Step::Install, answer)?;
         self.replaces = Some(done.effect != Effect::Added);

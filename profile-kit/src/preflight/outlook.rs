@@ -1,8 +1,8 @@
 //! What can be done about an installed profile: whether an overwrite of some form frees it, and who must sign that.
 
-use std::time::SystemTime;
+use std::{collections::BTreeSet, time::SystemTime};
 
-use super::{Devices, Question, Verdict};
+use super::{Devices, Question, Row, Verdict};
 use crate::{Arrival, Certificate, InstalledBy, Os, Overwrite, PasswordForm, device::Signature};
 
 /// What an overwrite could do for an installed profile.
@@ -45,18 +45,12 @@ pub struct FormOutlook {
     pub reasons: Vec<String>,
 }
 
-/// What overwrites of the two forms, signed as the installed profile is, would do for devices.
+/// What overwrites of the two forms, signed as the installed profile is, would do for devices. `by` says who installed
+/// the profile, and who would install the overwrite.
 pub fn outlook(installed: &Arrival, by: (InstalledBy, InstalledBy), devices: &Devices, at: SystemTime) -> Outlook {
-    let kinds = devices.supervised.iter().flat_map(|supervised| devices.systems.iter().map(|os| (*os, *supervised)));
-    let row = |(os, supervised)| {
-        let alone = Devices { systems: vec![os], supervised: vec![supervised], ..devices.clone() };
-        let auto = PasswordForm::Auto.for_target(Some(os));
-        let other = if auto == PasswordForm::Empty { PasswordForm::Omitted } else { PasswordForm::Empty };
-        let mut forms = [auto, other].map(|form| FormOutlook::of(installed, by, form, &alone, at)).to_vec();
-        forms.sort_by_key(|form| form.verdict);
-        OutlookRow { os, supervised, verdict: forms[0].verdict, forms }
-    };
-    let rows: Vec<OutlookRow> = kinds.map(row).collect();
+    let [omitted, empty] =
+        [PasswordForm::Omitted, PasswordForm::Empty].map(|form| each(installed, by, form, devices, at));
+    let rows: Vec<OutlookRow> = omitted.into_iter().zip(empty).map(|(omitted, empty)| best(omitted, empty)).collect();
     let certificate = match &installed.signature {
         Signature::Signed { certificates, .. } => certificates.first().cloned(),
         Signature::Unsigned | Signature::Broken(_) => None,
@@ -64,34 +58,51 @@ pub fn outlook(installed: &Arrival, by: (InstalledBy, InstalledBy), devices: &De
     Outlook { verdict: Verdict::of_all(rows.iter().map(|row| row.verdict)), certificate, rows }
 }
 
+/// The better form first.
+fn best((os, supervised, omitted): OneForm, (_, _, empty): OneForm) -> OutlookRow {
+    let mut forms = match PasswordForm::Auto.for_target(Some(os)) {
+        PasswordForm::Empty => vec![empty, omitted],
+        _ => vec![omitted, empty],
+    };
+    forms.sort_by_key(|form| form.verdict);
+    OutlookRow { os, supervised, verdict: forms[0].verdict, forms }
+}
+
+/// What one form does for one device.
+type OneForm = (Os, bool, FormOutlook);
+
+/// What one form does, device by device.
+fn each(
+    installed: &Arrival,
+    (installed_by, overwrite_by): (InstalledBy, InstalledBy),
+    form: PasswordForm,
+    devices: &Devices,
+    at: SystemTime,
+) -> Vec<OneForm> {
+    let build = |strip| Overwrite::of_unsigned(&installed.profile).removal_password(form).strip(strip).build_at(at);
+    let made = build(false).map(|overwrite| (overwrite, false)).or_else(|problem| match build(true) {
+        Ok(overwrite) => Ok((overwrite, true)),
+        Err(_) => Err(problem),
+    });
+    let (overwrite, strip) = match made {
+        Ok(made) => made,
+        Err(problem) => {
+            let none =
+                FormOutlook { form, strip: false, verdict: Verdict::Strands, reasons: vec![problem.to_string()] };
+            return devices.each().map(|device| (device.os, device.supervised, none.clone())).collect();
+        }
+    };
+    let overwrite = Arrival::new(overwrite.profile().clone(), installed.signature.clone());
+    let question = Question { installed_by, overwrite_by, ..Question::new(installed, &overwrite, at) };
+    let rows = question.ask(devices).rows.into_iter();
+    rows.map(|row| (row.os, row.supervised, FormOutlook::of(form, strip, &row))).collect()
+}
+
 impl FormOutlook {
-    fn of(
-        installed: &Arrival,
-        by: (InstalledBy, InstalledBy),
-        form: PasswordForm,
-        devices: &Devices,
-        at: SystemTime,
-    ) -> Self {
-        let build = |strip| Overwrite::of_unsigned(&installed.profile).removal_password(form).strip(strip).build_at(at);
-        let (overwrite, strip) = match build(false) {
-            Ok(overwrite) => (overwrite, false),
-            Err(problem) => match build(true) {
-                Ok(overwrite) => (overwrite, true),
-                Err(_) => {
-                    let reasons = vec![problem.to_string()];
-                    return Self { form, strip: false, verdict: Verdict::Strands, reasons };
-                }
-            },
-        };
-        let overwrite = Arrival { profile: overwrite.profile().clone(), signature: installed.signature.clone() };
-        let question = Question { installed_by: by.0, overwrite_by: by.1, ..Question::new(installed, &overwrite, at) };
-        let report = question.ask(devices);
-        let cases = report.rows.iter().flat_map(|row| &row.cases);
-        let mut reasons: Vec<String> =
-            cases.flat_map(|case| &case.reasons).map(|reason| reason.word.to_owned()).collect();
-        reasons.sort();
-        reasons.dedup();
-        Self { form, strip, verdict: report.verdict, reasons }
+    fn of(form: PasswordForm, strip: bool, row: &Row) -> Self {
+        let reasons = row.cases.iter().flat_map(|case| &case.reasons).map(|reason| reason.word.to_owned());
+        let reasons: BTreeSet<String> = reasons.collect();
+        Self { form, strip, verdict: row.verdict, reasons: reasons.into_iter().collect() }
     }
 }
 
