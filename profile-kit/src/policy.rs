@@ -273,11 +273,14 @@ impl Policy {
     /// documents the prompt).
     pub fn open(self, os: Os, supervised: bool) -> &'static [&'static str] {
         let observed = os.platform == Platform::Ios && os.version.major >= 14;
+        let older = os.platform == Platform::Ios && !observed;
+        let asks_supervision = matches!(os.platform, Platform::Ios | Platform::Tvos) && !supervised;
         let count = match self {
             Policy::SignerMatch => 2,
             Policy::EmptyPassword if !observed => self.values().len(),
-            Policy::LockSupervision | Policy::OverwritePrompt if os.platform == Platform::Ios && !observed => 2,
-            Policy::PasswordUnsupervised if !supervised => self.values().len(),
+            Policy::LockSupervision if older && !supervised => 2,
+            Policy::OverwritePrompt if older => 2,
+            Policy::PasswordUnsupervised if asks_supervision => self.values().len(),
             _ => 1,
         };
         &self.values()[..count]
@@ -365,6 +368,25 @@ mod tests {
                 "pending-profile=none"
             ]
         );
+    }
+
+    fn open(os: Os, supervised: bool) -> Vec<String> {
+        let open = Policy::ALL.iter().map(|policy| (policy, policy.open(os, supervised)));
+        open.filter(|(_, values)| values.len() > 1).map(|(policy, values)| format!("{policy} {values:?}")).collect()
+    }
+
+    #[test]
+    fn what_the_facts_leave_open_depends_on_the_device() {
+        let signer = r#"signer-match ["leaf-equal", "same-key"]"#;
+        let empty = r#"empty-removal-password ["reject", "as-absent", "locked"]"#;
+        let lock = r#"lock-needs-supervision ["always", "never"]"#;
+        let password = r#"removal-password-unsupervised ["ignore", "reject", "honour"]"#;
+        let prompt = r#"password-prompt ["none", "empty-accepted"]"#;
+        assert_eq!(open(Os::ios(17), true), [signer]);
+        assert_eq!(open(Os::ios(14), false), [signer, password]);
+        assert_eq!(open(Os::ios(13), true), [signer, empty, prompt]);
+        assert_eq!(open(Os::ios(13), false), [signer, empty, lock, password, prompt]);
+        assert_eq!(open(Os::macos(15), false), [signer, empty]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 
 use profile_kit::{
     Arrival, Certificate, Device, InstalledBy, Os, Overwrite, PasswordForm, Payload, Policies, Policy, Profile,
-    Removal, UuidSource,
+    Removal, SignOptions, UuidSource,
     device::{Act, Effect, Signature, Unknown},
     pki::{Authority, Issued, KeySpec, Leaf, Validity},
     preflight::{self, Devices, Outcome, Question, Verdict},
@@ -106,6 +106,46 @@ proptest! {
         prop_assert_eq!(outlook.verdict.is_free(), forms.iter().any(|verdict| verdict.is_free()));
         prop_assert_eq!(outlook.certificate, CERTIFICATES.a.first().cloned());
     }
+}
+
+/// As above, with real signatures, and past the end of the certificate that signs.
+#[test]
+fn a_signed_overwrite_of_a_signed_profile_frees_also_after_its_certificate_ended() {
+    let identity = CERTIFICATES.signer.identity().unwrap();
+    let installed = identity.sign_with(&Lock::Flag.profile(), &SignOptions::new(day(1))).unwrap();
+    let verified = installed.verify_integrity().unwrap();
+    let installed = Arrival::from_bytes(installed.as_bytes()).unwrap();
+    for (major, preset) in [(11, Policies::ios_10_11()), (17, Policies::current())] {
+        for at in [day(2), day(3000)] {
+            let overwrite = Overwrite::of(&verified).target(Os::ios(major)).build_at(at).unwrap();
+            let overwrite = identity.sign_with(&overwrite, &SignOptions::new(at)).unwrap();
+            let overwrite = Arrival::from_bytes(overwrite.as_bytes()).unwrap();
+            let devices = Devices { supervised: vec![true], ..Devices::of(vec![Os::ios(major)]) };
+            for devices in [devices.clone().with_preset(preset), devices] {
+                let open = devices.fixed.is_empty() && major < 14;
+                let expected = if open { Verdict::FreesOnSome } else { Verdict::Frees };
+                assert_eq!(Question::new(&installed, &overwrite, at).ask(&devices).verdict, expected, "iOS {major}");
+            }
+        }
+    }
+}
+
+/// The one gap of the form `auto`: where the empty password is not known to be refused it is written, and a device that
+/// refuses it all the same is not freed, though the form `omitted` would free it.
+#[test]
+fn the_form_auto_for_older_systems_rests_on_their_taking_an_empty_password() {
+    let installed = Arrival::unsigned(Lock::Flag.profile());
+    let verdict = |form, os| {
+        let overwrite = Overwrite::of_unsigned(&installed.profile).target(os).removal_password(form).build_at(day(1));
+        let overwrite = Arrival::unsigned(overwrite.unwrap().profile().clone());
+        let devices = Devices { supervised: vec![true], ..Devices::of(vec![os]) };
+        Question::new(&installed, &overwrite, day(1)).ask(&devices).verdict
+    };
+    for os in [Os::ios(10), Os::ios(13), Os::tvos(17), Os::macos(15)] {
+        assert_eq!(verdict(PasswordForm::Auto, os), Verdict::FreesOnSome, "{os}");
+        assert_eq!(verdict(PasswordForm::Omitted, os), Verdict::Frees, "{os}");
+    }
+    assert_eq!(verdict(PasswordForm::Auto, Os::ios(14)), Verdict::Frees);
 }
 
 /// Every form, flag, signer, system, supervision, way and preset, by rules that were typed from the facts.
@@ -480,6 +520,7 @@ static SYSTEMS: LazyLock<Vec<Os>> = LazyLock::new(|| {
 
 /// Chains, the leaf first.
 struct Certificates {
+    signer: Issued,
     a: Vec<Certificate>,
     renewed: Vec<Certificate>,
     b: Vec<Certificate>,
@@ -506,5 +547,6 @@ static CERTIFICATES: LazyLock<Certificates> = LazyLock::new(|| {
         renewed: chain(&issuer.reissue(&leaf("A"), &a).unwrap()),
         b: chain(&issuer.issue(&leaf("B")).unwrap()),
         a: chain(&a),
+        signer: a,
     }
 });

@@ -169,6 +169,7 @@ const VERBS: &[&str] = &[
     "build",
     "sign",
     "overwrite",
+    "preflight",
     "verify",
     "show",
     "unwrap",

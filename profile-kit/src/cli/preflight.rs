@@ -21,9 +21,11 @@ use super::{
 /// Tell before delivery whether an overwrite will free the devices that it is for.
 ///
 /// INSTALLED is the very file that the devices have. Without OVERWRITE: whether anything can free them, and whose
-/// signature that needs. Exit status 0 where all are free afterwards (frees, already-free), 1 where some or none are.
+/// signature that needs. Verdicts: `frees`, `already-free` (the owner can delete INSTALLED without it), `frees-on-some`,
+/// `strands`. Devices that are free already count only where all are. Exit status 0 for the first two, 1 for the others.
 ///
-/// Where it is not known what devices do, all that some source says is tried, unless a preset or a policy is given.
+/// Where sources disagree about what devices do, all that some source says is tried, and the policies that decide are
+/// named; a preset or a policy fixes them.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  profile-kit preflight installed.mobileconfig overwrite.mobileconfig --os 12..18 --supervised yes"
@@ -113,7 +115,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
             let names = (installed.0.as_str(), overwrite.0.as_str());
             match args.format {
                 ReportFormat::Text => text::print(&told(args, names, &devices, &report))?,
-                ReportFormat::Json => text::print_json(&[report_json(names, &devices, &report)])?,
+                ReportFormat::Json => text::print_json(&[report_json(args, names, &devices, &report)])?,
             }
             report.verdict
         }
@@ -121,7 +123,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
             let outlook = preflight::outlook(&installed.1, (installed_by, overwrite_by), &devices, at);
             match args.format {
                 ReportFormat::Text => text::print(&outlook_told(args, &installed.0, &devices, &outlook))?,
-                ReportFormat::Json => text::print_json(&[outlook_json(&installed.0, &devices, &outlook)])?,
+                ReportFormat::Json => text::print_json(&[outlook_json(args, &installed.0, &devices, &outlook)])?,
             }
             outlook.verdict
         }
@@ -201,7 +203,12 @@ fn told(args: &Args, (installed, overwrite): (&str, &str), devices: &Devices, re
     for reason in reasons(&report.rows) {
         line(&mut told, "because", &reason);
     }
-    line(&mut told, "in force until the overwrite", &in_force(&report.until_overwrite));
+    for prompt in prompts(&report.rows) {
+        line(&mut told, "on the way", prompt);
+    }
+    if report.until_overwrite != report.until_deletion {
+        line(&mut told, "in force until the overwrite", &in_force(&report.until_overwrite));
+    }
     line(&mut told, "in force until the owner deletes it", &in_force(&report.until_deletion));
     told
 }
@@ -311,6 +318,12 @@ fn reasons(rows: &[Row]) -> Vec<String> {
     told
 }
 
+/// What the owner is asked, other than what stands in the way.
+fn prompts(rows: &[Row]) -> BTreeSet<&'static str> {
+    let all = rows.iter().flat_map(|row| &row.cases).flat_map(|case| &case.prompts);
+    all.filter(|prompt| !prompt.needs_a_password()).map(|prompt| prompt.sentence()).collect()
+}
+
 fn signer(report: &Report) -> String {
     let words = |passes| {
         let some = report.signer.iter().filter(|(_, taken)| *taken == passes).map(|(policy, _)| policy.to_string());
@@ -391,19 +404,23 @@ fn certificate(certificate: Option<&Certificate>) -> String {
     let Some(certificate) = certificate else {
         return "any certificate, or none: what is installed is unsigned".into();
     };
-    let end = certificate.not_after().map_or_else(|| "?".into(), text::time);
-    format!(
-        "the certificate of {}, sha256:{}, which ends {end} and may sign it after that too",
-        certificate.subject(),
-        certificate.fingerprint()
-    )
+    let end = match certificate.not_after() {
+        None => "its end cannot be read".into(),
+        Some(end) if end < SystemTime::now() => {
+            format!("ended {}, which does not keep it from signing this", text::time(end))
+        }
+        Some(end) => format!("ends {}, and may sign this after that too", text::time(end)),
+    };
+    format!("{}, sha256:{}; {end}", certificate.subject(), certificate.fingerprint())
 }
 
-fn report_json((installed, overwrite): (&str, &str), devices: &Devices, report: &Report) -> Value {
+fn report_json(args: &Args, (installed, overwrite): (&str, &str), devices: &Devices, report: &Report) -> Value {
     json!({
         "file": overwrite,
         "installed": installed,
         "verdict": report.verdict.word(),
+        "installed_by": way_word(args.installed_by.by()),
+        "overwrite_by": way_word(args.overwrite_by.by()),
         "policies": policies_json(devices),
         "signer": report.signer.iter().map(|(policy, taken)| (policy.to_string(), json!(taken))).collect::<serde_json::Map<_, _>>(),
         "devices": report.rows.iter().map(row_json).collect::<Vec<_>>(),
@@ -461,7 +478,7 @@ fn in_force_json(payload: &InForce) -> Value {
     json!({"type": payload.kind, "keys": payload.keys})
 }
 
-fn outlook_json(installed: &str, devices: &Devices, outlook: &Outlook) -> Value {
+fn outlook_json(args: &Args, installed: &str, devices: &Devices, outlook: &Outlook) -> Value {
     let certificate = outlook.certificate.as_ref().map(|certificate| {
         json!({
             "subject": certificate.subject(),
@@ -489,10 +506,19 @@ fn outlook_json(installed: &str, devices: &Devices, outlook: &Outlook) -> Value 
     json!({
         "file": installed,
         "verdict": outlook.verdict.word(),
+        "installed_by": way_word(args.installed_by.by()),
+        "overwrite_by": way_word(args.overwrite_by.by()),
         "policies": policies_json(devices),
         "certificate": certificate,
         "devices": outlook.rows.iter().map(row).collect::<Vec<_>>(),
     })
+}
+
+fn way_word(by: InstalledBy) -> &'static str {
+    match by {
+        InstalledBy::Hand => "hand",
+        InstalledBy::Mdm => "mdm",
+    }
 }
 
 fn form_word(form: PasswordForm) -> &'static str {

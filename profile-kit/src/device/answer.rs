@@ -69,6 +69,28 @@ impl Prompt {
         matches!(self, Prompt::RemovalPassword | Prompt::Administrator)
     }
 
+    /// What the owner sees and can do, in a sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Prompt::Consent => "the owner is asked to agree to the profile's text",
+            Prompt::EmptyPassword => "a password may be asked for: the owner enters nothing and goes on",
+            Prompt::RemovalPassword => "the removal password is asked for",
+            Prompt::Administrator => "an administrator's name and password are asked for",
+            Prompt::Passcode => "a new passcode may be asked for",
+        }
+    }
+
+    /// The fact that says so.
+    pub fn fact(self) -> Fact {
+        match self {
+            Prompt::Consent => Fact::Keys,
+            Prompt::EmptyPassword => Fact::R7,
+            Prompt::RemovalPassword => Fact::L3,
+            Prompt::Administrator => Fact::Schema,
+            Prompt::Passcode => Fact::Obstacles,
+        }
+    }
+
     /// The stable word.
     pub fn word(self) -> &'static str {
         match self {

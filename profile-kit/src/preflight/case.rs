@@ -241,8 +241,9 @@ impl<'a> Run<'a> {
                 let answer = device.remove(identifier, &Act::by_hand(self.question.at));
                 let Some(done) = self.answered(Step::Delete, answer) else { return false };
                 for prompt in done.prompts.iter().filter(|prompt| prompt.needs_a_password()) {
-                    let sentence = "it is deleted only with a password".into();
-                    self.reason(Step::Delete, prompt.word(), sentence, None, &done.grounds);
+                    let mut on = Grounds::default();
+                    on.fact(prompt.fact());
+                    self.reason(Step::Delete, prompt.word(), prompt.sentence().into(), None, &on.and(&done.grounds));
                     free = false;
                 }
                 device = done.device;
