@@ -32,15 +32,14 @@ mod outlook;
 
 use std::{fmt, time::SystemTime};
 
+use self::case::Faults;
 pub use self::{
     case::{Case, Outcome, Reason, Step, reason_words},
     in_force::InForce,
     outlook::{FormOutlook, Outlook, OutlookRow, outlook},
 };
 use crate::{
-    Arrival, Device, Enrolment, InstalledBy, Os, OsVersion, Platform, Policies, Policy,
-    check::{self, Finding},
-    device::Signature,
+    Arrival, Device, Enrolment, InstalledBy, Os, OsVersion, Platform, Policies, Policy, device::Signature,
     policy::SignerMatch,
 };
 
@@ -127,7 +126,7 @@ impl<'a> Question<'a> {
 
     /// Runs the model on each device.
     pub fn ask(&self, devices: &Devices) -> Report {
-        let faults = check::structure(&self.overwrite.profile);
+        let faults = self.faults();
         let rows: Vec<Row> = devices.each().map(|device| self.row(&device, devices, &faults)).collect();
         let cases = || rows.iter().flat_map(|row| &row.cases);
         Report {
@@ -148,7 +147,7 @@ impl<'a> Question<'a> {
         }
     }
 
-    fn row(&self, device: &Device, devices: &Devices, faults: &[Finding]) -> Row {
+    fn row(&self, device: &Device, devices: &Devices, faults: &Faults) -> Row {
         let cases = self.cases(device, &devices.fixed, faults);
         Row {
             os: device.os,

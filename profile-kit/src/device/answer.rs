@@ -330,6 +330,8 @@ unknowns! {
     SafariForbidden Obstacles "Safari is forbidden: whether the profile gets there is not known"
     /// What the device has: it cannot be a file whose signature does not hold.
     InstalledBroken Signing "the signature of what is installed does not hold: the device has another file"
+    /// What the device takes: the model refuses what is installed for the very reason for which it refuses the overwrite.
+    Inherited Faults "the device should have refused what is installed for the same reason, and yet has it"
     /// Whether the device takes a signature of this kind.
     SignatureForm Signing "whether the device takes a signature of this kind is not known"
 }
@@ -342,8 +344,8 @@ impl Unknown {
 
     /// Whether the model took the worse of what may be, so that the truth may be better.
     pub fn is_worst(self) -> bool {
-        use Unknown::{EnrolmentLock, FlagNotBoolean, InstalledBroken, OtherScope};
-        matches!(self, EnrolmentLock | FlagNotBoolean | InstalledBroken | OtherScope)
+        use Unknown::{EnrolmentLock, FlagNotBoolean, Inherited, InstalledBroken, OtherScope};
+        matches!(self, EnrolmentLock | FlagNotBoolean | Inherited | InstalledBroken | OtherScope)
     }
 }
 

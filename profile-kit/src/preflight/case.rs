@@ -5,7 +5,7 @@ use std::fmt;
 use super::Question;
 use crate::{
     Device, DeviceError, Fact, InstalledBy, Policy,
-    check::Finding,
+    check::{self, Finding},
     device::{Act, Done, Effect, Grounds, Prompt, Refusal, Refused, Signature, Unknown},
     policy::Choice,
 };
@@ -109,14 +109,25 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// What checks of the structure found: once for all runs.
+pub(super) struct Faults {
+    installed: Vec<Finding>,
+    overwrite: Vec<Finding>,
+}
+
 impl Question<'_> {
+    pub(super) fn faults(&self) -> Faults {
+        let [installed, overwrite] = [self.installed, self.overwrite].map(|arrival| check::structure(&arrival.profile));
+        Faults { installed, overwrite }
+    }
+
     /// Every case of a device: where a run rests on a policy that is open and not fixed, it is run with each of its values.
     /// What no run rests on is left alone.
-    pub(super) fn cases(&self, device: &Device, fixed: &[Policy], faults: &[Finding]) -> Vec<Case> {
+    pub(super) fn cases(&self, device: &Device, fixed: &[Policy], faults: &Faults) -> Vec<Case> {
         self.cases_from(device, fixed, faults, &[])
     }
 
-    fn cases_from(&self, device: &Device, fixed: &[Policy], faults: &[Finding], choices: &[Choice]) -> Vec<Case> {
+    fn cases_from(&self, device: &Device, fixed: &[Policy], faults: &Faults, choices: &[Choice]) -> Vec<Case> {
         let case = Run::of(self, device, faults).case(choices);
         let chosen = |policy: Policy| fixed.contains(&policy) || choices.iter().any(|choice| choice.policy == policy);
         let open = case.grounds.policies.iter().map(|choice| choice.policy);
@@ -140,8 +151,7 @@ fn values(policy: Policy, device: &Device) -> &'static [&'static str] {
 /// The procedure on one device.
 struct Run<'a> {
     question: &'a Question<'a>,
-    /// What a check of the overwrite's structure found.
-    faults: &'a [Finding],
+    faults: &'a Faults,
     free_before: bool,
     free_after: bool,
     replaces: Option<bool>,
@@ -151,7 +161,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn of(question: &'a Question<'a>, device: &Device, faults: &'a [Finding]) -> Self {
+    fn of(question: &'a Question<'a>, device: &Device, faults: &'a Faults) -> Self {
         let mut run = Self {
             question,
             faults,
@@ -217,10 +227,18 @@ impl<'a> Run<'a> {
             InstalledBy::Hand => {
                 let downloaded = device.download(overwrite, at);
                 self.note(Step::Download, &downloaded.grounds);
-                downloaded.device.install_pending_checked(&Act::by_hand(at), self.faults)
+                downloaded.device.install_pending_checked(&Act::by_hand(at), &self.faults.overwrite)
             }
-            InstalledBy::Mdm => device.install_checked(overwrite, &Act::by_mdm(at), self.faults),
+            InstalledBy::Mdm => device.install_checked(overwrite, &Act::by_mdm(at), &self.faults.overwrite),
         };
+        if let Err(refused) = &answer
+            && !self.free_before
+            && self.is_inherited(device, refused)
+        {
+            let mut grounds = Grounds::default();
+            grounds.unknown(Unknown::Inherited);
+            self.note(Step::Install, &grounds);
+        }
         let done = self.answered(Step::Install, answer)?;
         self.replaces = Some(done.effect != Effect::Added);
         if done.effect == Effect::Added {
@@ -228,6 +246,21 @@ impl<'a> Run<'a> {
             self.reason(Step::Install, "AddedBeside", sentence.into(), None, &done.grounds);
         }
         Some(done.device)
+    }
+
+    /// Whether what is installed would be refused for the same reason, though it is there. Time makes no such reason.
+    fn is_inherited(&mut self, device: &Device, refused: &Refused) -> bool {
+        let Question { installed, installed_by, at, .. } = *self.question;
+        let empty = Device { installed: Vec::new(), pending: None, ..device.clone() };
+        let act = Act { by: installed_by, ..Act::by_hand(at) };
+        let (too, mut grounds) = match empty.install_checked(installed, &act, &self.faults.installed) {
+            Ok(done) => (None, done.grounds),
+            Err(too) => (Some((too.refusal, too.sentence)), too.grounds),
+        };
+        grounds.unknowns.clear();
+        self.note(Step::Install, &grounds);
+        let timeless = refused.refusal != Refusal::RemovalDatePast;
+        timeless && too.is_some_and(|(refusal, sentence)| refusal == refused.refusal && sentence == refused.sentence)
     }
 
     /// Whether the owner deletes both, if both are there, without any password.
