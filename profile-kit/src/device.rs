@@ -22,6 +22,7 @@ mod install;
 mod list;
 mod pending;
 mod remove;
+mod replace;
 
 use std::{sync::Arc, time::SystemTime};
 

@@ -32,6 +32,7 @@ const ROWS: &[Row] = &[
     ("R1", "ios 17 s", "", &["ivi locked"], "install IVI", "added: ivi IVI", ""),
     ("R1", "ios 17 s", "", &["ivi locked"], "replace other", "NotInstalled", ""),
     ("R1", "macos 14 s", "", &["ivi scope=System"], "install ivi scope=User", "added: ivi ivi, OtherScope", ""),
+    ("R1", "macos 14 s", "", &["ivi scope=System"], "replace ivi scope=User", "NotInstalled, OtherScope", ""),
     ("R1", "macos 14 s", "", &["ivi scope=User"], "install ivi", "replaced ivi", ""),
     ("R1", "ios 17 s", "", &["ivi scope=System"], "install ivi scope=User", "replaced ivi", ""),
     ("R2", "ios 17 s", "", &["ivi locked uuid=U"], "install ivi uuid=U", "replaced ivi", ""),
