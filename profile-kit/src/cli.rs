@@ -13,7 +13,6 @@ mod new;
 mod outcome;
 mod overwrite;
 mod preflight;
-mod redact;
 mod show;
 mod sign;
 mod text;

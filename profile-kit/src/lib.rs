@@ -75,6 +75,7 @@ pub mod pki;
 pub mod policy;
 pub mod preflight;
 pub mod profile;
+pub mod redact;
 pub mod removal;
 pub mod sign;
 mod signed;

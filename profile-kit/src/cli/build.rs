@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use profile_kit::{
     Profile, Target, Template, UuidSource,
     check::{self, Finding, Severity},
+    redact::REDACTED,
     spec,
     template::Values,
 };
@@ -16,7 +17,6 @@ use profile_kit::{
 use super::{
     files::{Content, Input, Output},
     outcome::{Exit, Failure},
-    redact::REDACTED,
     text,
 };
 

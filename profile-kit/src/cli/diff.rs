@@ -3,12 +3,12 @@
 use std::{fmt::Write, path::PathBuf};
 
 use plist::Value;
-use profile_kit::{KeyPath, Step, diff};
+use profile_kit::{KeyPath, Step, diff, redact};
 
 use super::{
     files::Input,
     outcome::{Exit, Failure},
-    redact, text,
+    text,
 };
 
 /// Tell what differs between two profiles, signed or not. Exit status 1 where anything does.

@@ -3,13 +3,15 @@
 use std::{fmt::Write as _, path::PathBuf, time::SystemTime};
 
 use plist::{Dictionary, Value};
-use profile_kit::{Form, Inspection, Profile, Removal, Target};
+use profile_kit::{
+    Form, Inspection, Profile, Removal, Target,
+    redact::{self, Scope},
+};
 use serde_json::json;
 
 use super::{
     files::Input,
     outcome::{Exit, Failure},
-    redact::{self, Scope},
     text,
     verify::{self, ReportFormat},
 };

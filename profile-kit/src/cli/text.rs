@@ -8,10 +8,15 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use plist::Value;
-use profile_kit::check::{Finding, Severity};
+use profile_kit::{
+    check::{Finding, Severity},
+    redact::REDACTED,
+};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{outcome::Failure, redact::REDACTED};
+pub use profile_kit::redact::{escape, hostile};
+
+use super::outcome::Failure;
 
 /// Prints `error: …` on standard error.
 pub fn error(message: &str) {
@@ -77,29 +82,6 @@ pub fn bold() -> Style {
     Style::new().bold()
 }
 
-/// Control characters as escapes, so that a file cannot steer the terminal.
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match hostile(c) {
-            true => escaped.extend(c.escape_default()),
-            false => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-/// Controls, marks that turn the direction of text (Unicode UAX #9), and marks that nobody sees.
-pub fn hostile(c: char) -> bool {
-    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let unseen = matches!(
-        c,
-        '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
-            | '\u{e0000}'..='\u{e007f}'
-    );
-    c.is_control() || turns || unseen
-}
-
 /// A value of a property list in one line; strings are quoted and cut. Secrets are the caller's to redact.
 pub fn value(value: &Value) -> String {
     match value {
@@ -160,11 +142,6 @@ const LONGEST: usize = 200;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_cannot_steer_the_terminal() {
-        assert_eq!(escape("a\u{1b}[31mb\n\u{202e}"), "a\\u{1b}[31mb\\n\\u{202e}");
-    }
 
     #[test]
     fn json_holds_no_character_that_steers_a_terminal() {

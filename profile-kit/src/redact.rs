@@ -1,7 +1,8 @@
-//! Secrets of a profile, kept from terminals, reports and logs.
+//! What of a profile may reach a terminal, a report or a log: no secrets, and nothing that steers who shows it.
 
 use plist::{Dictionary, Value};
-use profile_kit::{Payload, Profile, Step, payload};
+
+use crate::{Payload, Profile, Step, payload};
 
 /// What stands in a secret's place.
 pub const REDACTED: &str = "[redacted]";
@@ -120,9 +121,37 @@ fn without_query_secrets(text: &str) -> String {
     parts.collect()
 }
 
+/// Control characters as escapes, so that a file cannot steer the terminal.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match hostile(c) {
+            true => escaped.extend(c.escape_default()),
+            false => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Controls, marks that turn the direction of text (Unicode UAX #9), and marks that nobody sees.
+pub fn hostile(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let unseen = matches!(
+        c,
+        '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}'
+    );
+    c.is_control() || turns || unseen
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_cannot_steer_the_terminal() {
+        assert_eq!(escape("a\u{1b}[31mb\n\u{202e}"), "a\\u{1b}[31mb\\n\\u{202e}");
+    }
 
     fn redacted(payload: &Payload) -> Dictionary {
         dictionary(payload.dictionary(), Scope::of(payload))
