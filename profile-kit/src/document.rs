@@ -20,13 +20,14 @@
 //! entities, numbers and base64 of XML; the sharing, the order and the sizes of the objects of a binary property
 //! list and those that nothing refers to. Values, their types and the order of keys are kept.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use plist::{Dictionary, Value};
 
 use crate::{Error, Form, Place, Result};
 
 pub use positions::Positions;
+pub(crate) use positions::{Mark, Node};
 
 mod binary;
 mod positions;
@@ -93,6 +94,20 @@ pub fn positions(bytes: &[u8]) -> Result<Positions> {
         return Ok(Positions::default());
     }
     xml::positions(&text::decode(bytes)?)
+}
+
+/// The text of an XML property list and where everything stands in it; `None` for a binary one.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn located(bytes: &[u8]) -> Result<Option<(Cow<'_, str>, Positions)>> {
+    check_size(bytes)?;
+    if is_binary(bytes) {
+        return Ok(None);
+    }
+    let text = text::decode(bytes)?;
+    let positions = xml::positions(&text)?;
+    Ok(Some((text, positions)))
 }
 
 /// Whether the bytes begin as a CMS SignedData (RFC 5652 §5.1), in DER or in BER.

@@ -131,6 +131,28 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The message and its causes in one line, the outermost first.
+    pub fn with_causes(&self) -> String {
+        add_causes(self.to_string(), self)
+    }
+}
+
+/// Words and the causes of an error after them.
+pub(crate) fn add_causes(mut words: String, error: &Error) -> String {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        // Some libraries repeat their cause in their own words.
+        if !words.ends_with(&text) {
+            words.push_str(": ");
+            words.push_str(&text);
+        }
+        cause = inner.source();
+    }
+    words
+}
+
 /// What bytes were read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -229,6 +229,30 @@ codes! {
     CertificateUnreadable Warning some Keys "put a certificate in DER, or a PKCS#12 archive, into PayloadContent"
     /// A password, a key or a token stands in a profile that is not encrypted: who has the file can read it.
     SecretInClear Note some Practice "encrypt the profile for its device, or keep the file as you keep the secret"
+
+    ["Signature"]
+    /// The signature does not hold: refused, not taken as unsigned (1000).
+    SignatureBroken Error some Signing "sign the profile again; what is signed must not be changed"
+    /// No path leads from the signer's certificate to a root that was given: the device shows Not Verified.
+    SignerNotTrusted Warning some Signing "sign with a certificate that a root of the device issued, its chain included"
+    /// A certificate of the signer's chain has ended: it costs the badge; an overwrite still needs the same signer (R4).
+    SignerExpired Warning some R5 "renew the certificate for new profiles; sign overwrites with the very one that signed"
+    /// A certificate of the signer's chain is not valid yet.
+    SignerNotYetValid Warning some Signing "look at the clock, or wait"
+    /// A certificate of the signer's chain ends within 30 days.
+    SignerEndsSoon Note some R5 "renew the certificate for new profiles; sign overwrites with the very one that signed"
+    /// The signer's issuer is not in the file: without a root that issued the signer itself there is no path.
+    ChainMissing Note some Signing "sign with the intermediate certificates"
+    /// More than one signer: a device takes exactly one.
+    SeveralSigners Warning some Signing "sign once"
+    /// A digest of the signature, or of a certificate of its chain, is weak: SHA-1 or MD5.
+    WeakDigest Warning some Signing "sign with SHA-256 or better"
+    /// A key of the signer's chain is weak: RSA below 2048 bits.
+    WeakSignerKey Warning some Signing "take an RSA key of 2048 bits or more, or one on P-256"
+    /// The signer's certificate is not for signing content, or that of a CA.
+    SignerUnfit Warning some Signing "sign with a certificate that is for digital signatures"
+    /// The signed file is not written as Apple's are: most devices may take it, others may not.
+    SignatureForm Warning some Signing "sign as profile-kit sign does: DER, one signer, nothing behind it"
 }
 
 impl Code {
@@ -251,7 +275,7 @@ impl Code {
             Code::DuplicateUuid => only(Domain::Profile, 1007),
             Code::DuplicateIdentifier => only(Domain::Profile, 1008),
             Code::TargetDeviceTypeUnknown | Code::TargetDeviceTypeOther => only(Domain::Profile, 1015),
-            Code::LockedWithMdm => only(Domain::Profile, 1000),
+            Code::LockedWithMdm | Code::SignatureBroken => only(Domain::Profile, 1000),
             Code::OverwriteForbidden => only(Domain::Installation, 4037),
             Code::RemovalDatePast => only(Domain::Installation, 4025),
             Code::EmptyRemovalPassword => only(Domain::Payload, 2002),

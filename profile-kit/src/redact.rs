@@ -1,8 +1,14 @@
 //! What of a profile may reach a terminal, a report or a log: no secrets, and nothing that steers who shows it.
 
+use std::ops::Range;
+
 use plist::{Dictionary, Value};
 
-use crate::{Payload, Profile, Step, payload};
+use crate::{
+    Payload, Profile, Step,
+    document::{Node, Positions},
+    payload,
+};
 
 /// What stands in a secret's place.
 pub const REDACTED: &str = "[redacted]";
@@ -74,6 +80,64 @@ pub fn is_secret(profile: &Profile, path: &[Step]) -> bool {
         }
     }
     false
+}
+
+/// The bytes of a profile's text where its secret values stand, the elements whole, in order.
+pub(crate) fn extents(profile: &Profile, positions: &Positions) -> Vec<Range<usize>> {
+    let mut search = Search { positions, found: Vec::new() };
+    let Some(root) = positions.root() else { return Vec::new() };
+    for key in profile.keys() {
+        let Some(node) = positions.child(root, Step::Key(key.to_owned())) else { continue };
+        if let Some(inner) = profile.get(key) {
+            search.entry(key, inner, Scope::UNKNOWN, node);
+            continue;
+        }
+        for (index, payload) in profile.payloads().iter().enumerate() {
+            if let Some(node) = positions.child(node, Step::Index(index)) {
+                search.keys(payload.dictionary(), Scope::of(payload), node);
+            }
+        }
+    }
+    search.found
+}
+
+struct Search<'p> {
+    positions: &'p Positions,
+    found: Vec<Range<usize>>,
+}
+
+impl Search<'_> {
+    fn keys(&mut self, keys: &Dictionary, scope: Scope, node: Node) {
+        for (key, inner) in keys {
+            if let Some(node) = self.positions.child(node, Step::Key(key.clone())) {
+                self.entry(key, inner, scope, node);
+            }
+        }
+    }
+
+    fn entry(&mut self, key: &str, inner: &Value, scope: Scope, node: Node) {
+        match scope.below(key) {
+            None if !is_harmless(inner) => self.found.push(self.positions.extent(node)),
+            below => self.value(inner, below.unwrap_or(Scope::UNKNOWN), node),
+        }
+    }
+
+    fn value(&mut self, inner: &Value, scope: Scope, node: Node) {
+        match inner {
+            Value::Dictionary(keys) => self.keys(keys, scope, node),
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    if let Some(node) = self.positions.child(node, Step::Index(index)) {
+                        self.value(item, scope, node);
+                    }
+                }
+            }
+            Value::String(text) if text.contains("://") && without_user(text) != *text => {
+                self.found.push(self.positions.extent(node));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A value that tells nothing even under a secret key: a flag, or nothing at all.

@@ -1,6 +1,6 @@
 //! Exit statuses, and failures that carry theirs.
 
-use std::{error::Error as _, process::ExitCode};
+use std::process::ExitCode;
 
 use profile_kit::Error;
 
@@ -36,12 +36,12 @@ impl Failure {
 
     /// An error of the library over a file, with its causes, the outermost first.
     pub fn of(file: &str, error: &Error) -> Self {
-        Self { exit: exit_of(error), message: format!("{file}: {}", with_causes(error)) }
+        Self { exit: exit_of(error), message: format!("{file}: {}", error.with_causes()) }
     }
 
     /// An error of the library that names its files itself.
     pub fn plain(error: &Error) -> Self {
-        Self { exit: exit_of(error), message: with_causes(error) }
+        Self { exit: exit_of(error), message: error.with_causes() }
     }
 
     /// A file that could not be read or written.
@@ -50,22 +50,8 @@ impl Failure {
     }
 }
 
-fn with_causes(error: &Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let text = inner.to_string();
-        // Some libraries repeat their cause in their own words.
-        if !message.ends_with(&text) {
-            message.push_str(": ");
-            message.push_str(&text);
-        }
-        cause = inner.source();
-    }
-    message
-}
-
-fn exit_of(error: &Error) -> Exit {
+/// The exit status that an error of the library leads to.
+pub fn exit_of(error: &Error) -> Exit {
     match error {
         Error::Identity { .. } | Error::Io { .. } | Error::Crypto { .. } => Exit::CouldNotAsk,
         _ => Exit::No,

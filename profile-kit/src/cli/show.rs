@@ -5,6 +5,7 @@ use std::{fmt::Write as _, path::PathBuf, time::SystemTime};
 use plist::{Dictionary, Value};
 use profile_kit::{
     Form, Inspection, Profile, Removal, Target,
+    check::Code,
     redact::{self, Scope},
 };
 use serde_json::json;
@@ -102,7 +103,7 @@ fn report(name: &str, inspection: &Inspection) -> String {
             }
         }
     }
-    for finding in &inspection.findings {
+    for finding in inspection.findings.iter().filter(|finding| !TOLD_WITH_THE_SIGNATURE.contains(&finding.code)) {
         line(&mut report, 1, &finding.severity.to_string(), &text::escape(&finding.to_string()));
     }
     report
@@ -226,6 +227,15 @@ fn tagged_value(value: &Value) -> serde_json::Value {
     }
 }
 
+/// Findings that repeat the signature's integrity and observations.
+const TOLD_WITH_THE_SIGNATURE: &[Code] = &[
+    Code::SignatureBroken,
+    Code::SeveralSigners,
+    Code::WeakDigest,
+    Code::WeakSignerKey,
+    Code::SignerUnfit,
+    Code::SignatureForm,
+];
 const DEEPEST_INDENT: usize = 40;
 const LONGEST_LABEL: usize = 400;
 const TAKES_ANY: &str = "a string takes any text";

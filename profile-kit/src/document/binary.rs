@@ -222,13 +222,13 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let value = self.leaf(offset).map_err(|problem| self.error(object, problem))?;
-        self.tree.put(value);
+        self.tree.put(value, NO_END);
         Ok(())
     }
 
     fn leave(&mut self) -> Result<()> {
         let level = self.levels.pop().expect("a container is open");
-        self.tree.close().map_err(|problem| self.error(level.object, problem))
+        self.tree.close(NO_END).map_err(|problem| self.error(level.object, problem))
     }
 
     /// The next value of the innermost container, after its key was put into the tree.
@@ -356,6 +356,9 @@ const BEYOND: &str = "ends outside the objects";
 
 /// Seconds from 1970 to 2001.
 pub(super) const EPOCH: u64 = 978_307_200;
+
+/// Where values end is asked of XML only.
+const NO_END: usize = 0;
 
 #[cfg(test)]
 mod tests {

@@ -138,8 +138,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Closes the innermost container.
-    pub(super) fn close(&mut self) -> Result<(), String> {
+    /// Closes the innermost container, whose last byte is before `end`.
+    pub(super) fn close(&mut self, end: usize) -> Result<(), String> {
         if let Some(Container::Dictionary { key: Some(_), .. }) = self.open.last().map(|open| &open.container) {
             return Err("this key has no value".into());
         }
@@ -147,12 +147,12 @@ impl Tree {
             Container::Array(items) => Value::Array(items),
             Container::Dictionary { entries, .. } => Value::Dictionary(entries),
         };
-        self.put(value);
+        self.put(value, end);
         Ok(())
     }
 
-    /// Puts the announced value, complete, in its place.
-    pub(super) fn put(&mut self, value: Value) {
+    /// Puts the announced value, complete, in its place; its last byte is before `end`.
+    pub(super) fn put(&mut self, value: Value, end: usize) {
         match self.open.last_mut().map(|open| &mut open.container) {
             None => self.root = Some(value),
             Some(Container::Array(items)) => items.push(value),
@@ -163,7 +163,7 @@ impl Tree {
             }
         }
         if let Some(recorder) = &mut self.recorder {
-            recorder.leave();
+            recorder.leave(end);
         }
     }
 }

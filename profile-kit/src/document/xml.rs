@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
                 Event::Text(text) if is_blank(&text) => {}
                 Event::Start(tag) => self.element(&tag)?,
                 Event::End(_) if self.tree.is_open() => {
-                    self.tree.close().map_err(|problem| self.error(self.start, problem))?;
+                    self.tree.close(self.position()).map_err(|problem| self.error(self.start, problem))?;
                 }
                 Event::End(_) if self.tree.has_root() => return Ok(()),
                 Event::End(_) => return Err(self.error(self.start, "<plist> is empty")),
@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
     fn leaf(&mut self, name: &str, start: usize) -> Result<()> {
         let content = self.content(name, start)?;
         let value = value(name, content).map_err(|problem| self.error(start, problem))?;
-        self.tree.put(value);
+        self.tree.put(value, self.position());
         Ok(())
     }
 
