@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 mod build;
+mod check;
 mod completions;
 mod decrypt;
 mod demo;
@@ -44,6 +45,7 @@ enum Verb {
     Overwrite(overwrite::Args),
     Preflight(preflight::Args),
     Verify(verify::Args),
+    Check(check::Args),
     Show(show::Args),
     Unwrap(unwrap::Args),
     Diff(diff::Args),
@@ -89,6 +91,7 @@ fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Overwrite(args) => overwrite::run(&args),
         Verb::Preflight(args) => preflight::run(&args),
         Verb::Verify(args) => verify::run(&args),
+        Verb::Check(args) => check::run(&args),
         Verb::Show(args) => show::run(&args),
         Verb::Unwrap(args) => unwrap::run(&args),
         Verb::Diff(args) => diff::run(&args),

@@ -159,7 +159,8 @@ pub fn name(path: &Path, dash: &str) -> String {
     if is_dash(path) { dash.into() } else { path.display().to_string() }
 }
 
-fn is_dash(path: &Path) -> bool {
+/// Whether a path stands for standard input or output.
+pub fn is_dash(path: &Path) -> bool {
     path == Path::new("-")
 }
 

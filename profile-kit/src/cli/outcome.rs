@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use profile_kit::Error;
 
 /// What the program's exit status says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// Yes, done.
+    #[default]
     Yes = 0,
     /// The content was read, and the answer is no.
     No = 1,

@@ -62,10 +62,13 @@ pub fn print_json(results: &[serde_json::Value]) -> Result<(), Failure> {
     print(&json(results))
 }
 
-/// What would steer a terminal can only stand in strings, where JSON has an escape for it (RFC 8259 §7).
 fn json(results: &[serde_json::Value]) -> String {
-    let document = serde_json::json!({"format": 1, "results": results});
-    let text = serde_json::to_string_pretty(&document).expect("values without keys that are no strings");
+    safe_json(&serde_json::json!({"format": 1, "results": results})) + "\n"
+}
+
+/// What would steer a terminal can only stand in strings, where JSON has an escape for it (RFC 8259 §7).
+pub fn safe_json(value: &serde_json::Value) -> String {
+    let text = serde_json::to_string_pretty(value).expect("values without keys that are no strings");
     let mut safe = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         match hostile(c) && c != '\n' {
@@ -73,7 +76,6 @@ fn json(results: &[serde_json::Value]) -> String {
             false => safe.push(c),
         }
     }
-    safe.push('\n');
     safe
 }
 

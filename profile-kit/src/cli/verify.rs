@@ -1,6 +1,10 @@
 //! The verb `verify`.
 
-use std::{fmt::Write as _, path::PathBuf, time::SystemTime};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use clap::ValueEnum;
 use profile_kit::{
@@ -84,13 +88,18 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 fn store(args: &Args) -> Result<Option<TrustStore>, Failure> {
     let store = match &args.roots {
         _ if args.integrity_only => return Ok(None),
-        Some(path) => TrustStore::from_pem_file(path).map_err(|error| named(&path.display().to_string(), &error)),
+        Some(path) => roots(path),
         None => TrustStore::system().map_err(|error| {
             let failure = Failure::plain(&error);
             Failure::usage(format!("the system's roots cannot be read; name roots with --roots: {}", failure.message))
         }),
     };
     store.map(Some)
+}
+
+/// The roots of a PEM file.
+pub fn roots(path: &Path) -> Result<TrustStore, Failure> {
+    TrustStore::from_pem_file(path).map_err(|error| named(&path.display().to_string(), &error))
 }
 
 /// Roots that cannot be read keep the question from being asked.
@@ -110,7 +119,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn of(path: &std::path::Path, verifier: &mut Verifier<'_>) -> Self {
+    fn of(path: &Path, verifier: &mut Verifier<'_>) -> Self {
         let name = super::files::name(path, "standard input");
         let input = match Input::read(path) {
             Ok(input) => input,

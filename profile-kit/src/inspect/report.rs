@@ -249,9 +249,11 @@ fn head(place: &str, severity: Severity, word: &str, sentence: &str, paint: &Pai
     format!("{} {word} {}\n", paint(Part::Place, place), paint(Part::Sentence, &escape(sentence)))
 }
 
-/// `GoodSignature, SHA-256, CN=Signer < CN=Root, 364 days left`.
+/// `GoodSignature (trust not asked), SHA-256, CN=Signer < CN=Root, 364 days left`.
 fn summary(found: &Verification, days_left: Option<i64>) -> String {
-    let mut parts = vec![found.verdict().to_string()];
+    let asked = found.signers.iter().any(|signer| signer.trust.is_some());
+    let aside = if found.integrity().is_good() && !asked { " (trust not asked)" } else { "" };
+    let mut parts = vec![format!("{}{aside}", found.verdict())];
     for signer in &found.signers {
         parts.push(signer.digest.clone());
         let chain: Vec<String> = signer.chain.iter().map(Certificate::subject).collect();
