@@ -153,8 +153,9 @@ pub fn is_harmless(value: &Value) -> bool {
 /// Whether a key that nobody knows sounds like a password, a token, a challenge or a key.
 fn sounds_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    let whole = ["pin", "psk", "pwd", "passcode", "authorization"];
-    let part = ["password", "passwd", "passphrase", "secret", "token", "challenge", "credential"];
+    let whole = ["pin", "psk", "pwd", "authorization"];
+    // Parts of words: a key that nobody knows may be a password that is misspelt.
+    let part = ["pass", "sword", "secret", "token", "challenge", "credential"];
     whole.contains(&key.as_str()) || key.ends_with("key") || part.iter().any(|word| key.contains(word))
 }
 

@@ -171,6 +171,7 @@ const VERBS: &[&str] = &[
     "overwrite",
     "preflight",
     "verify",
+    "check",
     "show",
     "unwrap",
     "diff",

@@ -24,7 +24,7 @@ pub struct Report {
     pub file: String,
     /// Verdict, digest, chain and days until its end, in one sentence; `None` where the file is not signed.
     pub signature: Option<String>,
-    /// The findings in their order.
+    /// The findings in the order of their places; those about the whole file first.
     pub findings: Vec<Located>,
 }
 
@@ -101,11 +101,10 @@ impl Report {
             let (position, excerpt) = text.as_ref().and_then(|text| text.locate(finding)).unzip();
             Located { finding: finding.clone(), position, in_signed_content: signed.is_some(), excerpt }
         };
-        Self {
-            file: file.into(),
-            signature: signed.map(|found| summary(found, inspection.days_left(at))),
-            findings: inspection.findings.iter().map(located).collect(),
-        }
+        let mut findings: Vec<Located> = inspection.findings.iter().map(located).collect();
+        findings.sort_by_key(|located| located.position);
+        let signature = signed.map(|found| summary(found, inspection.days_left(at)));
+        Self { file: file.into(), signature, findings }
     }
 
     /// How many findings there are.
