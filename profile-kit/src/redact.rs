@@ -25,7 +25,8 @@ impl Scope {
 
     /// The keys of a payload.
     pub fn of(payload: &Payload) -> Self {
-        let known = payload::known_types().iter().find(|known| payload.kind() == Some(known.kind));
+        let kind = payload.kind();
+        let known = payload::known_types().iter().find(|known| kind == Some(known.kind));
         Self { known: known.map_or(&[], |known| known.keys) }
     }
 

@@ -14,7 +14,8 @@ pub(super) fn check(profile: &Profile, findings: &mut Findings) {
     let content = KeyPath::root().key("PayloadContent");
     for (index, payload) in profile.payloads().iter().enumerate() {
         let path = content.index(index);
-        if let Some(known) = payload::known_types().iter().find(|known| payload.kind() == Some(known.kind)) {
+        let kind = payload.kind();
+        if let Some(known) = payload::known_types().iter().find(|known| kind == Some(known.kind)) {
             types(payload, &path, findings);
             keys(payload, known, &path, findings);
         }

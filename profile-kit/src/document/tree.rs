@@ -79,7 +79,7 @@ impl Tree {
     /// The mark of a key that the innermost dictionary has already.
     pub(super) fn mark_of(&self, key: &str) -> Option<usize> {
         match &self.open.last()?.container {
-            Container::Dictionary { entries, marks, .. } if entries.contains_key(key) => {
+            Container::Dictionary { entries, marks, .. } if has(entries, key) => {
                 let place = entries.keys().position(|present| present == key)?;
                 marks.get(place).copied()
             }
@@ -167,3 +167,13 @@ impl Tree {
         }
     }
 }
+
+/// Most dictionaries have so few keys that comparing them costs less than a hash.
+fn has(entries: &Dictionary, key: &str) -> bool {
+    match entries.len() {
+        0..=FEW => entries.keys().any(|present| present == key),
+        _ => entries.contains_key(key),
+    }
+}
+
+const FEW: usize = 16;

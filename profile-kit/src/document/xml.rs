@@ -130,6 +130,9 @@ impl<'a> Reader<'a> {
     /// Refuses characters that XML does not have, anywhere in the event.
     fn characters(&self) -> Result<()> {
         let event = &self.text[self.start..self.position()];
+        if event.bytes().all(is_plain) {
+            return Ok(());
+        }
         match event.char_indices().find(|(_, character)| !is_xml_char(*character)) {
             None => Ok(()),
             Some((at, character)) => {
@@ -389,8 +392,14 @@ fn element(name: &str) -> String {
     format!("<{shown}>")
 }
 
+/// Whether a byte of UTF-8 is of a character that XML has, whatever is before and behind it.
+fn is_plain(byte: u8) -> bool {
+    // U+FFFE and U+FFFF are the two above U+001F that XML has not; they begin with EF.
+    (byte >= b' ' && byte != 0xef) || matches!(byte, b'\t' | b'\n' | b'\r')
+}
+
 fn is_blank(text: &str) -> bool {
-    text.trim_matches(BLANKS).is_empty()
+    text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }
 
 /// The bytes of white space before a text.
