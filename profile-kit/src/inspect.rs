@@ -74,8 +74,8 @@ impl<'s> Inspector<'s> {
     /// Looks at a file's bytes. A signature that does not hold is a finding, not an error.
     ///
     /// # Errors
-    /// [`Error::Malformed`](crate::Error::Malformed) and [`Error::NotAProfile`](crate::Error::NotAProfile), for the
-    /// file or for the content of its signature; [`Error::NotSigned`](crate::Error::NotSigned) for a signature without
+    /// [`Error::Malformed`] and [`Error::NotAProfile`], for the
+    /// file or for the content of its signature; [`Error::NotSigned`] for a signature without
     /// content.
     pub fn inspect(&mut self, bytes: &[u8]) -> Result<Inspection> {
         if !document::looks_signed(bytes) {

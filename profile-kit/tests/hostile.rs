@@ -78,6 +78,10 @@ fn files_made_to_cost_much_stay_within_bounds() {
         ("deep-and-wide", deep),
         ("nothing-but-braces", format!("<string>{}</string>", "{{".repeat(100_000))),
         ("many-dictionaries", format!("<array>{}</array>", "<dict></dict>".repeat(10_000))),
+        (
+            "many-secrets",
+            format!("<array>{}</array>", "<dict><key>Token</key><string>{{a}}</string></dict>".repeat(9_000)),
+        ),
         ("many-payloads", format!("<true/></dict>{}<dict><key>a</key><true/>", "<dict></dict>".repeat(1_000))),
     ];
     // JSON is indented at every level, which is all that it spends its time with.
