@@ -133,7 +133,7 @@ fn judges_otherwise_on_no_more_than_ten_files_of_the_corpus() {
 }
 
 /// Every verb that reads a file, with options that let it get as far as it can. The words in capitals are replaced.
-const VERBS: [&[&str]; 18] = [
+const VERBS: [&[&str]; 21] = [
     &["show", "FILE"],
     &["show", "FILE", "--format", "json"],
     &["verify", "FILE", "--integrity-only"],
