@@ -42,6 +42,7 @@
 //! | ask what a device does | [`device`], [`Policies`] |
 //! | ask whether an overwrite frees | [`preflight`] |
 //! | ask what is wrong | [`check`], [`Inspection`], [`diff`] |
+//! | look up a payload type or a key | [`schema`] |
 //!
 //! Trust is a type: a [`Profile`] is data, a [`SignedProfile`] is bytes that carry a signature, and only verifying makes
 //! a [`VerifiedProfile`]. Facts about devices are cited by the numbers of the project's own list: R… about replacement,
@@ -77,6 +78,7 @@ pub mod preflight;
 pub mod profile;
 pub mod redact;
 pub mod removal;
+pub mod schema;
 pub mod sign;
 mod signed;
 pub mod spec;

@@ -11,6 +11,7 @@ pub mod judges;
 pub mod pki;
 mod program;
 pub mod readers;
+pub mod schema;
 pub mod signers;
 pub mod stage;
 pub mod twins;
