@@ -14,6 +14,7 @@ mod new;
 mod outcome;
 mod overwrite;
 mod preflight;
+mod schema;
 mod show;
 mod sign;
 mod text;
@@ -49,6 +50,7 @@ enum Verb {
     Show(show::Args),
     Unwrap(unwrap::Args),
     Diff(diff::Args),
+    Schema(schema::Args),
     Encrypt(encrypt::Args),
     Decrypt(decrypt::Args),
     Completions(completions::Args),
@@ -95,6 +97,7 @@ fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Show(args) => show::run(&args),
         Verb::Unwrap(args) => unwrap::run(&args),
         Verb::Diff(args) => diff::run(&args),
+        Verb::Schema(args) => schema::run(&args),
         Verb::Encrypt(args) => encrypt::run(&args),
         Verb::Decrypt(args) => decrypt::run(&args),
         Verb::Completions(args) => completions::run(&args),

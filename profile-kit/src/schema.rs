@@ -15,6 +15,7 @@
 //! ```
 
 mod facts;
+mod near;
 mod table;
 
 use std::{fmt, sync::OnceLock};
@@ -96,6 +97,11 @@ impl Keys {
         self.group().find(name)
     }
 
+    /// The key that a misspelt one probably means.
+    pub fn near(self, name: &str) -> Option<&'static KeySchema> {
+        near::nearest(name, self.iter().map(|key| key.name)).and_then(|near| self.find(near))
+    }
+
     /// What stands for any key, if something does.
     pub fn any(self) -> Option<&'static KeySchema> {
         self.group().any()
@@ -126,6 +132,12 @@ pub fn types() -> impl ExactSizeIterator<Item = &'static PayloadSchema> {
 /// The descriptions of a payload type; none where Apple's schema does not know it.
 pub fn find(kind: &str) -> &'static [PayloadSchema] {
     table().find(kind)
+}
+
+/// The payload type that a misspelt one probably means: the same but for case and space around it, or a typing error
+/// away, two in a long word.
+pub fn near(kind: &str) -> Option<&'static str> {
+    near::nearest(kind, types().map(|payload| payload.kind))
 }
 
 /// The top level of a profile.

@@ -175,6 +175,7 @@ const VERBS: &[&str] = &[
     "show",
     "unwrap",
     "diff",
+    "schema",
     "encrypt",
     "decrypt",
     "completions",
