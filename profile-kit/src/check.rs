@@ -7,6 +7,7 @@ mod device_type;
 mod freeing;
 mod questions;
 mod removal;
+mod schema;
 mod secrets;
 mod settings;
 mod structure;
@@ -28,6 +29,7 @@ pub fn check(profile: &Profile, target: &Target, at: SystemTime) -> Vec<Finding>
     dates::check(profile, at, &mut findings);
     removal::check(profile, target, &mut findings);
     freeing::check(profile, target, &mut findings);
+    schema::check(profile, target, &mut findings);
     settings::check(profile, &mut findings);
     questions::check(profile, target, &mut findings);
     secrets::check(profile, &mut findings);

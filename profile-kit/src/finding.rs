@@ -211,22 +211,42 @@ codes! {
     ConsentAsked Note some Keys "tell the owner, or leave the text out"
 
     ["Payloads"]
-    /// A payload's type differs from a known one by case or white space only: devices ignore it without a word.
+    /// A payload's type is nobody's, and a typing error away from a known one: devices ignore it without a word.
     TypeMisspelt Warning some Faults "write the known type"
-    /// A setting of a known payload has another type than Apple's schema says.
+    /// A value, at whatever depth, has another type than Apple's schema says.
     SettingType Warning some Schema "write the value in the type that Apple has in its schema"
-    /// A known payload has a key that Apple's schema does not know.
+    /// A profile or a known payload has a key, at whatever depth, that Apple's schema does not know.
     UnknownKey Warning some Schema "look for a typing error; devices pass over keys that they do not know"
-    /// A known payload lacks a key that Apple's schema requires.
+    /// A known payload, or a dictionary in it, lacks a key that Apple's schema requires.
     MissingSetting Warning some Schema "add the key"
     /// A payload refers to a certificate payload that is not in the profile.
     DanglingReference Warning some Keys "add the payload that is referred to, or correct the UUID"
     /// The MDM payload's URLs are not `https`.
     MdmNotHttps Error some Schema "write a URL that starts with https://"
-    /// More than one payload of a type that may be there once.
+    /// More than one payload of a type that Apple's schema has once.
     SeveralOfOne Error some Schema "keep one payload of the type"
     /// A certificate or PKCS#12 payload does not hold one.
     CertificateUnreadable Warning some Keys "put a certificate in DER, or a PKCS#12 archive, into PayloadContent"
+    /// A value is none of those that Apple's schema allows.
+    ValueNotAllowed Warning some Schema "write one of the values that are allowed"
+    /// A number, or the number of an array's items, is less or more than Apple's schema allows.
+    ValueOutOfRange Warning some Schema "write a number within the range"
+    /// A text has not the format that Apple's schema gives.
+    FormatMismatch Warning some Schema "write the text in the format"
+    /// A payload type or key is deprecated: on the target, or wherever it works.
+    Deprecated Note some Schema "use what has taken its place"
+    /// A payload type or key does not work on the target's platform: the device passes over it.
+    NotOnPlatform Warning some Schema "leave it out of a profile for this platform"
+    /// A payload type or key works only in later versions than the target's: the device passes over it.
+    NotYetSupported Warning some Schema "do not count on it before that version"
+    /// A payload type or key does not work any more in the target's version: the device passes over it.
+    NoLongerSupported Warning some Schema "use what has taken its place"
+    /// A payload type or key works on supervised devices only, and the target is not: the device passes over it.
+    NeedsSupervision Warning some Schema "supervise the device, or do not count on it"
+    /// A payload type that may come by MDM only, installed by hand: refused; of a key: passed over.
+    NotByHand Error some Schema "have the MDM install the profile"
+    /// A payload type that the target's enrolment does not allow: refused; a payload or key that it ignores: passed over.
+    NotWithEnrolment Error some Schema "leave it out of a profile for this enrolment"
     /// A password, a key or a token stands in a profile that is not encrypted: who has the file can read it.
     SecretInClear Note some Practice "encrypt the profile for its device, or keep the file as you keep the secret"
 
@@ -288,9 +308,10 @@ impl Code {
         matches!(self, Code::PasscodeAsked | Code::ValueAsked)
     }
 
-    /// Whether some device refuses a profile with it (2002, 2003), although others are known to take it.
+    /// Whether some device refuses a profile with it (2002 to 2004), although others are known to take it.
     pub(crate) fn may_be_refused(self) -> bool {
-        matches!(self, Code::SettingType | Code::MissingSetting)
+        use Code::{FormatMismatch, MissingSetting, SettingType, ValueNotAllowed, ValueOutOfRange};
+        matches!(self, SettingType | MissingSetting | ValueNotAllowed | ValueOutOfRange | FormatMismatch)
     }
 
     /// Whether a finding in the installed profile keeps its overwrite from reaching the device.

@@ -47,6 +47,8 @@ const IOS_17: Target =
     Target { platform: Some(Platform::Ios), version: Some(OsVersion { major: 17, minor: 0, patch: 0 }), ..ANY };
 const UNSUPERVISED: Target = Target { supervised: Some(false), ..IOS_17 };
 const MANAGED: Target = Target { installed_by: Some(InstalledBy::Mdm), ..IOS_17 };
+const BY_HAND: Target = Target { installed_by: Some(InstalledBy::Hand), ..IOS_17 };
+const USER: Target = Target { enrolment: Some(Enrolment::User), ..IOS_17 };
 const SHARED: Target = Target { enrolment: Some(Enrolment::SharedIpad), ..IOS_17 };
 
 const ROWS: &[Row] = &[
@@ -94,6 +96,16 @@ const ROWS: &[Row] = &[
     any(Code::MdmNotHttps, "PayloadContent[1].ServerURL"),
     any(Code::SeveralOfOne, "PayloadContent[2]"),
     any(Code::CertificateUnreadable, "PayloadContent[1].PayloadContent"),
+    any(Code::ValueNotAllowed, "PayloadContent[0].EncryptionType"),
+    any(Code::ValueOutOfRange, "PayloadContent[0].maxFailedAttempts"),
+    any(Code::FormatMismatch, "PayloadContent[0].MCCAndMNCs[0]"),
+    any(Code::Deprecated, "PayloadContent[0].blacklistedAppBundleIDs"),
+    on(IOS_17, Code::NotOnPlatform, "PayloadContent[0].PayloadType"),
+    on(IOS_17, Code::NotYetSupported, "PayloadContent[0].allowAppsToBeHidden"),
+    on(IOS_17, Code::NoLongerSupported, "PayloadContent[0].EAPClientConfiguration.TLSAllowTrustExceptions"),
+    on(UNSUPERVISED, Code::NeedsSupervision, "PayloadContent[0].allowAppInstallation"),
+    on(BY_HAND, Code::NotByHand, "PayloadContent[0].PayloadType"),
+    on(USER, Code::NotWithEnrolment, "PayloadContent[0].PayloadType"),
     any(Code::SecretInClear, "PayloadContent[1].Password"),
 ];
 

@@ -158,14 +158,11 @@ const VERBS: [&[&str]; 21] = [
 ];
 
 /// A verdict of the corpus that is not ours: its file, our answer, and why.
-const JUDGED_OTHERWISE: [(&str, Ours, &str); 2] = [
-    (
-        "type-profile-service.mobileconfig",
-        Ours::Refused,
-        "another type of document: nothing in it can be locked or freed, and devices refuse it as a configuration (1017)",
-    ),
-    ("schema-deprecated-key.mobileconfig", Ours::Taken, "only Apple's schema tells which keys are deprecated"),
-];
+const JUDGED_OTHERWISE: [(&str, Ours, &str); 1] = [(
+    "type-profile-service.mobileconfig",
+    Ours::Refused,
+    "another type of document: nothing in it can be locked or freed, and devices refuse it as a configuration (1017)",
+)];
 
 /// Our choice where the corpus leaves it open.
 const CHOSEN: [(&str, Ours, &str); 19] = [
@@ -179,15 +176,15 @@ const CHOSEN: [(&str, Ours, &str); 19] = [
     ("time-generalizedtime-2050.mobileconfig", Ours::Taken, "the form that is right from 2050 on"),
     ("date-leap-second.mobileconfig", Ours::Refused, "no moment that a device's clock has"),
     ("deep-300-in-vendor-config.mobileconfig", Ours::Taken, "the bound is 512 levels"),
-    ("int-hex.mobileconfig", Ours::Taken, "as CoreFoundation"),
-    ("int-plus-sign.mobileconfig", Ours::Taken, "as CoreFoundation"),
+    ("int-hex.mobileconfig", Ours::Told, "as CoreFoundation; its key is told, which Apple does not know"),
+    ("int-plus-sign.mobileconfig", Ours::Told, "as CoreFoundation; its key is told, which Apple does not know"),
     ("latin1-declared.mobileconfig", Ours::Refused, "UTF-8 and UTF-16 only: the sentence says what to do"),
     ("leading-newline.mobileconfig", Ours::Taken, "as CoreFoundation, and common"),
     ("processing-instruction.mobileconfig", Ours::Taken, "skipped, as CoreFoundation does"),
     ("utf-16-be-no-bom.mobileconfig", Ours::Taken, "the first bytes tell"),
     ("utf-16-le-bom.mobileconfig", Ours::Taken, "as CoreFoundation"),
     ("utf-16-le-no-bom.mobileconfig", Ours::Taken, "the first bytes tell"),
-    ("schema-homescreen-recursive.mobileconfig", Ours::Taken, "no schema is followed without end"),
+    ("schema-homescreen-recursive.mobileconfig", Ours::Taken, "the schema is followed as far as the file goes"),
 ];
 
 /// What the program says of a file.

@@ -283,7 +283,7 @@ pub enum Mode {
     Forbidden,
     /// It is passed over.
     Ignored,
-    /// It has to be there.
+    /// It works with this way of enrolment only.
     Required,
 }
 
