@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use plist::Value;
 
-use super::{Code, Finding, Findings};
+use super::{Code, Finding, Findings, Severity};
 use crate::{KeyPath, Payload, Profile, key_path::Trail};
 
 pub(super) fn check(profile: &Profile, findings: &mut Findings) {
@@ -98,9 +98,12 @@ fn optional_keys(profile: &Profile, findings: &mut Findings) {
     match profile.get("PayloadScope") {
         None => {}
         Some(Value::String(scope)) if scope == "System" || scope == "User" => {}
-        Some(_) => {
+        Some(scope) => {
             let message = "is neither \"System\" nor \"User\"";
-            findings.push(Finding::new(Code::ScopeUnknown, root.key("PayloadScope"), message));
+            let finding = Finding::new(Code::ScopeUnknown, root.key("PayloadScope"), message);
+            // Profiles with `system` are published for Macs, and in use.
+            let is_loose = scope.as_string().is_some_and(|scope| ["system", "user"].contains(&scope));
+            findings.push(if is_loose { finding.of_severity(Severity::Warning) } else { finding });
         }
     }
     match profile.get("TargetDeviceType") {
@@ -150,7 +153,8 @@ fn duplicates(profile: &Profile, key: &str, code: Code, findings: &mut Findings)
 fn string(text: &str, place: &Trail<'_>, findings: &mut Findings) {
     if text.bytes().any(may_control)
         && !findings.is_full(Code::ControlCharacters)
-        && let Some(found) = text.chars().find(|&c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+        && let Some(found) =
+            text.chars().find(|&c| c.is_control() && !(matches!(c, '\n' | '\r' | '\t') && lines(place)))
     {
         let message = format!("holds the control character {found:?}");
         findings.push(Finding::new(Code::ControlCharacters, place.path(), message));
@@ -161,6 +165,11 @@ fn string(text: &str, place: &Trail<'_>, findings: &mut Findings) {
         let message = format!("holds the placeholder {{{{{name}}}}}, never filled");
         findings.push(Finding::new(Code::PlaceholderLeft, place.path(), message));
     }
+}
+
+/// Whether a text may have lines: a name that has some forges a line of a report.
+fn lines(place: &Trail<'_>) -> bool {
+    !matches!(place, Trail::Key(_, "PayloadDisplayName" | "PayloadOrganization"))
 }
 
 /// Whether a byte of UTF-8 may belong to a control character: of C0, DEL, or the first of two of C1.
