@@ -97,6 +97,11 @@ impl Keys {
         self.group().find(name)
     }
 
+    /// Those that have to be there when the dictionary is.
+    pub fn required(self) -> impl Iterator<Item = &'static KeySchema> {
+        self.group().required()
+    }
+
     /// The key that a misspelt one probably means.
     pub fn near(self, name: &str) -> Option<&'static KeySchema> {
         near::nearest(name, self.iter().map(|key| key.name)).and_then(|near| self.find(near))

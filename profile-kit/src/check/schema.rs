@@ -117,18 +117,20 @@ impl<'a> Rules<'a> {
         }
         for (name, value) in payload.dictionary() {
             let place = Trail::Key(place, name);
-            match (schema::common().keys.find(name), self.find(name)) {
-                (Some(key), _) if MORE_THAN_STRUCTURE.contains(&key.name) => self.value(key, value, &place),
-                (Some(_), _) => {}
-                (None, Some(key)) => self.key(key, value, &place),
-                (None, None) => self.unknown(self.described[0].keys, name, &place),
+            match schema::common().keys.find(name) {
+                Some(key) if MORE_THAN_STRUCTURE.contains(&key.name) => self.value(key, value, &place),
+                Some(_) => {}
+                None => match self.find(name) {
+                    Some(key) => self.key(key, value, &place),
+                    None => self.unknown(self.described[0].keys, name, &place),
+                },
             }
         }
-        let first = self.described[0].keys.iter();
         // Of several descriptions a payload may follow any: what one of them does not require, nothing does.
-        let required = first.filter(|key| {
-            self.described.iter().all(|described| described.keys.find(key.name).is_some_and(|key| key.required))
-        });
+        let (first, others) = (self.described[0], &self.described[1..]);
+        let is_required = |described: &&PayloadSchema, name| described.keys.find(name).is_some_and(|key| key.required);
+        let required = first.keys.required();
+        let required = required.filter(|key| others.iter().all(|described| is_required(described, key.name)));
         self.missing(required, payload.dictionary(), place);
     }
 
@@ -179,7 +181,7 @@ impl<'a> Rules<'a> {
                 None => self.unknown(described, name, &place),
             }
         }
-        self.missing(described.iter().filter(|key| key.required), keys, place);
+        self.missing(described.required(), keys, place);
     }
 
     fn missing(&mut self, required: impl Iterator<Item = &'static KeySchema>, keys: &Dictionary, place: &Trail<'_>) {

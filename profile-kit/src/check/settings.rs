@@ -19,7 +19,8 @@ fn certificate(payload: &Payload, place: &Trail<'_>, findings: &mut Findings) {
     let Some(Value::Data(bytes)) = payload.get("PayloadContent") else { return };
     let holds = match payload.kind() {
         Some("com.apple.security.root" | "com.apple.security.pkcs1" | "com.apple.security.pem") => {
-            Certificate::from_der(bytes).is_ok() || Certificate::from_pem(bytes).is_ok()
+            let is_der = bytes.first() == Some(&0x30) && Certificate::from_der(bytes).is_ok();
+            is_der || Certificate::from_pem(bytes).is_ok()
         }
         Some("com.apple.security.pkcs12") => bytes.first() == Some(&0x30),
         _ => true,

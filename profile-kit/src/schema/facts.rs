@@ -167,12 +167,30 @@ impl Format {
         Self { pattern, regex: OnceLock::new() }
     }
 
-    /// Whether a text has the format. The expression is compiled at the first question.
+    /// Whether a text has the format. Another expression than the common ones is compiled at the first question.
     pub fn matches(&self, text: &str) -> bool {
-        let regex = self.regex.get_or_init(|| Regex::new(self.pattern).ok());
-        regex.as_ref().is_none_or(|regex| regex.is_match(text))
+        match self.pattern {
+            HTTPS => text.strip_prefix("https://").is_some_and(|rest| !rest.contains('\n')),
+            UUID => is_uuid(text.as_bytes()),
+            pattern => {
+                let regex = self.regex.get_or_init(|| Regex::new(pattern).ok());
+                regex.as_ref().is_none_or(|regex| regex.is_match(text))
+            }
+        }
     }
 }
+
+fn is_uuid(text: &[u8]) -> bool {
+    let fits = |(place, byte): (usize, &u8)| match place {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_alphanumeric(),
+    };
+    text.len() == 36 && text.iter().enumerate().all(fits)
+}
+
+// What most formats are, and what an expression takes longest for.
+const HTTPS: &str = "^https://.*$";
+const UUID: &str = "^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$";
 
 /// The expression.
 impl fmt::Debug for Format {
@@ -289,16 +307,39 @@ pub enum Mode {
 
 impl Mode {
     pub(super) const ALL: [Self; 4] = [Self::Allowed, Self::Forbidden, Self::Ignored, Self::Required];
+
+    /// Apple's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Forbidden => "forbidden",
+            Self::Ignored => "ignored",
+            Self::Required => "required",
+        }
+    }
 }
 
 /// Apple's word: `forbidden`.
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Allowed => "allowed",
-            Self::Forbidden => "forbidden",
-            Self::Ignored => "ignored",
-            Self::Required => "required",
-        })
+        f.write_str(self.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_formats_match_as_their_expressions_do() {
+        let uuid = "0f000000-0000-4000-8000-00000000000Z";
+        let texts = ["", "https://", "https://h/\u{e9}", "http://h", " https://h", "https://h\n", "https://h\ni", uuid];
+        let more = [&uuid[1..], &uuid.replace('-', "_"), &format!("{uuid}0"), &uuid.replacen('0', "\u{e9}", 1)];
+        for pattern in [HTTPS, UUID] {
+            let (format, regex) = (Format::new(pattern), Regex::new(pattern).unwrap());
+            for text in texts.iter().chain(&more) {
+                assert_eq!(format.matches(text), regex.is_match(text), "{pattern} {text:?}");
+            }
+        }
     }
 }

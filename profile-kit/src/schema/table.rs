@@ -11,7 +11,10 @@
 //!
 //! A word with other characters than letters, digits and `._-` is quoted, `\` before a quote or `\` in it.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use super::{
     Bounds, Format, Introduced, KeySchema, Keys, Mode, PayloadSchema, Platform, Scalar, Support, Systems, Type,
@@ -25,7 +28,7 @@ pub(super) struct Table {
     /// All dictionaries and arrays; the first is the empty one.
     pub groups: Vec<Group>,
     /// Where the descriptions of a type begin among the payloads, and how many they are.
-    by_kind: HashMap<&'static str, (usize, usize)>,
+    by_kind: HashMap<&'static str, (usize, usize), BuildHasherDefault<NameHasher>>,
 }
 
 impl Table {
@@ -44,7 +47,7 @@ impl Table {
         };
         let (top_level, common) = (take("TopLevel")?, take("CommonPayloadKeys")?);
         payloads.sort_by_key(|payload| (payload.kind, payload.file));
-        let mut by_kind = HashMap::new();
+        let mut by_kind = HashMap::default();
         for (place, payload) in payloads.iter().enumerate() {
             by_kind.entry(payload.kind).or_insert((place, 0)).1 += 1;
         }
@@ -59,27 +62,53 @@ impl Table {
 /// The keys of one dictionary.
 pub(super) struct Group {
     pub keys: Box<[KeySchema]>,
-    /// The places of the keys, sorted by their names.
-    sorted: Box<[u16]>,
+    places: HashMap<&'static str, u16, BuildHasherDefault<NameHasher>>,
+    required: Box<[u16]>,
     any: Option<u16>,
 }
 
 impl Group {
     fn new(keys: Vec<KeySchema>) -> Self {
-        let mut sorted: Vec<u16> = (0..).take(keys.len()).collect();
-        sorted.sort_unstable_by_key(|&place| keys[usize::from(place)].name);
-        let any = (0..).zip(&keys).find(|(_, key)| key.is_any()).map(|(place, _)| place);
-        Self { keys: keys.into(), sorted: sorted.into(), any }
+        let placed = || (0..).zip(&keys);
+        let places = placed().map(|(place, key)| (key.name, place)).collect();
+        let required = placed().filter(|(_, key)| key.required).map(|(place, _)| place).collect();
+        let any = placed().find(|(_, key)| key.is_any()).map(|(place, _)| place);
+        Self { places, required, any, keys: keys.into() }
     }
 
     pub fn find(&self, name: &str) -> Option<&KeySchema> {
-        let key = |place: u16| &self.keys[usize::from(place)];
-        let found = self.sorted.binary_search_by(|&place| key(place).name.cmp(name)).ok()?;
-        Some(key(self.sorted[found]))
+        self.places.get(name).map(|&place| self.at(place))
+    }
+
+    pub fn required(&self) -> impl Iterator<Item = &KeySchema> {
+        self.required.iter().map(|&place| self.at(place))
     }
 
     pub fn any(&self) -> Option<&KeySchema> {
-        self.any.map(|place| &self.keys[usize::from(place)])
+        self.any.map(|place| self.at(place))
+    }
+
+    fn at(&self, place: u16) -> &KeySchema {
+        &self.keys[usize::from(place)]
+    }
+}
+
+/// Hashes the few names of a dictionary, which no file chooses: every key of a profile is looked up by it.
+#[derive(Default)]
+struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        // The map takes the highest bits and the lowest.
+        self.0 ^ (self.0 >> 32)
     }
 }
 
@@ -386,7 +415,7 @@ fn introduced(text: &str) -> Option<Introduced> {
 }
 
 fn mode(word: &str) -> Option<Mode> {
-    Mode::ALL.into_iter().find(|mode| mode.to_string() == word)
+    Mode::ALL.into_iter().find(|mode| mode.word() == word)
 }
 
 #[cfg(test)]

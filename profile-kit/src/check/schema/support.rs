@@ -31,9 +31,15 @@ impl<'a> Thing<'a> {
 
     /// Tells where it does not work, or not as it may seem.
     pub fn check(&self, tell: &mut impl FnMut(Finding), place: &Trail<'_>) {
-        let troubles: [fn(&Support, &Target) -> Option<Trouble>; 5] =
-            [presence, deprecation, supervision, hand, enrolment];
-        for trouble in troubles {
+        // What a target does not tell is nobody's trouble.
+        let troubles: [(bool, fn(&Support, &Target) -> Option<Trouble>); 5] = [
+            (self.target.platform.is_some(), presence),
+            (true, deprecation),
+            (self.target.supervised.is_some(), supervision),
+            (self.target.installed_by.is_some(), hand),
+            (self.target.enrolment.is_some(), enrolment),
+        ];
+        for (_, trouble) in troubles.into_iter().filter(|(told, _)| *told) {
             let mut found = self.own().map(|(platform, support)| Some((platform, trouble(&support, self.target)?)));
             let Some(Some((platform, first))) = found.next() else { continue };
             if found.all(|other| other.is_some_and(|(_, other)| other.code() == first.code())) {
