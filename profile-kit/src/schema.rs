@@ -72,7 +72,7 @@ impl KeySchema {
     }
 
     /// Whether a file has no such level: what is below stands where it is.
-    pub fn is_level_of_words(&self) -> bool {
+    pub fn is_stand_in(&self) -> bool {
         self.name == "ConsentTextItem"
     }
 }

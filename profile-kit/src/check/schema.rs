@@ -207,7 +207,7 @@ impl<'a> Rules<'a> {
 /// The keys of a dictionary's values in a file: some dictionaries of the schema have a level that no file has.
 fn below(key: &KeySchema) -> Keys {
     match key.keys.iter().next() {
-        Some(only) if only.is_level_of_words() => only.keys,
+        Some(only) if only.is_stand_in() => only.keys,
         _ => key.keys,
     }
 }

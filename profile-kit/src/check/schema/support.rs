@@ -32,7 +32,7 @@ impl<'a> Thing<'a> {
     /// Tells where it does not work, or not as it may seem.
     pub fn check(&self, tell: &mut impl FnMut(Finding), place: &Trail<'_>) {
         // What a target does not tell is nobody's trouble.
-        let troubles: [(bool, fn(&Support, &Target) -> Option<Trouble>); 5] = [
+        let troubles: [(bool, Rule); 5] = [
             (self.target.platform.is_some(), presence),
             (true, deprecation),
             (self.target.supervised.is_some(), supervision),
@@ -147,6 +147,8 @@ impl Trouble {
         }
     }
 }
+
+type Rule = fn(&Support, &Target) -> Option<Trouble>;
 
 fn presence(support: &Support, target: &Target) -> Option<Trouble> {
     match (support.introduced, support.removed, target.os().map(|os| os.version)) {
