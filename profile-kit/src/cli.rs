@@ -17,6 +17,7 @@ mod preflight;
 mod schema;
 mod show;
 mod sign;
+mod simulate;
 mod text;
 mod unwrap;
 mod verify;
@@ -51,6 +52,7 @@ enum Verb {
     Unwrap(unwrap::Args),
     Diff(diff::Args),
     Schema(schema::Args),
+    Simulate(simulate::Args),
     Encrypt(encrypt::Args),
     Decrypt(decrypt::Args),
     Completions(completions::Args),
@@ -98,6 +100,7 @@ fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Unwrap(args) => unwrap::run(&args),
         Verb::Diff(args) => diff::run(&args),
         Verb::Schema(args) => schema::run(&args),
+        Verb::Simulate(args) => simulate::run(&args),
         Verb::Encrypt(args) => encrypt::run(&args),
         Verb::Decrypt(args) => decrypt::run(&args),
         Verb::Completions(args) => completions::run(&args),

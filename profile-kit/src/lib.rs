@@ -81,6 +81,7 @@ pub mod removal;
 pub mod schema;
 pub mod sign;
 mod signed;
+pub mod simulate;
 pub mod spec;
 mod target;
 pub mod template;

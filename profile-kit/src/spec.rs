@@ -239,7 +239,7 @@ fn default_text(value: &toml::Value) -> Option<String> {
     }
 }
 
-fn known_format(text: &str, format: &Spanned<u64>) -> Result<()> {
+pub(crate) fn known_format(text: &str, format: &Spanned<u64>) -> Result<()> {
     match format.get_ref() {
         1 => Ok(()),
         other => {
@@ -253,7 +253,7 @@ fn reserved(path: &KeyPath) -> Error {
     Error::Spec { place: Place::path(path.clone()), problem }
 }
 
-fn syntax(text: &str, cause: &toml::de::Error) -> Error {
+pub(crate) fn syntax(text: &str, cause: &toml::de::Error) -> Error {
     let problem = one_line(cause.message());
     match cause.span() {
         Some(span) => at(text, span.start, problem),
@@ -261,7 +261,7 @@ fn syntax(text: &str, cause: &toml::de::Error) -> Error {
     }
 }
 
-fn at(text: &str, offset: usize, problem: impl Into<String>) -> Error {
+pub(crate) fn at(text: &str, offset: usize, problem: impl Into<String>) -> Error {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;

@@ -1,0 +1,114 @@
+//! The inactivation procedure, step by step, on modelled devices with really signed profiles.
+//!
+//! A [`Scenario`] is a TOML file: a device, identities, profiles, and the steps that operator and owner take. Running it
+//! signs each profile as the service would, reads it back as the [device](crate::device) would, and tells in a [`Report`]
+//! what the owner and the console see, and what decided it. Steps carry the numbers of the procedure (S2.3), its warnings
+//! (W3), and the facts (R4, L2). What the procedure does not say and the model needs is called *our reading*.
+//!
+//! ```
+//! use profile_kit::simulate::{Scenario, State};
+//!
+//! let report = Scenario::parse(
+//!     "format = 1
+//!      title = \"the overwrite is cancelled\"
+//!      device = { os = \"17.4\", supervised = true }
+//!      step = [
+//!          { do = \"enrol\", expect = \"enrolled\" },
+//!          { do = \"request-inactivation\", expect = \"requested\" },
+//!          { do = \"open-install-page\", expect = \"downloaded\" },
+//!          { do = \"cancel-overwrite\", expect = \"cancelled\" },
+//!          { do = \"remove\", profile = \"ivi\", expect = \"Locked\" },
+//!      ]",
+//! )?
+//! .run()?;
+//! assert!(report.is_met());
+//! assert_eq!(report.end, State::Locked);
+//! # Ok::<(), profile_kit::Error>(())
+//! ```
+
+mod console;
+mod expect;
+mod keys;
+mod phone;
+mod report;
+mod scenario;
+mod shipped;
+mod step;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod way;
+
+use std::{collections::BTreeMap, time::SystemTime};
+
+use self::{console::Practice, expect::Expected, keys::KeyWish, scenario::ProfileWish, step::Step};
+pub use self::{
+    console::{JobStatus, RecordState},
+    keys::Keys,
+    report::{Line, Outcome, Report, State, StepReport, Who},
+    shipped::{SHIPPED, Shipped},
+};
+use crate::{Device, Result};
+
+/// A scenario that was read: what there is, what is done, what is expected.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// What it shows, in a line.
+    pub title: String,
+    /// More about it; perhaps nothing.
+    pub about: String,
+    /// When it starts: no clock is asked.
+    pub start: SystemTime,
+    /// The device before its enrolment.
+    pub device: Device,
+    /// Whether an Apple MDM profile stands beside the IVI MDM profile (Hybrid MDM).
+    hybrid: bool,
+    practice: Practice,
+    keys: BTreeMap<String, KeyWish>,
+    profiles: BTreeMap<String, ProfileWish>,
+    steps: Vec<Step>,
+    end: Option<Expected>,
+}
+
+impl Scenario {
+    /// Reads a scenario that names no files.
+    ///
+    /// # Errors
+    /// As [`parse_with`](Scenario::parse_with).
+    pub fn parse(text: &str) -> Result<Self> {
+        Self::parse_with(text, |_| Err(std::io::Error::other("files are not read here")))
+    }
+
+    /// Reads a scenario; `read` gives the files that it names, as it names them.
+    ///
+    /// # Errors
+    /// [`Error::Spec`](crate::Error::Spec) with line and column, also for what is wrong in a file that it names.
+    pub fn parse_with(text: &str, read: impl Fn(&str) -> std::io::Result<Vec<u8>>) -> Result<Self> {
+        scenario::parse(text, &read)
+    }
+
+    /// Makes the identities that it names: keys on P-256, below a root and an intermediate.
+    ///
+    /// # Errors
+    /// [`Error::Crypto`](crate::Error::Crypto).
+    pub fn keys(&self) -> Result<Keys> {
+        Keys::make(&self.keys, self.start)
+    }
+
+    /// Runs it with keys made on the spot; no report shows anything of them.
+    ///
+    /// # Errors
+    /// As [`run_with`](Scenario::run_with).
+    pub fn run(&self) -> Result<Report> {
+        self.run_with(&self.keys()?)
+    }
+
+    /// Runs it. What a device or the console refuses is told, not an error.
+    ///
+    /// # Errors
+    /// [`Error::Identity`](crate::Error::Identity) for an identity that `keys` does not have; what building and signing
+    /// may fail with.
+    pub fn run_with(&self, keys: &Keys) -> Result<Report> {
+        walk::run(self, keys)
+    }
+}

@@ -1,0 +1,145 @@
+//! Walking through a scenario's steps.
+
+mod at_console;
+mod on_device;
+
+use std::time::SystemTime;
+
+use super::{
+    Keys, Line, Outcome, Report, Scenario, StepReport, Who,
+    console::Console,
+    phone::Phone,
+    report::Went,
+    step::{Deed, Step},
+    way,
+};
+use crate::{
+    DeviceError, Result,
+    device::{Answer, Done, Grounds, Prompt, Refused},
+};
+
+/// Runs every step, also after one that went otherwise than expected.
+pub(super) fn run(scenario: &Scenario, keys: &Keys) -> Result<Report> {
+    let mut walk = Walk {
+        scenario,
+        keys,
+        phone: Phone::new(scenario.device.clone()),
+        console: Console::new(scenario.practice.clone()),
+        now: scenario.start,
+        seen: Vec::new(),
+        error: None,
+        prompts: Vec::new(),
+        grounds: Grounds::default(),
+    };
+    let steps = scenario.steps.iter().map(|step| walk.step(step)).collect::<Result<Vec<_>>>()?;
+    let (end, _) = way::judge(&walk.phone, &walk.console, keys, walk.now)?;
+    let missed_end = scenario.end.as_ref().filter(|expected| expected.word != end.word());
+    let missed_end = missed_end.map(|expected| (expected.line, expected.word.clone()));
+    Ok(Report { title: scenario.title.clone(), steps, end, missed_end })
+}
+
+/// Device, console and clock on the way, and what the present step has told so far.
+struct Walk<'a> {
+    scenario: &'a Scenario,
+    keys: &'a Keys,
+    phone: Phone,
+    console: Console,
+    now: SystemTime,
+    seen: Vec<Line>,
+    error: Option<DeviceError>,
+    prompts: Vec<Prompt>,
+    grounds: Grounds,
+}
+
+impl Walk<'_> {
+    fn step(&mut self, step: &Step) -> Result<StepReport> {
+        let at = self.now;
+        let outcome = self.act(&step.deed)?;
+        let (state, ways) = way::judge(&self.phone, &self.console, self.keys, self.now)?;
+        let mut report = StepReport {
+            line: step.line,
+            action: step.action,
+            at,
+            seen: std::mem::take(&mut self.seen),
+            outcome,
+            error: self.error.take(),
+            prompts: std::mem::take(&mut self.prompts),
+            grounds: std::mem::take(&mut self.grounds),
+            state,
+            record: self.console.record,
+            job: self.console.job,
+            ways,
+            missed: Vec::new(),
+        };
+        let missed = step.expected.iter().filter(|expected| !expected.what.came(&report));
+        report.missed = missed.map(|expected| expected.word.clone()).collect();
+        Ok(report)
+    }
+
+    fn act(&mut self, deed: &Deed) -> Result<Outcome> {
+        let went = match deed {
+            Deed::Enrol => return self.enrol(),
+            Deed::RequestInactivation { forced } => self.request(*forced),
+            Deed::CancelRequest { forced } => self.cancel_request(*forced),
+            Deed::OpenInstallPage { via, stops } => return self.open_install_page(*via, *stops),
+            Deed::InstallOverwrite { by, password } => return self.install_overwrite(*by, password),
+            Deed::CancelOverwrite => return Ok(self.cancel_overwrite()),
+            Deed::Install { profile, signer, by, password, damaged } => {
+                return self.install(profile, signer, *by, password, *damaged);
+            }
+            Deed::Remove { what, by, password } => return self.remove(what, *by, password),
+            Deed::OpenSettings => self.open_settings(),
+            Deed::DeleteApp => self.delete_app(),
+            Deed::InstallApp => self.install_app(),
+            Deed::Wait(length) => self.wait(*length),
+            Deed::OpenConsole => self.open_console(),
+            Deed::DeleteRecord => self.delete_record(),
+            Deed::Wipe => self.wipe(),
+            Deed::RenewSigner { to } => self.renew_signer(Some(to)),
+            Deed::SignWithNothing => self.renew_signer(None),
+            Deed::LoseSigner { which } => self.lose_signer(which),
+            Deed::ChangeIdentifier { to } => self.change_identifier(to),
+            Deed::ChangeForm { to } => self.change_form(*to),
+        };
+        Ok(Outcome::Went(went))
+    }
+
+    fn see(&mut self, who: Who, number: &'static str, text: impl Into<String>) {
+        self.seen.push(Line { who, number, text: text.into() });
+    }
+
+    fn owner(&mut self, number: &'static str, text: impl Into<String>) {
+        self.see(Who::Owner, number, text);
+    }
+
+    fn operator(&mut self, number: &'static str, text: impl Into<String>) {
+        self.see(Who::Console, number, text);
+    }
+
+    fn note(&mut self, number: &'static str, text: impl Into<String>) {
+        self.see(Who::Note, number, text);
+    }
+
+    /// Takes the device's answer: the new state and `went`, or the refusal.
+    fn take(&mut self, answer: Answer, went: impl FnOnce(&Done) -> Went) -> Outcome {
+        match answer {
+            Ok(done) => {
+                let went = went(&done);
+                self.grounds = std::mem::take(&mut self.grounds).and(&done.grounds);
+                self.prompts.extend(&done.prompts);
+                self.phone.device = done.device;
+                Outcome::Went(went)
+            }
+            Err(refused) => self.refused(&refused),
+        }
+    }
+
+    fn refused(&mut self, refused: &Refused) -> Outcome {
+        self.grounds = std::mem::take(&mut self.grounds).and(&refused.grounds);
+        self.error = refused.error;
+        let error = refused.error.map(|error| format!(" ({error})")).unwrap_or_default();
+        let sentence = self.keys.with_names(&refused.sentence);
+        self.owner("", format!("the device refuses: {sentence}{error}"));
+        Outcome::Refused(refused.refusal)
+    }
+}
