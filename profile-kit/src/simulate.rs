@@ -30,6 +30,7 @@ mod console;
 mod expect;
 mod keys;
 mod phone;
+mod profiles;
 mod report;
 mod scenario;
 mod shipped;
@@ -41,11 +42,11 @@ mod way;
 
 use std::{collections::BTreeMap, time::SystemTime};
 
-use self::{console::Practice, expect::Expected, keys::KeyWish, scenario::ProfileWish, step::Step};
+use self::{console::Practice, expect::Expected, keys::KeyWish, profiles::ProfileWish, step::Step};
 pub use self::{
     console::{JobStatus, RecordState},
     keys::Keys,
-    report::{Line, Outcome, Report, State, StepReport, Who},
+    report::{Line, Outcome, Report, State, StepReport, Went, Who},
     shipped::{SHIPPED, Shipped},
 };
 use crate::{Device, Result};

@@ -8,7 +8,7 @@ use std::{
 
 use profile_kit::{
     Error,
-    simulate::{Report, SHIPPED, Scenario, Shipped, StepReport},
+    simulate::{Report, SHIPPED, Scenario, Shipped, State, StepReport},
 };
 use serde_json::{Value, json};
 
@@ -115,6 +115,9 @@ impl Answer {
         };
         let bold = text::bold();
         let mut told = format!("{bold}{}{bold:#}: {}\n", text::escape(&self.name), text::escape(&report.title));
+        if !report.about.is_empty() {
+            writeln!(told, "  {}", text::escape(&report.about)).expect(TAKES_ANY);
+        }
         let mut ways: &[String] = &[];
         for step in &report.steps {
             tell_step(&mut told, step, step.ways != ways);
@@ -134,6 +137,7 @@ impl Answer {
             Ok(report) => json!({
                 "scenario": self.name,
                 "title": report.title,
+                "about": report.about,
                 "met": report.is_met(),
                 "end": report.end.word(),
                 "missed": problems(report),
@@ -178,7 +182,8 @@ fn tell_step(told: &mut String, step: &StepReport, other_ways: bool) {
         writeln!(told, "    {}{number}: {}", seen.who, text::escape(&seen.text)).expect(TAKES_ANY);
     }
     for way in step.ways.iter().filter(|_| other_ways) {
-        writeln!(told, "    way out: {}", text::escape(way)).expect(TAKES_ANY);
+        let label = if *state == State::NeedsWipe { "stranded" } else { "way out" };
+        writeln!(told, "    {label}: {}", text::escape(way)).expect(TAKES_ANY);
     }
     let decided = decided(step);
     if !decided.is_empty() {

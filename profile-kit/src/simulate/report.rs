@@ -14,6 +14,8 @@ use crate::{
 pub struct Report {
     /// The scenario's title.
     pub title: String,
+    /// More about it.
+    pub about: String,
     /// What became of each step.
     pub steps: Vec<StepReport>,
     /// How the device stands in the end.

@@ -1,21 +1,25 @@
 //! Walking through a scenario's steps.
 
 mod at_console;
-mod on_device;
+mod install;
+mod overwrite;
+mod settings;
 
 use std::time::SystemTime;
 
 use super::{
     Keys, Line, Outcome, Report, Scenario, StepReport, Who,
     console::Console,
+    expect::Expected,
     phone::Phone,
     report::Went,
     step::{Deed, Step},
     way,
 };
 use crate::{
-    DeviceError, Result,
-    device::{Answer, Done, Grounds, Prompt, Refused},
+    DeviceError, InstalledBy, Result,
+    device::{Act, Answer, Done, Grounds, Prompt, Refusal, Refused},
+    payload::Secret,
 };
 
 /// Runs every step, also after one that went otherwise than expected.
@@ -35,7 +39,7 @@ pub(super) fn run(scenario: &Scenario, keys: &Keys) -> Result<Report> {
     let (end, _) = way::judge(&walk.phone, &walk.console, keys, walk.now)?;
     let missed_end = scenario.end.as_ref().filter(|expected| expected.word != end.word());
     let missed_end = missed_end.map(|expected| (expected.line, expected.word.clone()));
-    Ok(Report { title: scenario.title.clone(), steps, end, missed_end })
+    Ok(Report { title: scenario.title.clone(), about: scenario.about.clone(), steps, end, missed_end })
 }
 
 /// Device, console and clock on the way, and what the present step has told so far.
@@ -71,23 +75,23 @@ impl Walk<'_> {
             ways,
             missed: Vec::new(),
         };
-        let missed = step.expected.iter().filter(|expected| !expected.what.came(&report));
-        report.missed = missed.map(|expected| expected.word.clone()).collect();
+        report.missed = missed(&step.expected, &report);
         Ok(report)
     }
 
     fn act(&mut self, deed: &Deed) -> Result<Outcome> {
+        let act = |by: InstalledBy, password: &Secret| Act { by, at: self.now, password: password.clone() };
         let went = match deed {
             Deed::Enrol => return self.enrol(),
-            Deed::RequestInactivation { forced } => self.request(*forced),
-            Deed::CancelRequest { forced } => self.cancel_request(*forced),
             Deed::OpenInstallPage { via, stops } => return self.open_install_page(*via, *stops),
-            Deed::InstallOverwrite { by, password } => return self.install_overwrite(*by, password),
+            Deed::InstallOverwrite { by, password } => return self.install_overwrite(&act(*by, password)),
             Deed::CancelOverwrite => return Ok(self.cancel_overwrite()),
             Deed::Install { profile, signer, by, password, damaged } => {
-                return self.install(profile, signer, *by, password, *damaged);
+                return self.install(profile, signer, &act(*by, password), *damaged);
             }
-            Deed::Remove { what, by, password } => return self.remove(what, *by, password),
+            Deed::Remove { what, by, password } => return Ok(self.remove(what, &act(*by, password))),
+            Deed::RequestInactivation { forced } => self.request(*forced),
+            Deed::CancelRequest { forced } => self.cancel_request(*forced),
             Deed::OpenSettings => self.open_settings(),
             Deed::DeleteApp => self.delete_app(),
             Deed::InstallApp => self.install_app(),
@@ -137,9 +141,17 @@ impl Walk<'_> {
     fn refused(&mut self, refused: &Refused) -> Outcome {
         self.grounds = std::mem::take(&mut self.grounds).and(&refused.grounds);
         self.error = refused.error;
-        let error = refused.error.map(|error| format!(" ({error})")).unwrap_or_default();
-        let sentence = self.keys.with_names(&refused.sentence);
-        self.owner("", format!("the device refuses: {sentence}{error}"));
+        // A lock is not heard of: the button is not there.
+        if refused.refusal != Refusal::Locked {
+            let error = refused.error.map(|error| format!(" ({error})")).unwrap_or_default();
+            let sentence = self.keys.with_names(&refused.sentence);
+            self.owner("", format!("the device refuses: {sentence}{error}"));
+        }
         Outcome::Refused(refused.refusal)
     }
+}
+
+/// The words that were expected and did not come.
+pub(super) fn missed(expected: &[Expected], report: &StepReport) -> Vec<String> {
+    expected.iter().filter(|expected| !expected.what.came(report)).map(|expected| expected.word.clone()).collect()
 }

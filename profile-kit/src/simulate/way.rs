@@ -82,7 +82,7 @@ impl Way<'_> {
         let safari = !self.phone.safari_restricted(self.at);
         match (self.console.offers(), self.console.record) {
             _ if !(app && safari) => None,
-            (true, _) => Some("go on with the procedure (S2.1)"),
+            (true, _) => Some("go on with the procedure (S2.1), or enrol again and start over (W3)"),
             (false, RecordState::Active) => Some("run the inactivation (S1.1)"),
             (false, _) => Some("enrol again, then the procedure from its start (W3)"),
         }

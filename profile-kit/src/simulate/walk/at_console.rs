@@ -20,7 +20,7 @@ impl Walk<'_> {
         }
         self.operator("S1.8", "\"run\" (実行) is pressed");
         self.operator("S1.9", "the inactivation request is registered");
-        self.operator("S1.10", "job list (ジョブ管理): an inactivation job for the device");
+        self.operator("S1.10", "the job list (ジョブ管理) has an inactivation job for the device");
         self.console.job = JobStatus::Waiting;
         if forced {
             self.force();
@@ -48,14 +48,19 @@ impl Walk<'_> {
             true => ("is ticked, which W1 warns of", "\"yes\" (する): go back"),
             false => ("is not ticked", "\"no\" (しない)"),
         };
-        self.operator("S1.2", "device list (端末管理): the device is ticked");
+        self.operator("S1.1", "the device list (端末管理) is opened");
+        self.operator("S1.2", "the device is ticked");
+        self.operator("S1.3", "the inactivation button is pressed");
         self.operator("S1.4", format!("\"forced inactivation\" (強制インアクティベーション) {tick}"));
         self.operator("S1.5", "\"confirm inactivation\" (インアクティベーション確認) is pressed");
+        self.operator("S1.6", "confirmation page: the device's number is right");
         self.operator("S1.7", format!("confirmation page: forced inactivation reads {reads}"));
     }
 
     pub(super) fn open_console(&mut self) -> Went {
+        self.operator("S4.1", "the job list (ジョブ管理) is opened");
         self.show_job();
+        self.operator("S4.3", "the device list (端末管理) is opened");
         self.show_record();
         Went::Shown
     }
@@ -67,16 +72,16 @@ impl Walk<'_> {
             JobStatus::Success => "inactivation: success (成功)",
             JobStatus::Void => "inactivation ended by a new enrolment",
         };
-        self.operator("S4.2", format!("job list (ジョブ管理): {status}"));
+        self.operator("S4.2", status);
     }
 
-    pub(super) fn show_record(&mut self) {
+    fn show_record(&mut self) {
         let state = match self.console.record {
             RecordState::Active => "the device is active (有効)",
             RecordState::Inactive => "the device is inactive (無効)",
             RecordState::Gone => "the device is not there",
         };
-        self.operator("S4.4", format!("device list (端末管理): {state}"));
+        self.operator("S4.4", state);
     }
 
     pub(super) fn delete_record(&mut self) -> Went {
@@ -88,7 +93,9 @@ impl Walk<'_> {
             self.note("S4.4", "the device is still active (有効): its record goes before its inactivation succeeded");
             self.note("", "our reading: without a record the service offers the device no removal profile");
         }
-        self.operator("S4.6", "the device is ticked, \"delete devices in bulk\" (端末一括削除) is pressed");
+        self.operator("S4.5", "the device is ticked");
+        self.operator("S4.6", "\"delete devices in bulk\" (端末一括削除) is pressed");
+        self.operator("S4.7", "OK is pressed in the popup");
         self.operator("S4.8", "the device is gone from the list");
         self.console.record = RecordState::Gone;
         Went::RecordDeleted
