@@ -224,6 +224,7 @@ fn step_json(step: &StepReport) -> Value {
         "outcome": step.outcome.to_string(),
         "error": step.error.map(|error| error.to_string()),
         "prompts": words(step.prompts.iter().map(ToString::to_string).collect()),
+        "preflight": step.preflight.map(|verdict| verdict.word()),
         "state": step.state.word(),
         "record": step.record.word(),
         "job": step.job.word(),

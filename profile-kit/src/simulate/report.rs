@@ -6,6 +6,7 @@ use super::{JobStatus, RecordState};
 use crate::{
     DeviceError,
     device::{Grounds, Prompt, Refusal},
+    preflight::Verdict,
 };
 
 /// What became of a scenario.
@@ -51,6 +52,8 @@ pub struct StepReport {
     pub prompts: Vec<Prompt>,
     /// The facts and policies that decided, and what nobody knows.
     pub grounds: Grounds,
+    /// What [preflight](crate::preflight) said of the overwrite that was downloaded.
+    pub preflight: Option<Verdict>,
     /// How the device stands afterwards.
     pub state: State,
     /// The device's state in the console.

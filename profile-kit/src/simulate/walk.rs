@@ -20,6 +20,7 @@ use crate::{
     DeviceError, InstalledBy, Result,
     device::{Act, Answer, Done, Grounds, Prompt, Refusal, Refused},
     payload::Secret,
+    preflight::Verdict,
 };
 
 /// Runs every step, also after one that went otherwise than expected.
@@ -34,6 +35,7 @@ pub(super) fn run(scenario: &Scenario, keys: &Keys) -> Result<Report> {
         error: None,
         prompts: Vec::new(),
         grounds: Grounds::default(),
+        preflight: None,
     };
     let steps = scenario.steps.iter().map(|step| walk.step(step)).collect::<Result<Vec<_>>>()?;
     let (end, _) = way::judge(&walk.phone, &walk.console, keys, walk.now)?;
@@ -53,6 +55,7 @@ struct Walk<'a> {
     error: Option<DeviceError>,
     prompts: Vec<Prompt>,
     grounds: Grounds,
+    preflight: Option<Verdict>,
 }
 
 impl Walk<'_> {
@@ -69,6 +72,7 @@ impl Walk<'_> {
             error: self.error.take(),
             prompts: std::mem::take(&mut self.prompts),
             grounds: std::mem::take(&mut self.grounds),
+            preflight: self.preflight.take(),
             state,
             record: self.console.record,
             job: self.console.job,

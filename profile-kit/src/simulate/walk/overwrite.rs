@@ -3,7 +3,8 @@
 use super::Walk;
 use crate::{
     Arrival, InstalledBy, Result,
-    device::{Act, Answer, Refusal},
+    device::{Act, Answer, Refusal, Signature},
+    preflight::{Devices, Question},
     simulate::{
         JobStatus, Outcome, RecordState,
         profiles::IVI,
@@ -76,6 +77,7 @@ impl Walk<'_> {
         let arrival = Arrival::from_bytes(bytes)?;
         let signer = self.signer(&arrival);
         self.note("", format!("the removal profile has the identifier {:?}, {signer}", arrival.profile.identifier()));
+        self.foresee(&arrival);
         let done = self.phone.device.download(&arrival, self.now);
         let text = match done.device.pending.as_ref().and_then(|pending| pending.until) {
             Some(_) => {
@@ -85,6 +87,27 @@ impl Walk<'_> {
         };
         self.owner("S2.2", text);
         Ok(self.take(Ok(done), |_| Went::Downloaded))
+    }
+
+    /// What preflight says of it, on this device as its policies have it.
+    fn foresee(&mut self, overwrite: &Arrival) {
+        let device = &self.phone.device;
+        let Some(installed) = self.console.ivi.as_deref().and_then(|identifier| device.find(identifier)) else {
+            return;
+        };
+        let signature = match installed.certificates.as_slice() {
+            [] => Signature::Unsigned,
+            certificates => Signature::Signed { certificates: certificates.to_vec(), plain: true },
+        };
+        let there = Arrival { profile: installed.profile.clone(), signature };
+        let question = Question { installed_by: installed.by, ..Question::new(&there, overwrite, self.now) };
+        let kind = Devices::of(vec![device.os]).with_preset(device.policies);
+        let report =
+            question.ask(&Devices { supervised: vec![device.supervised], enrolment: device.enrolment, ..kind });
+        let reasons = report.rows.iter().flat_map(|row| &row.cases).flat_map(|case| &case.reasons);
+        let reasons: Vec<String> = reasons.map(|reason| format!(", {}", reason.word)).collect();
+        self.preflight = Some(report.verdict);
+        self.note("", format!("preflight says of this overwrite: {}{}", report.verdict, reasons.concat()));
     }
 
     pub(super) fn install_overwrite(&mut self, act: &Act) -> Result<Outcome> {
