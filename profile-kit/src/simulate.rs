@@ -5,6 +5,43 @@
 //! what the owner and the console see, and what decided it. Steps carry the numbers of the procedure (S2.3), its warnings
 //! (W3), and the facts (R4, L2). What the procedure does not say and the model needs is called *our reading*.
 //!
+//! # The file
+//! | key | meaning |
+//! | --- | --- |
+//! | `format` | 1 |
+//! | `title`, `about` | what it shows; `about` may be left out, and so may all below but `device` and `step` |
+//! | `start` | when it starts (RFC 3339); no clock is asked |
+//! | `service` | `hybrid` (an Apple MDM profile stands beside the IVI MDM profile) or `ivi` |
+//! | `end` | how the device is expected to stand in the end |
+//! | `[device]` | `os`, `supervised`; `platform` (`ios`, `macos`, `tvos`), `enrolment` (`device`, `user`, `shared-ipad`), `preset`, `policies` |
+//! | `[identity.NAME]` | `key_of` (another identity, whose key it has), `issuer` (a CA by any name), `days` (of validity); `signer` is always there |
+//! | `[profile.NAME]` | `spec` (a path, or a spec's keys) or `file` (a path) or `identifier`, `display_name`, `removal`, `restrictions`, `settings`; `by` (`hand`, `mdm`: how the enrolment installs it), `signed`. `ivi` and, in a hybrid service, `mdm` are always there |
+//! | `[console]` | `signer` (an identity or `none`), `overwrite_of` (`issued`, or `configuration`: what it says today), `form` (`auto`, `empty`, `omitted`), `after_forced` (`final`, or `enrol-again`: whether that helps, W1) |
+//! | `[[step]]` | `do`, `expect` (a word, or several that must all come), and the keys below |
+//!
+//! | `do` | keys |
+//! | --- | --- |
+//! | `enrol` | installs the client app and the profiles; again: the way of W3 |
+//! | `request-inactivation`, `cancel-request` | `forced` (S1) |
+//! | `open-install-page` | `via` (`notification`, `app`), `stops` (`safari`, `settings`: W2) |
+//! | `install-overwrite`, `cancel-overwrite` | `by`, `password` (what the owner enters; nothing) |
+//! | `install` | `profile`, `signer`, `by`, `password`, `damaged` (its signature) |
+//! | `remove` | `profile` or `identifier`, `by`, `password` |
+//! | `open-settings`, `delete-app`, `install-app`, `wipe` | none |
+//! | `wait` | `seconds`, `minutes`, `hours`, `days` |
+//! | `open-console`, `delete-record` | none (S4) |
+//! | `renew-signer`, `lose-signer` | `signer` |
+//! | `sign-with-nothing` | none |
+//! | `change-identifier` | `identifier`, of the IVI MDM profile as the configuration says it |
+//! | `change-form` | `form` |
+//!
+//! What can be expected: an outcome (`enrolled`, `added`, `replaced`, `removed`, `downloaded`, `requested`, `cancelled`,
+//! `shown`, `app-deleted`, `app-installed`, `waited`, `record-deleted`, `wiped`, `changed`, `not-reached`,
+//! `no-removal-profile`, `no-app`, `app-store-restricted`, `app-removal-restricted`, `no-mdm`, `not-active`, `no-record`,
+//! `let-go`) or a [`Refusal`](crate::device::Refusal); the device's domain and code (`MCInstallationErrorDomain 4008`); a
+//! [`Prompt`](crate::device::Prompt); how the device stands (`free`, `removable`, `locked`, `needs-wipe`); what the console
+//! shows (`active` or 有効, `inactive` or 無効, `gone`; `no-job`, `waiting`, `success` or 成功, `void`).
+//!
 //! ```
 //! use profile_kit::simulate::{Scenario, State};
 //!

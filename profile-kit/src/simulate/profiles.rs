@@ -97,8 +97,8 @@ impl RawProfile {
         }
         match self.spec.as_ref().map(Spanned::get_ref) {
             Some(SpecWish::Path(path)) => filled(&text_of(path, read)?).map_err(|error| of_file(path, &error)),
-            Some(SpecWish::Inline(spec)) => filled(&written(spec.clone())),
-            None => filled(&written(self.simple(name))),
+            Some(SpecWish::Inline(spec)) => of_table(spec.clone()),
+            None => of_table(self.simple(name)),
         }
     }
 
@@ -118,14 +118,17 @@ impl RawProfile {
     }
 }
 
-/// A spec within a scenario as the text of one; its format is the scenario's.
-fn written(mut spec: Table) -> String {
+/// The profile of a spec within a scenario, whose format is the scenario's.
+fn of_table(mut spec: Table) -> Result<Profile> {
     spec.entry("format").or_insert(Value::Integer(1));
-    spec.to_string()
+    filled(&spec.to_string()).map_err(|error| match error {
+        // Lines of the text that is made here mean nothing to the caller.
+        Error::Spec { place, problem } => Error::Spec { place: Place { line: None, ..place }, problem },
+        other => other,
+    })
 }
 
 fn filled(text: &str) -> Result<Profile> {
-    // The text is not the caller's, so its lines mean nothing to him.
     spec::read(text).and_then(|template| template.fill(&Values::new(), UuidSource::Content))
 }
 

@@ -34,7 +34,7 @@ struct Raw {
     #[serde(default)]
     console: RawConsole,
     #[serde(default)]
-    identity: BTreeMap<String, RawKey>,
+    identity: BTreeMap<Spanned<String>, RawKey>,
     #[serde(default)]
     profile: BTreeMap<String, Spanned<RawProfile>>,
     step: Vec<RawStep>,
@@ -154,7 +154,7 @@ impl Names<'_> {
     /// An identity's name; `None` for `none`: nothing is signed.
     pub fn key(&self, name: &Spanned<String>, text: Text<'_>) -> Result<Option<String>> {
         match name.get_ref() {
-            none if none == "none" => Ok(None),
+            none if none == NONE => Ok(None),
             known if self.keys.contains_key(known) => Ok(Some(known.clone())),
             other => Err(text.wrong(name, unknown("identity", other, self.keys.keys()))),
         }
@@ -244,23 +244,29 @@ impl RawConsole {
     }
 }
 
-fn keys(raw: BTreeMap<String, RawKey>, text: Text<'_>) -> Result<BTreeMap<String, KeyWish>> {
+fn keys(raw: BTreeMap<Spanned<String>, RawKey>, text: Text<'_>) -> Result<BTreeMap<String, KeyWish>> {
     let mut keys = BTreeMap::from([(SIGNER.to_owned(), KeyWish::default())]);
-    let own: BTreeSet<String> =
-        raw.iter().filter(|(_, key)| key.key_of.is_none()).map(|(name, _)| name.clone()).collect();
-    for (name, key) in raw {
-        if let Some(other) = key.key_of.as_ref()
-            && !(own.contains(other.get_ref()) || other.get_ref() == SIGNER)
-        {
-            let problem = format!("key_of: no identity with a key of its own is called {:?}", other.get_ref());
-            return Err(text.wrong(other, problem));
+    let mut borrowed = Vec::new();
+    for (name, RawKey { key_of, issuer, days }) in raw {
+        if name.get_ref() == NONE {
+            return Err(text.wrong(&name, "no identity can be called \"none\": it says that nothing is signed"));
         }
-        let wish = KeyWish { key_of: key.key_of.map(Spanned::into_inner), issuer: key.issuer, days: key.days };
-        keys.insert(name, wish);
+        let wish = KeyWish { key_of: key_of.as_ref().map(|other| other.get_ref().clone()), issuer, days };
+        keys.insert(name.into_inner(), wish);
+        borrowed.extend(key_of);
     }
-    Ok(keys)
+    let has_own = |name: &String| keys.get(name).is_some_and(|wish| wish.key_of.is_none());
+    match borrowed.iter().find(|other| !has_own(other.get_ref())) {
+        None => Ok(keys),
+        Some(other) => {
+            let problem = format!("key_of: no identity with a key of its own is called {:?}", other.get_ref());
+            Err(text.wrong(other, problem))
+        }
+    }
 }
 
+/// The name for nobody's signature.
+const NONE: &str = "none";
 /// The identity that is always there.
 const SIGNER: &str = "signer";
 /// 2026-04-01T00:00:00Z.

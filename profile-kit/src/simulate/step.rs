@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+#[cfg(test)]
+pub(super) use self::written::names;
+pub(super) use self::written::{By, FormWord, RawStep, expected};
 use super::expect::Expected;
-pub(super) use written::{By, FormWord, RawStep, expected};
-
 use crate::{InstalledBy, PasswordForm, payload::Secret};
 
 /// One thing that is done, and what is expected of it.

@@ -120,6 +120,12 @@ const KINDS: &[Kind] = &[
     kind("change-form", &["form"], |it| Ok(Deed::ChangeForm { to: it.form()? })),
 ];
 
+/// The names of all steps.
+#[cfg(test)]
+pub(in crate::simulate) fn names() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|kind| kind.name)
+}
+
 impl RawStep {
     /// The step that it says, with every name looked up.
     pub fn step(&self, text: Text<'_>, names: &Names<'_>) -> Result<Step> {
@@ -207,6 +213,7 @@ impl Given<'_> {
         };
         match length(seconds, 1) + length(minutes, 60) + length(hours, 3_600) + length(days, 86_400) {
             0 => Err(self.needs("seconds, minutes, hours or days")),
+            CENTURY.. => Err(self.text.wrong(&self.raw.deed, "do = \"wait\" takes a hundred years at most")),
             seconds => Ok(Deed::Wait(Duration::from_secs(seconds))),
         }
     }
@@ -268,6 +275,9 @@ pub(in crate::simulate) fn expected(word: &str, at: usize, text: Text<'_>) -> Re
 fn start<T>(value: &Option<Spanned<T>>) -> Option<usize> {
     value.as_ref().map(|value| value.span().start)
 }
+
+/// In seconds.
+const CENTURY: u64 = 36_525 * 86_400;
 
 const EXPECTABLE: &str = "an outcome (replaced, no-app, …), a refusal (OtherSigner, …), a device's domain and code \
                           (MCInstallationErrorDomain 4008), a prompt (EmptyPassword, …), a state (free, removable, \
