@@ -176,6 +176,7 @@ const VERBS: &[&str] = &[
     "unwrap",
     "diff",
     "schema",
+    "simulate",
     "encrypt",
     "decrypt",
     "completions",
