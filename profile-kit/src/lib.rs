@@ -40,6 +40,7 @@
 //! | free a device | [`Overwrite`] |
 //! | hide the payloads | [`encrypt`] |
 //! | ask what a device does | [`device`], [`Policies`] |
+//! | walk through the whole procedure | [`simulate`] |
 //! | ask whether an overwrite frees | [`preflight`] |
 //! | ask what is wrong | [`check`], [`Inspection`], [`diff`] |
 //! | look up a payload type or a key | [`schema`] |

@@ -4,6 +4,8 @@ mod at_console;
 mod install;
 mod overwrite;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::time::SystemTime;
 
@@ -25,26 +27,17 @@ use crate::{
 
 /// Runs every step, also after one that went otherwise than expected.
 pub(super) fn run(scenario: &Scenario, keys: &Keys) -> Result<Report> {
-    let mut walk = Walk {
-        scenario,
-        keys,
-        phone: Phone::new(scenario.device.clone()),
-        console: Console::new(scenario.practice.clone()),
-        now: scenario.start,
-        seen: Vec::new(),
-        error: None,
-        prompts: Vec::new(),
-        grounds: Grounds::default(),
-        preflight: None,
-    };
+    let mut walk = Walk::new(scenario, keys);
     let steps = scenario.steps.iter().map(|step| walk.step(step)).collect::<Result<Vec<_>>>()?;
     let (end, _) = way::judge(&walk.phone, &walk.console, keys, walk.now)?;
     let missed_end = scenario.end.as_ref().filter(|expected| expected.word != end.word());
     let missed_end = missed_end.map(|expected| (expected.line, expected.word.clone()));
-    Ok(Report { title: scenario.title.clone(), about: scenario.about.clone(), steps, end, missed_end })
+    let (title, about) = (scenario.title.clone(), scenario.about.clone());
+    Ok(Report { title, about, steps, end, missed_end })
 }
 
 /// Device, console and clock on the way, and what the present step has told so far.
+#[derive(Clone)]
 struct Walk<'a> {
     scenario: &'a Scenario,
     keys: &'a Keys,
@@ -58,7 +51,22 @@ struct Walk<'a> {
     preflight: Option<Verdict>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(scenario: &'a Scenario, keys: &'a Keys) -> Self {
+        Self {
+            scenario,
+            keys,
+            phone: Phone::new(scenario.device.clone()),
+            console: Console::new(scenario.practice.clone()),
+            now: scenario.start,
+            seen: Vec::new(),
+            error: None,
+            prompts: Vec::new(),
+            grounds: Grounds::default(),
+            preflight: None,
+        }
+    }
+
     fn step(&mut self, step: &Step) -> Result<StepReport> {
         let at = self.now;
         let outcome = self.act(&step.deed)?;
