@@ -42,6 +42,17 @@
 //! [`Prompt`](crate::device::Prompt); how the device stands (`free`, `removable`, `locked`, `needs-wipe`); what the console
 //! shows (`active` or 有効, `inactive` or 無効, `gone`; `no-job`, `waiting`, `success` or 成功, `void`).
 //!
+//! # Our reading
+//! The procedure says what people do, not how the service works. What the model has beyond it:
+//! - A forced inactivation (W1) is final: no removal profile is offered, and the device is not enrolled again
+//!   (`after_forced = "enrol-again"` reads it otherwise). A wipe ends that.
+//! - Only an active device can be inactivated; without a record nothing is offered; a new enrolment makes the device active
+//!   and ends an inactivation that waits. A job succeeds when the device reports the overwrite in its place.
+//! - It is the client app that receives the push and opens the install page, with Safari: without either the page is not
+//!   reached. Where the App Store is restricted the app does not come back, and without it nothing is enrolled (W4).
+//! - The MDM delivers and removes only where a scenario says so; as long as it reaches a device that lets it (R9), the
+//!   device needs no wipe.
+//!
 //! ```
 //! use profile_kit::simulate::{Scenario, State};
 //!

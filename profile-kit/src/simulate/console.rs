@@ -129,7 +129,7 @@ impl Console {
                 let signer = self.practice.signer.as_deref();
                 let today = self.encode(&self.configured(configured)?, signer, keys, at)?;
                 let signer = signer.map(|name| keys.find(name)).transpose()?;
-                overwrite(&today, signer, self.practice.form, os, &SignOptions::new(at)).map(Ok)
+                offer(overwrite(&today, signer, self.practice.form, os, &SignOptions::new(at)), keys)
             }
             OverwriteOf::Issued => {
                 let Some(issued) = self.ivi.as_deref().and_then(|identifier| self.issued(identifier)) else {
@@ -145,16 +145,23 @@ impl Console {
         let (signer, options) = (self.practice.signer.as_deref(), SignOptions::new(at));
         let Ok(signed) = SignedProfile::from_bytes(issued.to_vec()) else {
             let signer = signer.map(|name| keys.find(name)).transpose()?;
-            return overwrite(issued, signer, self.practice.form, os, &options).map(Ok);
+            return offer(overwrite(issued, signer, self.practice.form, os, &options), keys);
         };
         let own = keys.name_of(signed.verify_integrity()?.leaf());
         let Some(name) = own.filter(|name| !self.practice.lost.contains(*name)).or(signer) else {
             return Ok(Err("nothing is signed, and what was issued is".into()));
         };
-        match overwrite(issued, Some(keys.find(name)?), self.practice.form, os, &options) {
-            Err(error @ Error::OtherSigner { .. }) => Ok(Err(keys.with_names(&error.to_string()))),
-            made => made.map(Ok),
+        offer(overwrite(issued, Some(keys.find(name)?), self.practice.form, os, &options), keys)
+    }
+}
+
+/// What the toolkit refuses the service does not offer.
+fn offer(made: Result<Vec<u8>>, keys: &Keys) -> Result<Offer> {
+    match made {
+        Err(error @ (Error::OtherSigner { .. } | Error::NoOverwrite { .. } | Error::Refused { .. })) => {
+            Ok(Err(keys.with_names(&error.to_string())))
         }
+        made => made.map(Ok),
     }
 }
 

@@ -418,6 +418,36 @@ fn a_step_that_goes_otherwise_does_not_end_the_scenario() {
 }
 
 #[test]
+fn a_profile_that_has_no_overwrite_is_told_and_not_an_error() {
+    let encrypted = |_: &str| {
+        let mut keys = plist::Dictionary::new();
+        for (key, value) in [("PayloadIdentifier", "a"), ("PayloadType", "Configuration"), ("PayloadUUID", "b")] {
+            keys.insert(key.into(), value.into());
+        }
+        keys.insert("PayloadVersion".into(), 1.into());
+        keys.insert("IsEncrypted".into(), true.into());
+        keys.insert("EncryptedPayloadContent".into(), plist::Value::Data(vec![0x30, 0]));
+        Ok(Profile::from_dictionary(keys).unwrap().to_xml().unwrap())
+    };
+    let text = format!(
+        "{HEAD}[profile.ivi]\nfile = \"e\"\n[[step]]\ndo = \"enrol\"\n[[step]]\ndo = \"request-inactivation\"\n\
+         [[step]]\ndo = \"open-install-page\"\nexpect = \"no-removal-profile\"\n"
+    );
+    let report = Scenario::parse_with(&text, encrypted).unwrap().run().unwrap();
+    assert!(report.is_met(), "{report:#?}");
+}
+
+#[test]
+fn a_mac_asks_for_an_administrator_until_the_overwrite_is_there() {
+    let text = "format = 1\ntitle = \"x\"\nend = \"removable\"\n[device]\nplatform = \"macos\"\nos = \"14\"\nsupervised = false\n\
+                [console]\nform = \"omitted\"\n[[step]]\ndo = \"enrol\"\nexpect = \"locked\"\n\
+                [[step]]\ndo = \"request-inactivation\"\n[[step]]\ndo = \"open-install-page\"\n\
+                [[step]]\ndo = \"install-overwrite\"\nexpect = \"removable\"\n";
+    let report = Scenario::parse(text).unwrap().run().unwrap();
+    assert!(report.is_met(), "{report:#?}");
+}
+
+#[test]
 fn an_overwrite_that_is_installed_beside_is_no_success_in_the_console() {
     let (_, _, report) = RUNS.iter().find(|(name, ..)| *name == "identifier-changed").unwrap();
     let added = report.steps.iter().find(|step| step.outcome == Outcome::Went(Went::Added)).unwrap();

@@ -8,7 +8,7 @@ use super::{
     phone::Phone,
 };
 use crate::{
-    Arrival, PasswordForm, Result, SignOptions,
+    Arrival, Identity, PasswordForm, Result, SignOptions,
     device::{Act, Installed, Lock},
 };
 
@@ -47,10 +47,12 @@ impl Way<'_> {
         if self.removed_by_mdm() {
             return Ok(Some("the MDM can remove it with RemoveProfile (R9), which the procedure does not use".into()));
         }
-        if let Lock::Password(_) = self.phone.device.lock(self.installed).0 {
-            return Ok(Some("its removal password deletes it (L3)".into()));
-        }
-        Ok(self.installed.ends().map(|_| "it removes itself at its date (L7)".to_owned()))
+        let way = match self.phone.device.lock(self.installed).0 {
+            Lock::Password(_) => Some("its removal password deletes it (L3)"),
+            Lock::Administrator => Some("an administrator deletes it"),
+            _ => self.installed.ends().map(|_| "it removes itself at its date (L7)"),
+        };
+        Ok(way.map(str::to_owned))
     }
 
     /// The procedure to its end, perhaps after a new enrolment (W3), by the best overwrite that can still be signed.
@@ -58,18 +60,26 @@ impl Way<'_> {
         let identifier = self.installed.profile.identifier();
         let (Some(issued), Some(reach)) = (self.console.issued(identifier), self.reach()) else { return Ok(None) };
         for (name, identity) in self.keys.iter().filter(|(name, _)| !self.console.practice.lost.contains(*name)) {
-            // Whether another signer is taken is the device's to say.
-            let options = SignOptions { allow_other_signer: true, allow_expired: true, ..SignOptions::new(self.at) };
-            let os = self.phone.device.os;
-            let Ok(bytes) = overwrite(issued, Some(identity), PasswordForm::Auto, os, &options) else { continue };
-            let by_hand = Act::by_hand(self.at);
-            let Ok(done) = self.phone.device.install(&Arrival::from_bytes(&bytes)?, &by_hand) else { continue };
-            let after = Phone { device: done.device, app: self.phone.app }.emptied(self.at);
-            if after.find(identifier).is_none() {
-                return Ok(Some(format!("{reach}, and install an overwrite that {name:?} signs")));
+            for form in [PasswordForm::Auto, PasswordForm::Omitted] {
+                if self.frees(issued, identity, form)? {
+                    return Ok(Some(format!("{reach}, and install an overwrite that {name:?} signs")));
+                }
             }
         }
         Ok(None)
+    }
+
+    fn frees(&self, issued: &[u8], identity: &Identity, form: PasswordForm) -> Result<bool> {
+        // Whether another signer is taken is the device's to say.
+        let options = SignOptions { allow_other_signer: true, allow_expired: true, ..SignOptions::new(self.at) };
+        let Ok(bytes) = overwrite(issued, Some(identity), form, self.phone.device.os, &options) else {
+            return Ok(false);
+        };
+        let Ok(done) = self.phone.device.install(&Arrival::from_bytes(&bytes)?, &Act::by_hand(self.at)) else {
+            return Ok(false);
+        };
+        let after = Phone { device: done.device, app: self.phone.app }.emptied(self.at);
+        Ok(after.find(self.installed.profile.identifier()).is_none())
     }
 
     /// How an overwrite still gets to the owner's hands.

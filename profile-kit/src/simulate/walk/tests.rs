@@ -84,7 +84,7 @@ fn ways(walk: &Walk<'_>) -> Vec<Way> {
 fn frees(walk: &Walk<'_>, way: &Way) -> bool {
     let mut walk = walk.clone();
     // The best form that there is; what the service insists on is no law of the device.
-    walk.console.practice.form = crate::PasswordForm::Auto;
+    walk.console.practice.form = crate::PasswordForm::Omitted;
     walk.console.practice.identifier = None;
     if let Some(signer) = &way.signer {
         walk.console.practice.signer = Some(signer.clone());
