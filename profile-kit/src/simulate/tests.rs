@@ -439,7 +439,8 @@ fn a_profile_that_has_no_overwrite_is_told_and_not_an_error() {
 
 #[test]
 fn a_mac_asks_for_an_administrator_until_the_overwrite_is_there() {
-    let text = "format = 1\ntitle = \"x\"\nend = \"removable\"\n[device]\nplatform = \"macos\"\nos = \"14\"\nsupervised = false\n\
+    let text = "format = 1\ntitle = \"x\"\nend = \"removable\"\n\
+                [device]\nplatform = \"macos\"\nos = \"14\"\nsupervised = false\n\
                 [console]\nform = \"omitted\"\n[[step]]\ndo = \"enrol\"\nexpect = \"locked\"\n\
                 [[step]]\ndo = \"request-inactivation\"\n[[step]]\ndo = \"open-install-page\"\n\
                 [[step]]\ndo = \"install-overwrite\"\nexpect = \"removable\"\n";
