@@ -50,5 +50,5 @@ appear; what is not known of the target is not held against a profile. *Not sign
 allowed.
 
 The fact is the number of what is known of devices: R… of replacement, L… of removal, the rest by subject. Each code has
-two files in `profile-kit/tests/codes`: one that has it, and one that has not.
+two files in `profile-kit/tests/codes` (those about signatures: in `fixtures`): one that has it, and one that has not.
 ";

@@ -1,6 +1,7 @@
 //! Every code of a finding: a file that has it at one place, a file that has not, and its row in the documentation.
 //!
-//! A new code needs `codes/CODE.bad.mobileconfig`, `codes/CODE.good.mobileconfig` and a line in [`ROWS`].
+//! A new code needs `codes/CODE.bad.mobileconfig`, `codes/CODE.good.mobileconfig` and a line in [`ROWS`]; one about the
+//! signature only a line in [`SIGNED`], with two files of the project's fixtures.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
@@ -16,7 +17,7 @@ use std::{
 };
 
 use profile_kit::{
-    Enrolment, Inspection, InstalledBy, OsVersion, Overwrite, Platform, Profile, Target,
+    Enrolment, Inspection, Inspector, InstalledBy, OsVersion, Overwrite, Platform, Profile, Target, TrustStore,
     check::{Code, Finding},
 };
 
@@ -109,13 +110,31 @@ const ROWS: &[Row] = &[
     any(Code::SecretInClear, "PayloadContent[1].Password"),
 ];
 
+/// A code about the signature, a fixture that has it, and one that has not.
+const SIGNED: &[(Code, &str, &str)] = &[
+    (Code::SignatureBroken, "hostile/cms-content-changed", PLAIN),
+    (Code::SignerNotTrusted, "profiles/signers/self-signed.signed", PLAIN),
+    (Code::SignerExpired, "profiles/signers/expired.signed", PLAIN),
+    (Code::SignerNotYetValid, "profiles/signers/not-yet-valid.signed", PLAIN),
+    (Code::ChainMissing, "profiles/forms/leaf-only.signed", PLAIN),
+    (Code::SeveralSigners, "profiles/forms/two-signatures.signed", PLAIN),
+    (Code::WeakDigest, "profiles/forms/sha-1.signed", PLAIN),
+    (Code::WeakSignerKey, "profiles/signers/rsa-1024.signed", PLAIN),
+    (Code::SignerUnfit, "profiles/signers/encipherment.signed", PLAIN),
+    (Code::SignatureForm, "hostile/cms-trailing-bytes", PLAIN),
+];
+
+const PLAIN: &str = "profiles/ivi-mdm/rsa-2048/locked.signed";
+
 #[test]
 fn every_code_has_a_row_and_two_files() {
     let rows: BTreeSet<_> = ROWS.iter().map(|row| row.code).collect();
     assert_eq!(rows.len(), ROWS.len(), "a code has two rows");
-    let without: Vec<_> = Code::ALL.iter().filter(|code| !rows.contains(code)).collect();
-    assert!(without.is_empty(), "without a row in ROWS: {without:?}");
-    let wanted = Code::ALL.iter().flat_map(|code| KINDS.map(|kind| format!("{code}.{kind}.mobileconfig")));
+    let signed = SIGNED.iter().map(|(code, ..)| *code).chain([Code::SignerEndsSoon]);
+    let shown: BTreeSet<_> = signed.chain(rows.iter().copied()).collect();
+    let without: Vec<_> = Code::ALL.iter().filter(|code| !shown.contains(code)).collect();
+    assert!(without.is_empty(), "without a row in ROWS or SIGNED: {without:?}");
+    let wanted = rows.iter().flat_map(|code| KINDS.map(|kind| format!("{code}.{kind}.mobileconfig")));
     let wanted: BTreeSet<_> = wanted.collect();
     let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let there: BTreeSet<_> = entries.collect();
@@ -140,6 +159,34 @@ fn no_good_file_has_its_code() {
         (!found.is_empty()).then(|| format!("{}: {found:?}", row.code))
     });
     none(wrong.collect());
+}
+
+#[test]
+fn each_code_about_a_signature_is_found_where_it_should_be_and_only_there() {
+    let wrong = SIGNED.iter().filter_map(|(code, bad, good)| {
+        let (in_bad, in_good) = (signed_has(*code, bad, now()), signed_has(*code, good, now()));
+        (!in_bad || in_good).then(|| format!("{code}: in {bad}: {in_bad}, in {good}: {in_good}"))
+    });
+    none(wrong.collect());
+}
+
+/// The signer's certificate is valid to the end of 2074.
+#[test]
+fn a_certificate_ends_soon_thirty_days_before_it_does() {
+    let day = Duration::from_secs(86_400);
+    let end = UNIX_EPOCH + Duration::from_secs(3_313_612_799);
+    assert!(!signed_has(Code::SignerEndsSoon, PLAIN, end - 31 * day));
+    assert!(signed_has(Code::SignerEndsSoon, PLAIN, end - 29 * day));
+    assert!(!signed_has(Code::SignerEndsSoon, PLAIN, end + day));
+}
+
+/// Whether a signed fixture has a code, the fixtures' root being trusted.
+fn signed_has(code: Code, name: &str, at: SystemTime) -> bool {
+    let fixtures = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures"));
+    let roots = TrustStore::from_pem_file(fixtures.join("pki/root.pem")).unwrap();
+    let bytes = fs::read(fixtures.join(format!("{name}.mobileconfig"))).unwrap();
+    let found = Inspector::new(ANY, at, Some(&roots)).inspect(&bytes).unwrap().findings;
+    found.iter().any(|finding| finding.code == code)
 }
 
 #[test]
