@@ -1,17 +1,19 @@
-//! SHA-256 digests as values.
+//! A SHA-256 digest, or an HMAC-SHA-256 code of the same length.
 
 use std::{fmt, str::FromStr};
 
-use openssl::{memcmp, sha::sha256};
+use openssl::{hash::MessageDigest, memcmp, pkey::PKey, sha, sign::Signer};
+use serde::{Deserialize, Serialize};
 
-/// A SHA-256 digest (FIPS 180-4); written as 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest([u8; 32]);
+/// 32 bytes that stand for others. As text: 64 hexadecimal digits, small letters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(pub [u8; 32]);
 
 impl Digest {
-    /// The digest of some bytes.
+    /// SHA-256, FIPS 180-4.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(sha256(bytes))
+        Self(sha::sha256(bytes))
     }
 
     /// The digest of several parts, each bounded by its length, so that no two lists of parts give the same.
@@ -33,6 +35,14 @@ impl Digest {
     pub fn matches(&self, other: &Digest) -> bool {
         memcmp::eq(&self.0, &other.0)
     }
+
+    /// HMAC-SHA-256, RFC 2104: who lacks the key cannot try out guesses of short inputs.
+    pub fn keyed(key: &[u8; 32], bytes: &[u8]) -> Self {
+        let code = PKey::hmac(key)
+            .and_then(|key| Signer::new(MessageDigest::sha256(), &key)?.sign_oneshot_to_vec(bytes))
+            .expect("HMAC takes any key and any bytes");
+        Self(code.try_into().expect("an HMAC-SHA-256 has 32 bytes"))
+    }
 }
 
 impl From<[u8; 32]> for Digest {
@@ -53,44 +63,65 @@ impl fmt::Debug for Digest {
     }
 }
 
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.to_string()
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = InvalidDigest;
+
+    fn try_from(text: String) -> Result<Self, InvalidDigest> {
+        text.parse()
+    }
+}
+
 /// Reads 64 hexadecimal digits of either case.
 impl FromStr for Digest {
-    type Err = NotADigest;
+    type Err = InvalidDigest;
 
-    fn from_str(text: &str) -> Result<Self, NotADigest> {
-        let digits: Vec<u8> =
-            text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>().ok_or(NotADigest)?;
-        let bytes: Vec<u8> =
-            digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
-        let exact = digits.len() == 64;
-        bytes.try_into().ok().filter(|_| exact).map(Self).ok_or(NotADigest)
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let bytes = from_hex(&text.to_ascii_lowercase()).ok_or(InvalidDigest)?;
+        Ok(Self(bytes.try_into().map_err(|_| InvalidDigest)?))
     }
 }
 
 /// The text is not 64 hexadecimal digits. The text itself is not shown: it may be a secret in the wrong place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not a SHA-256 digest: 64 hexadecimal digits")]
-pub struct NotADigest;
+pub struct InvalidDigest;
+
+/// Bytes as hexadecimal digits, small letters.
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes of hexadecimal digits; small letters only, so that bytes have one text.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let pairs = pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?));
+    rest.is_empty().then(|| pairs.collect()).flatten()
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn reads_back_what_it_writes() {
-        let digest = Digest::of(b"abc");
-        assert_eq!(digest.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(digest.to_string().to_uppercase().parse(), Ok(digest));
-    }
-
-    #[test]
-    fn refuses_text_of_another_length_or_alphabet() {
-        let text = Digest::of(b"abc").to_string();
-        for wrong in
-            ["", &text[..63], &text[..62], &format!("{text}0"), &text.replace('b', "g"), &text.replace('b', "+")]
-        {
-            assert_eq!(wrong.parse::<Digest>(), Err(NotADigest), "{wrong}");
-        }
+    fn agrees_with_the_standard_about_sha_256() {
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(Digest::of(b"abc").to_string(), abc);
+        assert_eq!(abc.parse(), Ok(Digest::of(b"abc")));
+        assert_eq!(abc.to_uppercase().parse(), Ok(Digest::of(b"abc")));
     }
 
     #[test]
@@ -102,5 +133,18 @@ mod tests {
     fn matches_only_itself() {
         assert!(Digest::of(b"a").matches(&Digest::of(b"a")));
         assert!(!Digest::of(b"a").matches(&Digest::of(b"b")));
+    }
+
+    #[test]
+    fn gives_another_code_under_another_key() {
+        assert_ne!(Digest::keyed(&[1; 32], b"1234"), Digest::keyed(&[2; 32], b"1234"));
+        assert_eq!(Digest::keyed(&[1; 32], b"1234"), Digest::keyed(&[1; 32], b"1234"));
+    }
+
+    #[test]
+    fn refuses_text_that_is_no_digest() {
+        for text in ["", "00", &"0".repeat(63), &"0".repeat(66), &"g".repeat(64), &"é".repeat(32)] {
+            assert_eq!(text.parse::<Digest>(), Err(InvalidDigest), "{text}");
+        }
     }
 }

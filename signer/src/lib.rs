@@ -4,10 +4,13 @@ pub mod auth;
 pub mod caller;
 pub mod catalogue;
 pub mod config;
-mod digest;
+pub mod device_id;
+pub mod digest;
 #[cfg(test)]
 mod fixture;
+pub mod issuance;
 pub mod keyring;
+pub mod moment;
 pub mod pattern;
 pub mod refusal;
 pub mod reload;
