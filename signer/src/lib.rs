@@ -8,6 +8,7 @@ pub mod device_id;
 pub mod digest;
 #[cfg(test)]
 mod fixture;
+pub mod installed;
 pub mod issuance;
 pub mod keyring;
 pub mod moment;

@@ -1,0 +1,485 @@
+//! What a device has of one identifier, as far as the record tells: a rule over plain records.
+//!
+//! The newest evidence decides: the device acknowledged a profile, was seen to have one, or was seen to have none.
+//! Without any, what was issued is all that there is to go by. "Newer" is the order of the record, not of clocks.
+
+use std::{collections::BTreeSet, time::SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    digest::Digest,
+    issuance::{Acknowledgement, Basis},
+};
+
+/// The record of one device and one identifier.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Every signed profile in the ledger, in the order of the record.
+    pub held: Vec<Held>,
+    /// All evidence, in the order of the record.
+    pub evidence: Vec<Evidence>,
+}
+
+/// A signed profile in the ledger: as much of it as the rule needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its name.
+    pub of: Basis,
+    /// Its place in the record.
+    pub seq: u64,
+    /// Top-level `PayloadUUID`.
+    pub uuid: String,
+    /// SHA-256 of the leaf certificate that signed it.
+    pub leaf: Digest,
+    /// SHA-256 of the leaf's public key.
+    pub leaf_key: Digest,
+    /// Whether its owner cannot delete it.
+    pub locked: bool,
+    /// What the device last answered.
+    pub acknowledgement: Option<Acknowledgement>,
+}
+
+/// One thing that is known of the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Its place in the record.
+    pub seq: u64,
+    /// When it was recorded.
+    pub at: SystemTime,
+    /// What is known.
+    pub fact: EvidenceFact,
+}
+
+/// What is known of the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EvidenceFact {
+    /// It answered `Acknowledged` to this profile.
+    Acknowledged(Basis),
+    /// It handed in this signed profile.
+    Observed(Basis),
+    /// Its profile list has this one.
+    Listed(Basis),
+    /// Its profile list has one of this identifier that is not in the ledger.
+    Foreign(Sighting),
+    /// Its profile list has none of this identifier.
+    Absent,
+}
+
+/// A profile that was seen on a device and is not in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// Top-level `PayloadUUID`.
+    pub uuid: String,
+    /// SHA-256 of the leaf certificate that signed it, where the device told it.
+    pub leaf: Option<Digest>,
+    /// Whether its owner cannot delete it, where the device told it.
+    pub locked: Option<bool>,
+}
+
+/// What a device has of one identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Installed {
+    /// This profile: an overwrite is made of it.
+    Profile(Serving),
+    /// One of these, and they are signed by different leaves; the caller has to name one.
+    Ambiguous {
+        /// All that it may be, in the order of the record.
+        candidates: Vec<Candidate>,
+    },
+    /// None any more.
+    Absent {
+        /// When it was seen to be gone.
+        since: SystemTime,
+    },
+    /// One that is not in the ledger: it has to be handed in, or one has to be named.
+    Foreign {
+        /// What was seen.
+        sighting: Sighting,
+        /// What was issued since and may be there instead.
+        later: Vec<Candidate>,
+    },
+    /// Nothing is known.
+    Unknown,
+}
+
+/// The profile that an overwrite is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serving {
+    /// Its name.
+    pub of: Basis,
+    /// SHA-256 of the leaf certificate that signed it, and has to sign the overwrite.
+    pub leaf: Digest,
+    /// SHA-256 of the leaf's public key.
+    pub leaf_key: Digest,
+    /// Whether its owner cannot delete it.
+    pub locked: bool,
+    /// Why it is this one.
+    pub evidence: EvidenceKind,
+    /// What was issued after it, and neither acknowledged nor refused by the device: it may be there instead.
+    pub later: Vec<Candidate>,
+}
+
+/// Why a profile is taken for the installed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EvidenceKind {
+    /// The device acknowledged it.
+    Acknowledged,
+    /// The device handed it in.
+    Observed,
+    /// The device's profile list has it.
+    Listed,
+    /// It was issued; nothing more is known.
+    Issued,
+    /// The caller named it.
+    Named,
+}
+
+/// A profile that a device may have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Its name.
+    pub of: Basis,
+    /// SHA-256 of the leaf certificate that signed it.
+    pub leaf: Digest,
+    /// Whether its owner cannot delete it.
+    pub locked: bool,
+}
+
+/// The state of one device and one identifier, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// A locked profile was issued; nothing more is known.
+    Issued,
+    /// A locked profile is installed.
+    Locked,
+    /// An overwrite was issued; whether it is installed is not known.
+    Overwriting,
+    /// A profile that its owner can delete is installed.
+    Free,
+    /// The profile is gone.
+    Gone,
+    /// Profiles of different signers were issued; which one is installed is not known.
+    Ambiguous,
+    /// A profile is installed that is not in the ledger.
+    Foreign,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 7] =
+        [Self::Issued, Self::Locked, Self::Overwriting, Self::Free, Self::Gone, Self::Ambiguous, Self::Foreign];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Issued => "issued",
+            Self::Locked => "locked",
+            Self::Overwriting => "overwriting",
+            Self::Free => "free",
+            Self::Gone => "gone",
+            Self::Ambiguous => "ambiguous",
+            Self::Foreign => "foreign",
+        }
+    }
+
+    /// The state of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+}
+
+impl History {
+    /// What the device has: by the newest evidence, or by what was issued since it was seen to have none.
+    pub fn installed(&self) -> Installed {
+        let Some(Evidence { seq, at, fact }) = self.evidence.last() else { return self.issued_after(0, None) };
+        match fact {
+            EvidenceFact::Acknowledged(of) => self.serving(*of, EvidenceKind::Acknowledged),
+            EvidenceFact::Observed(of) => self.serving(*of, EvidenceKind::Observed),
+            EvidenceFact::Listed(of) => self.serving(*of, EvidenceKind::Listed),
+            EvidenceFact::Foreign(sighting) => {
+                Installed::Foreign { sighting: sighting.clone(), later: self.pending_after(*seq) }
+            }
+            EvidenceFact::Absent => self.issued_after(*seq, Some(*at)),
+        }
+    }
+
+    /// The profile that the caller says the device has; `None` when the record of this device and identifier lacks it.
+    pub fn named(&self, of: Basis) -> Option<Serving> {
+        let held = self.find(of)?;
+        Some(self.serve(held, EvidenceKind::Named))
+    }
+
+    /// The state, in a word; `None` when nothing is known.
+    pub fn state(&self) -> Option<State> {
+        Some(match self.installed() {
+            Installed::Profile(serving) => self.serving_state(&serving),
+            Installed::Ambiguous { .. } => State::Ambiguous,
+            Installed::Absent { .. } => State::Gone,
+            Installed::Foreign { .. } => State::Foreign,
+            Installed::Unknown => return None,
+        })
+    }
+
+    /// The leaf certificates without whose keys this device could not be freed: of the locked profile that it has, and
+    /// of those that it may have. None for a device whose owner can delete the profile, or has.
+    pub fn leaves(&self) -> BTreeSet<Digest> {
+        let locked = |of: &[Candidate]| of.iter().filter(|one| one.locked).map(|one| one.leaf).collect::<BTreeSet<_>>();
+        match self.installed() {
+            Installed::Profile(serving) => {
+                let mut leaves = locked(&serving.later);
+                leaves.extend(serving.locked.then_some(serving.leaf));
+                leaves
+            }
+            Installed::Ambiguous { candidates } => locked(&candidates),
+            Installed::Foreign { sighting, later } => {
+                let mut leaves = locked(&later);
+                leaves.extend(sighting.leaf.filter(|_| sighting.locked == Some(true)));
+                leaves
+            }
+            Installed::Absent { .. } | Installed::Unknown => BTreeSet::new(),
+        }
+    }
+
+    fn serving(&self, of: Basis, evidence: EvidenceKind) -> Installed {
+        self.find(of).map_or(Installed::Unknown, |held| Installed::Profile(self.serve(held, evidence)))
+    }
+
+    fn serve(&self, held: &Held, evidence: EvidenceKind) -> Serving {
+        let Held { of, seq, leaf, leaf_key, locked, .. } = *held;
+        let mut later = self.pending_after(seq);
+        // Evidence that came after those were issued and still names the older one does not say that they never come.
+        later.retain(|one| one.of != of);
+        Serving { of, leaf, leaf_key, locked, evidence, later }
+    }
+
+    /// Without evidence an overwrite does not count as installed as long as there is a locked profile: made of that, a
+    /// second overwrite fits as well when the first one did arrive.
+    fn issued_after(&self, seq: u64, gone: Option<SystemTime>) -> Installed {
+        let may_be: Vec<_> = self.held.iter().filter(|held| held.seq > seq && may_come(held)).collect();
+        let locked: Vec<_> = may_be.iter().copied().filter(|held| held.locked).collect();
+        let serving = if locked.is_empty() { may_be } else { locked };
+        match (serving.last(), gone) {
+            (None, Some(since)) => Installed::Absent { since },
+            (None, None) => Installed::Unknown,
+            (Some(last), _) if serving.iter().all(|held| held.leaf == last.leaf) => {
+                Installed::Profile(self.serve(last, EvidenceKind::Issued))
+            }
+            _ => Installed::Ambiguous { candidates: serving.into_iter().map(candidate).collect() },
+        }
+    }
+
+    fn serving_state(&self, serving: &Serving) -> State {
+        let later = |locked: bool| serving.later.iter().any(|one| one.locked == locked);
+        match (serving.locked, serving.evidence) {
+            (true, _) if later(false) => State::Overwriting,
+            (true, EvidenceKind::Issued) => State::Issued,
+            (true, _) => State::Locked,
+            (false, EvidenceKind::Issued) => State::Overwriting,
+            (false, _) if later(true) => State::Issued,
+            (false, _) => State::Free,
+        }
+    }
+
+    fn pending_after(&self, seq: u64) -> Vec<Candidate> {
+        let pending = |held: &&Held| {
+            held.seq > seq && may_come(held) && held.acknowledgement != Some(Acknowledgement::Acknowledged)
+        };
+        self.held.iter().filter(pending).map(candidate).collect()
+    }
+
+    fn find(&self, of: Basis) -> Option<&Held> {
+        self.held.iter().find(|held| held.of == of)
+    }
+}
+
+/// An observed profile is there by its evidence or not at all; one that the device refused did not come (fact R8).
+fn may_come(held: &Held) -> bool {
+    matches!(held.of, Basis::Issuance(_)) && !matches!(held.acknowledgement, Some(Acknowledgement::Error { .. }))
+}
+
+fn candidate(held: &Held) -> Candidate {
+    Candidate { of: held.of, leaf: held.leaf, locked: held.locked }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        issuance::{IssuanceId, ObservationId},
+        moment::from_millis,
+    };
+
+    const A: u8 = 0xa;
+    const B: u8 = 0xb;
+
+    fn of(seq: u64) -> Basis {
+        Basis::Issuance(IssuanceId(Uuid::from_u128(seq.into())))
+    }
+
+    fn held(seq: u64, leaf: u8, locked: bool) -> Held {
+        let (leaf, leaf_key) = (Digest([leaf; 32]), Digest([leaf; 32]));
+        Held { of: of(seq), seq, uuid: seq.to_string(), leaf, leaf_key, locked, acknowledgement: None }
+    }
+
+    fn locked(seq: u64, leaf: u8) -> Held {
+        held(seq, leaf, true)
+    }
+
+    fn overwrite(seq: u64, leaf: u8) -> Held {
+        held(seq, leaf, false)
+    }
+
+    fn answered(held: Held, acknowledgement: Acknowledgement) -> Held {
+        Held { acknowledgement: Some(acknowledgement), ..held }
+    }
+
+    fn known(seq: u64, fact: EvidenceFact) -> Evidence {
+        Evidence { seq, at: from_millis(seq as i64), fact }
+    }
+
+    fn acknowledged(seq: u64, what: u64) -> Evidence {
+        known(seq, EvidenceFact::Acknowledged(of(what)))
+    }
+
+    fn history(held: Vec<Held>, evidence: Vec<Evidence>) -> History {
+        History { held, evidence }
+    }
+
+    fn serving(history: &History) -> Serving {
+        match history.installed() {
+            Installed::Profile(serving) => serving,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn names(candidates: &[Candidate]) -> Vec<Basis> {
+        candidates.iter().map(|one| one.of).collect()
+    }
+
+    #[test]
+    fn nothing_is_known_of_a_device_without_a_record() {
+        assert_eq!(History::default().installed(), Installed::Unknown);
+        assert_eq!(History::default().state(), None);
+    }
+
+    #[test]
+    fn follows_the_last_acknowledged_profile_and_tells_what_was_issued_later() {
+        let history = history(vec![locked(1, A), locked(3, B)], vec![acknowledged(2, 1)]);
+        let serving = serving(&history);
+        assert_eq!((serving.of, serving.evidence), (of(1), EvidenceKind::Acknowledged));
+        assert_eq!(names(&serving.later), [of(3)]);
+        assert_eq!(history.state(), Some(State::Locked));
+    }
+
+    #[test]
+    fn follows_the_order_of_answers_where_an_older_profile_was_installed_last() {
+        let both = vec![
+            answered(locked(1, A), Acknowledgement::Acknowledged),
+            answered(locked(2, B), Acknowledgement::Acknowledged),
+        ];
+        let history = history(both, vec![acknowledged(3, 2), acknowledged(4, 1)]);
+        assert_eq!(serving(&history).of, of(1));
+        assert_eq!(serving(&history).later, []);
+    }
+
+    #[test]
+    fn tells_a_later_profile_that_the_device_put_off_but_not_one_that_it_refused() {
+        let put_off = answered(locked(3, A), Acknowledgement::NotNow);
+        let refused = answered(locked(4, A), Acknowledgement::Error { chain: vec![] });
+        let history = history(vec![locked(1, A), put_off, refused], vec![acknowledged(2, 1)]);
+        assert_eq!(names(&serving(&history).later), [of(3)]);
+    }
+
+    #[test]
+    fn follows_an_observed_profile_that_was_not_issued_here() {
+        let seen = Basis::Observed(ObservationId(Uuid::from_u128(2)));
+        let observed = Held { of: seen, ..locked(2, B) };
+        let history = history(vec![locked(1, A), observed], vec![known(2, EvidenceFact::Observed(seen))]);
+        let serving = serving(&history);
+        assert_eq!((serving.of, serving.leaf, serving.evidence), (seen, Digest([B; 32]), EvidenceKind::Observed));
+    }
+
+    #[test]
+    fn without_evidence_the_latest_serves_when_one_leaf_signed_all() {
+        let history = history(vec![locked(1, A), locked(2, A)], vec![]);
+        let serving = serving(&history);
+        assert_eq!((serving.of, serving.evidence), (of(2), EvidenceKind::Issued));
+        assert_eq!(history.state(), Some(State::Issued));
+    }
+
+    #[test]
+    fn without_evidence_different_leaves_are_ambiguous_and_listed() {
+        let history = history(vec![locked(1, A), locked(2, B)], vec![]);
+        let Installed::Ambiguous { candidates } = history.installed() else { panic!() };
+        assert_eq!(names(&candidates), [of(1), of(2)]);
+        assert_eq!(history.state(), Some(State::Ambiguous));
+    }
+
+    #[test]
+    fn a_refused_profile_makes_nothing_ambiguous() {
+        let refused = answered(locked(2, B), Acknowledgement::Error { chain: vec![] });
+        assert_eq!(serving(&history(vec![locked(1, A), refused], vec![])).of, of(1));
+    }
+
+    #[test]
+    fn without_evidence_a_second_overwrite_is_made_of_the_locked_profile_too() {
+        let history = history(vec![locked(1, A), overwrite(2, A)], vec![]);
+        assert_eq!(serving(&history).of, of(1));
+        assert_eq!(names(&serving(&history).later), [of(2)]);
+        assert_eq!(history.state(), Some(State::Overwriting));
+    }
+
+    #[test]
+    fn the_caller_may_name_what_is_ambiguous_but_only_of_this_record() {
+        let history = history(vec![locked(1, A), locked(2, B)], vec![]);
+        let named = history.named(of(1)).unwrap();
+        assert_eq!((named.leaf, named.evidence), (Digest([A; 32]), EvidenceKind::Named));
+        assert_eq!(history.named(of(9)), None);
+    }
+
+    #[test]
+    fn an_acknowledged_overwrite_frees() {
+        let history = history(vec![locked(1, A), overwrite(2, A)], vec![acknowledged(3, 1), acknowledged(4, 2)]);
+        assert_eq!(history.state(), Some(State::Free));
+        assert_eq!(history.leaves(), BTreeSet::new());
+    }
+
+    #[test]
+    fn an_absent_profile_is_gone_until_another_is_issued() {
+        let gone = known(3, EvidenceFact::Absent);
+        let before = history(vec![locked(1, A)], vec![acknowledged(2, 1), gone.clone()]);
+        assert_eq!(before.installed(), Installed::Absent { since: from_millis(3) });
+        let after = history(vec![locked(1, A), locked(4, B)], vec![acknowledged(2, 1), gone]);
+        assert_eq!((serving(&after).of, serving(&after).evidence), (of(4), EvidenceKind::Issued));
+    }
+
+    #[test]
+    fn a_profile_of_somebody_else_is_no_basis_until_it_is_handed_in() {
+        let sighting = Sighting { uuid: "X".into(), leaf: Some(Digest([B; 32])), locked: Some(true) };
+        let seen = known(2, EvidenceFact::Foreign(sighting.clone()));
+        let history = history(vec![locked(1, A), locked(3, A)], vec![seen]);
+        let Installed::Foreign { sighting: told, later } = history.installed() else { panic!() };
+        assert_eq!((told, names(&later)), (sighting, vec![of(3)]));
+        assert_eq!(history.leaves(), BTreeSet::from([Digest([A; 32]), Digest([B; 32])]));
+    }
+
+    #[test]
+    fn the_leaves_of_everything_that_may_be_installed_and_locked_are_needed() {
+        let pending = history(vec![locked(1, A), locked(3, B)], vec![acknowledged(2, 1)]);
+        let ambiguous = history(vec![locked(1, A), locked(3, B)], vec![]);
+        let both = BTreeSet::from([Digest([A; 32]), Digest([B; 32])]);
+        assert_eq!((pending.leaves(), ambiguous.leaves()), (both.clone(), both));
+    }
+
+    #[test]
+    fn every_state_has_a_word_of_its_own() {
+        for state in State::ALL {
+            assert_eq!(State::from_word(state.word()), Some(state));
+        }
+    }
+}
