@@ -1,5 +1,6 @@
 //! The signer daemon: holds the signing keys, and serves locked profiles and their overwrites to an MDM core.
 
+pub mod audit;
 pub mod auth;
 pub mod caller;
 pub mod catalogue;
