@@ -59,7 +59,12 @@ pub enum EvidenceFact {
     /// It handed in this signed profile.
     Observed(Basis),
     /// Its profile list has this one.
-    Listed(Basis),
+    Listed {
+        /// Which.
+        of: Basis,
+        /// Whether the device says that it needs a password or cannot be deleted.
+        locked: bool,
+    },
     /// Its profile list has one of this identifier that is not in the ledger.
     Foreign(Sighting),
     /// Its profile list has none of this identifier.
@@ -198,7 +203,7 @@ impl History {
         match fact {
             EvidenceFact::Acknowledged(of) => self.serving(*of, EvidenceKind::Acknowledged),
             EvidenceFact::Observed(of) => self.serving(*of, EvidenceKind::Observed),
-            EvidenceFact::Listed(of) => self.serving(*of, EvidenceKind::Listed),
+            EvidenceFact::Listed { of, locked } => self.listed(*of, *locked),
             EvidenceFact::Foreign(sighting) => {
                 Installed::Foreign { sighting: sighting.clone(), later: self.pending_after(*seq) }
             }
@@ -247,11 +252,19 @@ impl History {
         self.find(of).map_or(Installed::Unknown, |held| Installed::Profile(self.serve(held, evidence)))
     }
 
+    /// A device that says that the overwrite is locked all the same is not free. One that says the opposite of a locked
+    /// profile is not believed: it may ignore the lock and honour it after an update.
+    fn listed(&self, of: Basis, locked: bool) -> Installed {
+        match self.serving(of, EvidenceKind::Listed) {
+            Installed::Profile(serving) => Installed::Profile(Serving { locked: serving.locked || locked, ..serving }),
+            other => other,
+        }
+    }
+
     fn serve(&self, held: &Held, evidence: EvidenceKind) -> Serving {
         let Held { of, seq, leaf, leaf_key, locked, .. } = *held;
-        let mut later = self.pending_after(seq);
-        // Evidence that came after those were issued and still names the older one does not say that they never come.
-        later.retain(|one| one.of != of);
+        // Evidence that is newer than those and still names the older one does not say that they never come.
+        let later = self.pending_after(seq);
         Serving { of, leaf, leaf_key, locked, evidence, later }
     }
 
@@ -447,6 +460,24 @@ mod tests {
         let history = history(vec![locked(1, A), overwrite(2, A)], vec![acknowledged(3, 1), acknowledged(4, 2)]);
         assert_eq!(history.state(), Some(State::Free));
         assert_eq!(history.leaves(), BTreeSet::new());
+    }
+
+    #[test]
+    fn an_overwrite_that_the_device_says_is_locked_does_not_free() {
+        let listed = |locked| known(4, EvidenceFact::Listed { of: of(2), locked });
+        let state =
+            |locked| history(vec![locked_one(), overwrite(2, A)], vec![acknowledged(3, 2), listed(locked)]).state();
+        assert_eq!((state(false), state(true)), (Some(State::Free), Some(State::Locked)));
+    }
+
+    #[test]
+    fn a_locked_profile_stays_locked_where_the_device_ignores_the_lock() {
+        let listed = known(2, EvidenceFact::Listed { of: of(1), locked: false });
+        assert_eq!(history(vec![locked_one()], vec![listed]).state(), Some(State::Locked));
+    }
+
+    fn locked_one() -> Held {
+        locked(1, A)
     }
 
     #[test]

@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn ids_rise_also_when_the_clock_stands_still_or_goes_back() {
         let (ids, at) = (IdSource::new(), moment::from_millis(1_790_000_000_000));
-        let clock = |n: u64| if n % 3 == 0 { at } else { at - Duration::from_secs(n) };
+        let clock = |n: u64| if n.is_multiple_of(3) { at } else { at - Duration::from_secs(n) };
         let made: Vec<_> = (0..10_000).map(|n| ids.next(clock(n))).collect();
         assert!(made.is_sorted_by(|a, b| a < b));
     }

@@ -12,6 +12,7 @@ mod fixture;
 pub mod installed;
 pub mod issuance;
 pub mod keyring;
+pub mod ledger;
 pub mod moment;
 pub mod pattern;
 pub mod refusal;

@@ -11,7 +11,7 @@ pub(super) fn text(value: &Value) -> Option<String> {
 fn write(value: &Value, out: &mut String) -> bool {
     match value {
         Value::Number(number) if number.is_f64() => return false,
-        Value::Array(items) => return sequence(out, ['[', ']'], items, |item, out| write(item, out)),
+        Value::Array(items) => return sequence(out, ['[', ']'], items, write),
         Value::Object(members) => {
             // By bytes of UTF-8, which is the order of code points.
             let mut members: Vec<_> = members.iter().collect();

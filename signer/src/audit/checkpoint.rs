@@ -52,6 +52,11 @@ impl CheckpointKey {
         self.key.private_key_to_pem_pkcs8().map_err(|_| InvalidKey("the key cannot be written"))
     }
 
+    /// SHA-256 of its public half, as SubjectPublicKeyInfo in DER.
+    pub fn id(&self) -> Digest {
+        self.id
+    }
+
     /// What verifies its signatures.
     pub fn verifier(&self) -> CheckpointVerifier {
         let raw = self.key.raw_public_key().expect("an Ed25519 key has a public half");

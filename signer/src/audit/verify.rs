@@ -27,8 +27,8 @@ pub enum Fault {
         /// What was done.
         what: Tampering,
     },
-    /// A checkpoint's signature does not hold, or another key signed it.
-    #[error("the checkpoint after record {seq} is not signed by the checkpoint key")]
+    /// A checkpoint's signature does not hold, or a key signed it that was not given.
+    #[error("the checkpoint after record {seq} is not signed by a checkpoint key that was given")]
     BadCheckpoint {
         /// The number of the record that it stands after.
         seq: u64,
@@ -96,7 +96,7 @@ impl fmt::Display for Tampering {
 }
 
 /// Verifies records in their order against checkpoints in any order, of the ledger, of its checkpoint file and of
-/// copies of that.
+/// copies of that. A checkpoint may be signed by any of the keys.
 ///
 /// # Errors
 ///
@@ -104,9 +104,10 @@ impl fmt::Display for Tampering {
 pub fn verify<E: From<Fault>>(
     records: impl IntoIterator<Item = Result<Record, E>>,
     checkpoints: &[Checkpoint],
-    verifier: &CheckpointVerifier,
+    verifiers: &[CheckpointVerifier],
 ) -> Result<Report, E> {
-    if let Some(bad) = checkpoints.iter().find(|checkpoint| !verifier.holds(checkpoint)) {
+    let holds = |checkpoint: &Checkpoint| verifiers.iter().any(|verifier| verifier.holds(checkpoint));
+    if let Some(bad) = checkpoints.iter().find(|checkpoint| !holds(checkpoint)) {
         return Err(Fault::BadCheckpoint { seq: bad.seq }.into());
     }
     let mut checkpoints: Vec<_> = checkpoints.iter().collect();
@@ -237,7 +238,7 @@ mod tests {
         let mut records = chain(10);
         let checkpoints = [key.sign(records[9].head(), 0), key.sign(records[3].head(), 0)];
         tamper(&mut records);
-        verify(records.into_iter().map(Ok), &checkpoints, &key.verifier())
+        verify(records.into_iter().map(Ok), &checkpoints, &[key.verifier()])
     }
 
     fn fault(seq: u64, what: Tampering) -> Result<Report, Fault> {
@@ -257,7 +258,7 @@ mod tests {
     #[test]
     fn an_empty_chain_holds() {
         let verifier = CheckpointKey::generate().unwrap().verifier();
-        assert!(verify(Vec::<Result<_, Fault>>::new(), &[], &verifier).is_ok());
+        assert!(verify(Vec::<Result<_, Fault>>::new(), &[], &[verifier]).is_ok());
     }
 
     #[test]
@@ -363,7 +364,7 @@ mod tests {
     fn tells_how_far_the_checkpoints_reach() {
         let (key, records) = (CheckpointKey::generate().unwrap(), chain(5));
         let checkpoints = [key.sign(records[2].head(), 0)];
-        let report: Report = verify::<Fault>(records.into_iter().map(Ok), &checkpoints, &key.verifier()).unwrap();
+        let report: Report = verify::<Fault>(records.into_iter().map(Ok), &checkpoints, &[key.verifier()]).unwrap();
         assert_eq!((report.head.seq, report.covered), (5, 3));
     }
 
@@ -371,7 +372,7 @@ mod tests {
     fn refuses_a_checkpoint_of_another_key() {
         let (key, other) = (CheckpointKey::generate().unwrap(), CheckpointKey::generate().unwrap());
         let forged = other.sign(Head { seq: 1, hash: Digest([0; 32]) }, 0);
-        let refused = verify::<Fault>(chain(1).into_iter().map(Ok), &[forged], &key.verifier());
+        let refused = verify::<Fault>(chain(1).into_iter().map(Ok), &[forged], &[key.verifier()]);
         assert_eq!(refused, Err(Fault::BadCheckpoint { seq: 1 }));
     }
 }

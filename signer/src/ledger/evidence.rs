@@ -1,0 +1,174 @@
+//! Evidence of what a device has, as rows; and what follows from it, kept for questions over the fleet.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use super::{
+    chain::number,
+    error::Result,
+    rows::{from_json, join, split, wrong},
+};
+use crate::{
+    device_id::DeviceId,
+    digest::Digest,
+    installed::{Evidence, EvidenceFact, Held, History, Sighting},
+    issuance::Basis,
+    moment::{from_millis, millis},
+};
+
+/// Everything that is known of one device and identifier.
+pub(super) fn history(db: &Connection, device: &DeviceId, identifier: &str) -> Result<History> {
+    let held = db
+        .prepare_cached(HELD)?
+        .query_map((device.as_str(), identifier), read_held)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let evidence = db
+        .prepare_cached(EVIDENCE)?
+        .query_map((device.as_str(), identifier), read_evidence)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(History { held, evidence })
+}
+
+/// Writes evidence, unless the newest says the same and nothing was issued since.
+pub(super) fn insert(db: &Connection, device: &DeviceId, identifier: &str, evidence: &Evidence) -> Result<()> {
+    if is_known(db, device, identifier, evidence)? {
+        return Ok(());
+    }
+    let Evidence { seq, at, fact } = evidence;
+    let (of_issuance, of_observation) = split(basis(fact));
+    let sighting = if let EvidenceFact::Foreign(sighting) = fact { Some(sighting) } else { None };
+    let locked = match fact {
+        EvidenceFact::Foreign(sighting) => sighting.locked,
+        EvidenceFact::Listed { locked, .. } => Some(*locked),
+        _ => None,
+    };
+    db.prepare_cached(INSERT)?.execute(named_params! {
+        ":seq": *seq as i64,
+        ":device": device.as_str(),
+        ":identifier": identifier,
+        ":at": millis(*at),
+        ":kind": kind(fact),
+        ":of_issuance": of_issuance,
+        ":of_observation": of_observation,
+        ":uuid": sighting.map(|sighting| &sighting.uuid),
+        ":leaf": sighting.and_then(|sighting| sighting.leaf).map(|leaf| leaf.0),
+        ":locked": locked,
+    })?;
+    Ok(())
+}
+
+/// Works out again what follows for one device and identifier.
+pub(super) fn refresh(db: &Connection, device: &DeviceId, identifier: &str) -> Result<()> {
+    let history = history(db, device, identifier)?;
+    let key = (device.as_str(), identifier);
+    db.prepare_cached("DELETE FROM holding_leaf WHERE device = ?1 AND identifier = ?2")?.execute(key)?;
+    let Some(state) = history.state() else {
+        db.prepare_cached("DELETE FROM holding WHERE device = ?1 AND identifier = ?2")?.execute(key)?;
+        return Ok(());
+    };
+    let upsert = "INSERT INTO holding (device, identifier, state) VALUES (?1, ?2, ?3)
+        ON CONFLICT DO UPDATE SET state = excluded.state";
+    db.prepare_cached(upsert)?.execute((device.as_str(), identifier, state.word()))?;
+    let mut insert = db.prepare_cached("INSERT INTO holding_leaf (leaf, device, identifier) VALUES (?1, ?2, ?3)")?;
+    for leaf in history.leaves() {
+        insert.execute((leaf.0, device.as_str(), identifier))?;
+    }
+    Ok(())
+}
+
+/// Works it out after an issuance, which changes nothing when the one before was of the same kind and leaf and nothing
+/// is known since: a device to which the same is issued again and again does not make each issuance slower.
+pub(super) fn refresh_after_issuance(db: &Connection, device: &DeviceId, identifier: &str) -> Result<()> {
+    let read = |row: &Row<'_>| {
+        let kind: (String, [u8; 32]) = (row.get(1)?, row.get(2)?);
+        Ok((number(row, 0)?, kind, row.get::<_, Option<String>>(3)?))
+    };
+    let mut newest = db.prepare_cached(NEWEST)?;
+    let newest: Vec<_> = newest.query_map((device.as_str(), identifier), read)?.collect::<rusqlite::Result<_>>()?;
+    if let [(_, new, _), (before, old, None)] = &newest[..]
+        && new == old
+        && last_evidence(db, device, identifier)?.is_none_or(|evidence| evidence.seq < *before)
+    {
+        return Ok(());
+    }
+    refresh(db, device, identifier)
+}
+
+/// The identifiers of which a device is known to have, or to have had, a profile.
+pub(super) fn identifiers(db: &Connection, device: &DeviceId) -> Result<Vec<String>> {
+    let mut select = db.prepare_cached("SELECT identifier FROM holding WHERE device = ?1 ORDER BY identifier")?;
+    Ok(select.query_map([device.as_str()], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+fn is_known(db: &Connection, device: &DeviceId, identifier: &str, new: &Evidence) -> Result<bool> {
+    let Some(last) = last_evidence(db, device, identifier)? else { return Ok(false) };
+    let since = "SELECT EXISTS (SELECT 1 FROM issuance WHERE device = ?1 AND identifier = ?2 AND seq > ?3)";
+    let key = (device.as_str(), identifier, last.seq as i64);
+    let issued: bool = db.prepare_cached(since)?.query_row(key, |row| row.get(0))?;
+    Ok(last.fact == new.fact && !issued)
+}
+
+fn last_evidence(db: &Connection, device: &DeviceId, identifier: &str) -> Result<Option<Evidence>> {
+    let mut last = db.prepare_cached(LAST_EVIDENCE)?;
+    Ok(last.query_row((device.as_str(), identifier), read_evidence).optional()?)
+}
+
+fn basis(fact: &EvidenceFact) -> Option<Basis> {
+    match fact {
+        EvidenceFact::Acknowledged(of) | EvidenceFact::Observed(of) | EvidenceFact::Listed { of, .. } => Some(*of),
+        EvidenceFact::Foreign(_) | EvidenceFact::Absent => None,
+    }
+}
+
+fn kind(fact: &EvidenceFact) -> &'static str {
+    match fact {
+        EvidenceFact::Acknowledged(_) => "acknowledged",
+        EvidenceFact::Observed(_) => "observed",
+        EvidenceFact::Listed { .. } => "listed",
+        EvidenceFact::Foreign(_) => "foreign",
+        EvidenceFact::Absent => "absent",
+    }
+}
+
+fn read_evidence(row: &Row<'_>) -> rusqlite::Result<Evidence> {
+    let of = join(row.get(3)?, row.get(4)?);
+    let of = || of.ok_or_else(|| wrong("no profile".into()));
+    let fact = match row.get_ref(2)?.as_str()? {
+        "acknowledged" => EvidenceFact::Acknowledged(of()?),
+        "observed" => EvidenceFact::Observed(of()?),
+        "listed" => EvidenceFact::Listed { of: of()?, locked: row.get(7)? },
+        "absent" => EvidenceFact::Absent,
+        _ => EvidenceFact::Foreign(Sighting {
+            uuid: row.get(5)?,
+            leaf: row.get::<_, Option<_>>(6)?.map(Digest),
+            locked: row.get(7)?,
+        }),
+    };
+    Ok(Evidence { seq: number(row, 0)?, at: from_millis(row.get(1)?), fact })
+}
+
+fn read_held(row: &Row<'_>) -> rusqlite::Result<Held> {
+    let acknowledgement: Option<String> = row.get(7)?;
+    Ok(Held {
+        seq: number(row, 0)?,
+        of: join(row.get(1)?, row.get(2)?).ok_or_else(|| wrong("no name".into()))?,
+        uuid: row.get(3)?,
+        leaf: Digest(row.get(4)?),
+        leaf_key: Digest(row.get(5)?),
+        locked: row.get(6)?,
+        acknowledgement: acknowledgement.map(|text| from_json(&text)).transpose()?,
+    })
+}
+
+const HELD: &str = "SELECT seq, id, NULL, uuid, leaf, leaf_key, variant = 'locked', acknowledgement
+    FROM issuance WHERE device = ?1 AND identifier = ?2
+    UNION ALL SELECT seq, NULL, id, uuid, leaf, leaf_key, locked, NULL
+    FROM observation WHERE device = ?1 AND identifier = ?2 ORDER BY 1";
+const EVIDENCE: &str = "SELECT seq, at, kind, of_issuance, of_observation, uuid, leaf, locked
+    FROM evidence WHERE device = ?1 AND identifier = ?2 ORDER BY seq";
+const LAST_EVIDENCE: &str = "SELECT seq, at, kind, of_issuance, of_observation, uuid, leaf, locked
+    FROM evidence WHERE device = ?1 AND identifier = ?2 ORDER BY seq DESC LIMIT 1";
+const NEWEST: &str = "SELECT seq, variant, leaf, acknowledgement
+    FROM issuance WHERE device = ?1 AND identifier = ?2 ORDER BY seq DESC LIMIT 2";
+const INSERT: &str = "INSERT INTO evidence
+    (seq, device, identifier, at, kind, of_issuance, of_observation, uuid, leaf, locked) VALUES
+    (:seq, :device, :identifier, :at, :kind, :of_issuance, :of_observation, :uuid, :leaf, :locked)";

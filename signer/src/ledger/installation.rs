@@ -1,0 +1,274 @@
+//! What devices answered, and what was seen on them.
+
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Answered, Ledger, Place, Request, Writing,
+    error::{Error, Result},
+    evidence, rows,
+};
+use crate::{
+    audit::Event,
+    device_id::DeviceId,
+    digest::Digest,
+    installed::{Evidence, EvidenceFact, History, Installed, Sighting},
+    issuance::{Acknowledgement, Basis, IssuanceId, Observation, ObservationId, ProfileFacts},
+    moment::millis,
+};
+
+/// A signed profile that a device has, read and verified by the caller.
+#[derive(Clone, Debug)]
+pub struct ObservedProfile {
+    /// The device.
+    pub device: DeviceId,
+    /// What stands in it.
+    pub profile: ProfileFacts,
+    /// Whether the owner cannot delete it.
+    pub locked: bool,
+    /// The signed bytes, DER.
+    pub signed: Vec<u8>,
+}
+
+/// What became of an observed profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Its name in the ledger.
+    pub of: Basis,
+    /// Whether the ledger had the very same bytes for this device before.
+    pub known: bool,
+}
+
+/// A device's answer to the MDM command `ProfileList`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileList {
+    /// The profiles that the device named.
+    pub profiles: Vec<ListedProfile>,
+    /// Whether the list has all that are installed. One of managed profiles only says nothing of what it lacks.
+    pub complete: bool,
+    /// Identifiers that matter although nothing was issued under them to this device: those of the catalogue.
+    pub expected: Vec<String>,
+}
+
+/// One item of a profile list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedProfile {
+    /// `PayloadIdentifier`.
+    pub identifier: String,
+    /// `PayloadUUID`.
+    pub uuid: String,
+    /// `PayloadRemovalDisallowed`, where the device told it.
+    pub removal_disallowed: Option<bool>,
+    /// `HasRemovalPasscode`, where the device told it.
+    pub has_removal_passcode: Option<bool>,
+    /// SHA-256 of the first of `SignerCertificates`, where the device told it.
+    pub leaf: Option<Digest>,
+}
+
+/// What a profile list said of the identifiers that matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reconciled {
+    /// Installed, and in the ledger: identifier and name.
+    pub installed: Vec<(String, Basis)>,
+    /// Installed, and not in the ledger.
+    pub foreign: Vec<String>,
+    /// Not installed.
+    pub absent: Vec<String>,
+}
+
+/// What became of a device's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// The issuance that it was about.
+    pub issuance: IssuanceId,
+    /// The device that answered.
+    pub device: DeviceId,
+    /// What the ledger has as its answer now. Who acknowledged once has the profile, whatever it answers later.
+    pub acknowledgement: Acknowledgement,
+}
+
+impl Ledger {
+    /// Records what a device answered to the command that carried an issuance.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownIssuance`] and [`Error::Conflict`], which are recorded as refusals; when it is not durable.
+    pub async fn acknowledge(
+        &self,
+        request: &Request,
+        id: IssuanceId,
+        answer: Acknowledgement,
+    ) -> Result<Answered<Taken>> {
+        let event = Event { issuance: Some(id), ..request.event("acknowledge") }.with("status", answer.word());
+        let (asked, at) = (event.clone(), request.at);
+        self.answer(request, event, move |writing| acknowledge(writing, asked, at, id, answer)).await
+    }
+
+    /// Records that a device has a signed profile.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`], which is recorded as a refusal; when it is not durable.
+    pub async fn observe(&self, request: &Request, observed: ObservedProfile) -> Result<Answered<Observed>> {
+        let id = ObservationId(self.next_id(request.at).0);
+        let ObservedProfile { device, profile, locked, signed } = observed;
+        let sealed = self.shared.keys.seal(&Place::Profile(id.0), &signed);
+        let event = Event {
+            device: Some(device.clone()),
+            identifier: Some(profile.identifier.clone()),
+            ..request.event("observe")
+        };
+        let event = event.with("signed", Digest::of(&signed)).with("leaf", profile.leaf);
+        let (asked, at, facts) = (event.clone(), request.at, request.facts());
+        let work = move |writing: &mut Writing<'_>| {
+            let seq = writing.append(millis(at), &asked)?;
+            let digest = Digest::of(&signed);
+            let known = known(writing, &device, &profile.identifier, digest)?;
+            let of = known.unwrap_or(Basis::Observed(id));
+            let identifier = profile.identifier.clone();
+            if known.is_none() {
+                let new =
+                    Observation { seq, id, device: device.clone(), profile, locked, signed: digest, request: facts };
+                rows::insert_observation(writing.db, &new)?;
+                rows::insert_sealed(writing.db, seq, &sealed)?;
+            }
+            take(writing, &device, &identifier, Evidence { seq, at, fact: EvidenceFact::Observed(of) })?;
+            Ok((seq, Observed { of, known: known.is_some() }))
+        };
+        self.answer(request, event, work).await
+    }
+
+    /// Holds the record of a device against its profile list.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`], which is recorded as a refusal; when it is not durable.
+    pub async fn reconcile(
+        &self,
+        request: &Request,
+        device: DeviceId,
+        list: ProfileList,
+    ) -> Result<Answered<Reconciled>> {
+        let event = Event { device: Some(device.clone()), ..request.event("profile-list") };
+        let (asked, at) = (event.clone(), request.at);
+        self.answer(request, event, move |writing| reconcile(writing, asked, at, &device, &list)).await
+    }
+
+    /// Everything that is known of one device and identifier, for the rule of `installed.rs`.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub async fn history(&self, device: &DeviceId, identifier: &str) -> Result<History> {
+        let (device, identifier) = (device.clone(), identifier.to_owned());
+        self.read(move |db| evidence::history(db, &device, &identifier)).await
+    }
+
+    /// What a device has of an identifier.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub async fn installed(&self, device: &DeviceId, identifier: &str) -> Result<Installed> {
+        Ok(self.history(device, identifier).await?.installed())
+    }
+}
+
+fn acknowledge(
+    writing: &mut Writing<'_>,
+    event: Event,
+    at: SystemTime,
+    id: IssuanceId,
+    answer: Acknowledgement,
+) -> Result<(u64, Taken)> {
+    let issuance = rows::issuance(writing.db, id)?.ok_or(Error::UnknownIssuance(id))?;
+    let (device, identifier) = (issuance.device, issuance.profile.identifier);
+    let mut event = Event { device: Some(device.clone()), identifier: Some(identifier.clone()), ..event };
+    if let Acknowledgement::Error { chain } = &answer {
+        event =
+            event.with("errors", chain.iter().map(|link| format!("{} {}", link.domain, link.code)).collect::<Vec<_>>());
+    }
+    let seq = writing.append(millis(at), &event)?;
+    let kept = match issuance.acknowledgement {
+        Some(Acknowledgement::Acknowledged) => Acknowledgement::Acknowledged,
+        _ => answer.clone(),
+    };
+    let update = "UPDATE issuance SET acknowledgement = ?2, acknowledged_at = ?3 WHERE id = ?1";
+    writing.db.prepare_cached(update)?.execute((id.0.as_bytes(), rows::json(&kept), millis(at)))?;
+    match answer {
+        Acknowledgement::Acknowledged => {
+            let fact = EvidenceFact::Acknowledged(Basis::Issuance(id));
+            take(writing, &device, &identifier, Evidence { seq, at, fact })?;
+        }
+        _ => evidence::refresh(writing.db, &device, &identifier)?,
+    }
+    Ok((seq, Taken { issuance: id, device, acknowledgement: kept }))
+}
+
+fn reconcile(
+    writing: &mut Writing<'_>,
+    event: Event,
+    at: SystemTime,
+    device: &DeviceId,
+    list: &ProfileList,
+) -> Result<(u64, Reconciled)> {
+    let mut identifiers = evidence::identifiers(writing.db, device)?;
+    let listed = |identifier: &str| list.profiles.iter().rfind(|listed| listed.identifier == identifier);
+    identifiers.extend(list.expected.iter().filter(|expected| listed(expected).is_some()).cloned());
+    identifiers.sort();
+    identifiers.dedup();
+    let mut facts = Vec::new();
+    let mut reconciled = Reconciled::default();
+    for identifier in identifiers {
+        let history = evidence::history(writing.db, device, &identifier)?;
+        let fact = match listed(&identifier) {
+            Some(listed) => seen(&history, listed),
+            None if list.complete => EvidenceFact::Absent,
+            None => continue,
+        };
+        match &fact {
+            EvidenceFact::Listed { of, .. } => reconciled.installed.push((identifier.clone(), *of)),
+            EvidenceFact::Absent => reconciled.absent.push(identifier.clone()),
+            _ => reconciled.foreign.push(identifier.clone()),
+        }
+        facts.push((identifier, fact));
+    }
+    let names = |installed: &(String, Basis)| format!("{} {}", installed.0, installed.1.uuid());
+    let event = event
+        .with("complete", list.complete)
+        .with("installed", reconciled.installed.iter().map(names).collect::<Vec<_>>())
+        .with("foreign", reconciled.foreign.clone())
+        .with("absent", reconciled.absent.clone());
+    let seq = writing.append(millis(at), &event)?;
+    for (identifier, fact) in facts {
+        take(writing, device, &identifier, Evidence { seq, at, fact })?;
+    }
+    Ok((seq, reconciled))
+}
+
+/// A profile of the ledger is known by its UUID and, where the device told it, its leaf; the newest if several are.
+fn seen(history: &History, listed: &ListedProfile) -> EvidenceFact {
+    let told = [listed.removal_disallowed, listed.has_removal_passcode];
+    let locked = if told == [None, None] { None } else { Some(told.contains(&Some(true))) };
+    let same = |held: &&crate::installed::Held| {
+        held.uuid.eq_ignore_ascii_case(&listed.uuid) && listed.leaf.is_none_or(|leaf| leaf == held.leaf)
+    };
+    match history.held.iter().rfind(same) {
+        Some(held) => EvidenceFact::Listed { of: held.of, locked: locked.unwrap_or(false) },
+        None => EvidenceFact::Foreign(Sighting { uuid: listed.uuid.clone(), leaf: listed.leaf, locked }),
+    }
+}
+
+fn known(writing: &Writing<'_>, device: &DeviceId, identifier: &str, signed: Digest) -> Result<Option<Basis>> {
+    if let Some(issuance) = rows::issuance_of_bytes(writing.db, device, identifier, signed)? {
+        return Ok(Some(Basis::Issuance(issuance.id)));
+    }
+    let observation = rows::observation_of_bytes(writing.db, device, identifier, signed)?;
+    Ok(observation.map(|observation| Basis::Observed(observation.id)))
+}
+
+fn take(writing: &Writing<'_>, device: &DeviceId, identifier: &str, evidence: Evidence) -> Result<()> {
+    evidence::insert(writing.db, device, identifier, &evidence)?;
+    evidence::refresh(writing.db, device, identifier)
+}

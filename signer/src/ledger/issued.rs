@@ -1,0 +1,394 @@
+//! Profiles into the ledger and, once they are durable there, out of it.
+
+use std::time::{Duration, SystemTime};
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use super::{
+    Ledger, Place, Request, Writing, answers,
+    error::{Error, Result},
+    evidence, replay, rows, ticket,
+};
+use crate::{
+    audit::Event,
+    device_id::DeviceId,
+    digest::Digest,
+    issuance::{Basis, Issuance, IssuanceId, ProfileFacts, SpecRef, TicketId, Variant},
+    moment::{from_millis, millis},
+};
+
+/// A signed profile that is to be recorded and handed out.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The device that it was made for.
+    pub device: DeviceId,
+    /// What stands in it.
+    pub profile: ProfileFacts,
+    /// Whether it locks or frees.
+    pub variant: Variant,
+    /// The spec that it was made from.
+    pub spec: Option<SpecRef>,
+    /// The parameters in canonical form, of which the ledger keeps a keyed digest only.
+    pub parameters: Option<Vec<u8>>,
+    /// The signed bytes, DER.
+    pub signed: Vec<u8>,
+    /// What the answer says besides, without secrets: a repetition gets the same.
+    pub remarks: serde_json::Value,
+    /// The two-person ticket that allows it, used up by it.
+    pub ticket: Option<TicketId>,
+    /// How many overwrites the caller may make; only asked for an overwrite.
+    pub budget: Option<Budget>,
+    /// Who asked.
+    pub request: Request,
+}
+
+/// How many overwrites a caller may make in a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// How many.
+    pub limit: u64,
+    /// In which time.
+    pub window: Duration,
+}
+
+/// A profile that may leave: it is in the ledger, durably. Only the ledger makes one.
+#[derive(Clone, PartialEq)]
+pub struct Issued {
+    issuance: Issuance,
+    signed: Vec<u8>,
+    replayed: bool,
+}
+
+impl Issued {
+    /// Its name.
+    pub fn id(&self) -> IssuanceId {
+        self.issuance.id
+    }
+
+    /// What the ledger keeps of it.
+    pub fn issuance(&self) -> &Issuance {
+        &self.issuance
+    }
+
+    /// The signed bytes, DER.
+    pub fn signed(&self) -> &[u8] {
+        &self.signed
+    }
+
+    /// Whether it was issued before, and a repeated request gets it again.
+    pub fn is_replayed(&self) -> bool {
+        self.replayed
+    }
+}
+
+/// The bytes may hold a removal password.
+impl std::fmt::Debug for Issued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Issued({}, {} bytes)", self.issuance.id, self.signed.len())
+    }
+}
+
+/// A profile in the ledger, of which an overwrite is made. Its bytes are not for leaving.
+#[derive(Clone, PartialEq)]
+pub struct BasisProfile {
+    /// Its name.
+    pub of: Basis,
+    /// The device that it was made for, or seen on.
+    pub device: DeviceId,
+    /// What stands in it.
+    pub profile: ProfileFacts,
+    /// The spec that it was made from, where that is known.
+    pub spec: Option<SpecRef>,
+    /// The keyed digest of its parameters.
+    pub parameters: Option<Digest>,
+    /// The signed bytes, DER.
+    pub signed: Vec<u8>,
+}
+
+/// A profile that was handed out by something else, and that devices may have.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// The device that got it.
+    pub device: DeviceId,
+    /// What stands in it.
+    pub profile: ProfileFacts,
+    /// The spec that it was made from, where that is known.
+    pub spec: Option<SpecRef>,
+    /// The signed bytes, DER.
+    pub signed: Vec<u8>,
+    /// Where it came from, such as the manifest's line.
+    pub remarks: serde_json::Value,
+}
+
+/// What became of an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Imported {
+    /// It is in the ledger now.
+    New(IssuanceId),
+    /// It was there: the same bytes for the same device.
+    Known(IssuanceId),
+}
+
+impl Ledger {
+    /// Records a signed profile and gives it back when that is durable; a repeated request gets what it got before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`], [`Error::UnknownBasis`], [`Error::BudgetSpent`] and [`Error::Ticket`], which are recorded
+    /// as refusals; when it is not durable.
+    pub async fn record(&self, draft: Draft) -> Result<Issued> {
+        let Draft { device, profile, variant, spec, parameters, signed, remarks, ticket, budget, request } = draft;
+        let id = self.next_id(request.at);
+        let issuance = Issuance {
+            seq: 0,
+            id,
+            device,
+            profile,
+            variant,
+            spec,
+            parameters: parameters.map(|parameters| self.parameters_digest(&parameters)),
+            signed: Digest::of(&signed),
+            request: request.facts(),
+            imported: false,
+            remarks,
+            acknowledgement: None,
+            acknowledged_at: None,
+        };
+        let sealed = self.shared.keys.seal(&Place::Profile(id.0), &signed);
+        let (event, at) = (issue_event(&request, &issuance, ticket), request.at);
+        let work = move |writing: &mut Writing<'_>| {
+            if let Some(stored) = answers::find(writing.db, writing.keys, &request)? {
+                writing.append(millis(request.at), &replay(&request, stored.seq))?;
+                return Ok(Recorded::Before(stored.seq));
+            }
+            allow(writing.db, &issuance, ticket, budget)?;
+            let seq = writing.append(millis(request.at), &issue_event(&request, &issuance, ticket))?;
+            let issuance = Issuance { seq, ..issuance };
+            rows::insert_issuance(writing.db, &issuance)?;
+            rows::insert_sealed(writing.db, seq, &sealed)?;
+            answers::keep(writing.db, writing.keys, &request, seq, None)?;
+            if let Some(ticket) = ticket {
+                ticket::use_up(writing.db, ticket, &issuance)?;
+            }
+            evidence::refresh_after_issuance(writing.db, &issuance.device, &issuance.profile.identifier)?;
+            Ok(Recorded::Now(Box::new(issuance)))
+        };
+        match self.write(event, at, work).await? {
+            Recorded::Now(issuance) => Ok(Issued { issuance: *issuance, signed, replayed: false }),
+            Recorded::Before(seq) => self.issued_at(seq).await,
+        }
+    }
+
+    /// What a repeated request got before, if it is one: to be asked before anything is signed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`] when its key was used for another request, which is recorded as a refusal of `action`.
+    pub async fn replay(&self, request: &Request, action: &'static str) -> Result<Option<Issued>> {
+        let (asked, keys) = (request.clone(), self.shared.clone());
+        let before = self.read(move |db| Ok(answers::find(db, &keys.keys, &asked).map(|found| found.is_some())));
+        if let Ok(false) = before.await? {
+            return Ok(None);
+        }
+        let again = request.clone();
+        let work = move |writing: &mut Writing<'_>| {
+            let found = answers::find(writing.db, writing.keys, &again)?.ok_or(Error::Conflict)?;
+            writing.append(millis(again.at), &replay(&again, found.seq))?;
+            Ok(found.seq)
+        };
+        let seq = self.write(request.event(action), request.at, work).await?;
+        self.issued_at(seq).await.map(Some)
+    }
+
+    /// Gives the bytes of an issuance out again, once that is recorded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownIssuance`], which is recorded as a refusal; when the record is not durable.
+    pub async fn fetch(&self, request: &Request, id: IssuanceId) -> Result<Issued> {
+        let event = Event { issuance: Some(id), ..request.event("fetch") };
+        let (asked, at) = (event.clone(), request.at);
+        let work = move |writing: &mut Writing<'_>| {
+            let issuance = rows::issuance(writing.db, id)?.ok_or(Error::UnknownIssuance(id))?;
+            let event = Event { device: Some(issuance.device), identifier: Some(issuance.profile.identifier), ..asked };
+            writing.append(millis(at), &event.with("variant", issuance.variant.word()))?;
+            Ok(issuance.seq)
+        };
+        let seq = self.write(event, at, work).await?;
+        self.issued_at(seq).await
+    }
+
+    /// What the ledger keeps of an issuance.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub async fn issuance(&self, id: IssuanceId) -> Result<Option<Issuance>> {
+        self.read(move |db| rows::issuance(db, id)).await
+    }
+
+    /// The profile of this name, with its bytes, to make an overwrite of.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownBasis`]; when the bytes do not open, or are not those that were recorded.
+    pub async fn basis(&self, of: Basis) -> Result<BasisProfile> {
+        let shared = self.shared.clone();
+        self.read(move |db| read_basis(db, &shared.keys, of)).await
+    }
+
+    /// How many overwrites a caller made after a moment.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub async fn overwrites_since(&self, caller: &str, since: SystemTime) -> Result<u64> {
+        let caller = caller.to_owned();
+        self.read(move |db| Ok(rows::overwrites(db, &caller, millis(since), 1)?.0)).await
+    }
+
+    /// Records profiles that something else handed out, in their order and in one transaction; those that are there
+    /// already stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// When it is not durable: then none of them is recorded.
+    pub async fn import(&self, request: &Request, imports: Vec<Import>) -> Result<Vec<Imported>> {
+        let seal = |import: Import| {
+            let id = self.next_id(request.at);
+            (id, self.shared.keys.seal(&Place::Profile(id.0), &import.signed), import)
+        };
+        let sealed: Vec<_> = imports.into_iter().map(seal).collect();
+        let asked = request.clone();
+        let work = move |writing: &mut Writing<'_>| {
+            sealed.into_iter().map(|(id, sealed, one)| import(writing, &asked, id, &sealed, one)).collect()
+        };
+        self.write(request.event("import"), request.at, work).await
+    }
+
+    async fn issued_at(&self, seq: u64) -> Result<Issued> {
+        let shared = self.shared.clone();
+        let open = move |db: &Connection| {
+            // A record of another kind of request: its key was used for that.
+            let issuance = rows::issuance_at(db, seq)?.ok_or(Error::Conflict)?;
+            let signed = signed(db, &shared.keys, seq, issuance.id.0, issuance.signed)?;
+            Ok(Issued { issuance, signed, replayed: true })
+        };
+        self.read(open).await
+    }
+}
+
+enum Recorded {
+    Now(Box<Issuance>),
+    Before(u64),
+}
+
+/// The signed bytes of a record, opened and compared with their digest.
+pub(super) fn signed(db: &Connection, keys: &super::LedgerKeys, seq: u64, id: Uuid, digest: Digest) -> Result<Vec<u8>> {
+    let damaged = || Error::Damaged { what: format!("the signed bytes of {id}") };
+    let sealed = rows::sealed(db, seq)?.ok_or_else(damaged)?;
+    let signed = keys.open(&Place::Profile(id), &sealed)?;
+    (Digest::of(&signed) == digest).then_some(signed).ok_or_else(damaged)
+}
+
+fn issue_event(request: &Request, issuance: &Issuance, ticket: Option<TicketId>) -> Event {
+    let action = match (issuance.imported, issuance.variant) {
+        (true, _) => "import",
+        (false, Variant::Locked) => "issue",
+        (false, Variant::Overwrite { .. }) => "overwrite",
+    };
+    let mut event = Event {
+        device: Some(issuance.device.clone()),
+        identifier: Some(issuance.profile.identifier.clone()),
+        issuance: Some(issuance.id),
+        ..request.event(action)
+    };
+    event = event.with("signed", issuance.signed).with("leaf", issuance.profile.leaf);
+    if let Some(spec) = &issuance.spec {
+        event = event.with("spec", spec.name.clone()).with("spec_digest", spec.digest);
+    }
+    if let Variant::Overwrite { form, of } = issuance.variant {
+        event = event.with("form", form.word()).with("of", of.uuid().to_string());
+    }
+    match ticket {
+        Some(ticket) => event.with("ticket", ticket.to_string()),
+        None => event,
+    }
+}
+
+/// What has to be true of an overwrite, decided where no other request can come in between.
+fn allow(db: &Connection, issuance: &Issuance, ticket: Option<TicketId>, budget: Option<Budget>) -> Result<()> {
+    let Variant::Overwrite { of, .. } = issuance.variant else { return Ok(()) };
+    let history = evidence::history(db, &issuance.device, &issuance.profile.identifier)?;
+    history.named(of).ok_or(Error::UnknownBasis(of))?;
+    if let Some(ticket) = ticket {
+        ticket::allow(db, ticket, issuance)?;
+    }
+    budget.map_or(Ok(()), |budget| within(db, budget, &issuance.request.caller, issuance.request.at))
+}
+
+fn within(db: &Connection, Budget { limit, window }: Budget, caller: &str, at: SystemTime) -> Result<()> {
+    let since = at.checked_sub(window).map_or(i64::MIN, millis);
+    let (made, oldest) = rows::overwrites(db, caller, since, limit)?;
+    if made < limit {
+        return Ok(());
+    }
+    // When the oldest of the last `limit` leaves the window, there is room for one more.
+    let free = oldest.map_or(at, from_millis) + window;
+    let retry_after = free.duration_since(at).unwrap_or_default();
+    Err(Error::BudgetSpent { limit, window, retry_after })
+}
+
+fn read_basis(db: &Connection, keys: &super::LedgerKeys, of: Basis) -> Result<BasisProfile> {
+    let unknown = || Error::UnknownBasis(of);
+    let (seq, digest, mut basis) = match of {
+        Basis::Issuance(id) => {
+            let Issuance { seq, device, profile, spec, parameters, signed, .. } =
+                rows::issuance(db, id)?.ok_or_else(unknown)?;
+            (seq, signed, BasisProfile { of, device, profile, spec, parameters, signed: vec![] })
+        }
+        Basis::Observed(id) => {
+            let observation = rows::observation(db, id)?.ok_or_else(unknown)?;
+            let (device, profile) = (observation.device, observation.profile);
+            let basis = BasisProfile { of, device, profile, spec: None, parameters: None, signed: vec![] };
+            (observation.seq, observation.signed, basis)
+        }
+    };
+    basis.signed = signed(db, keys, seq, of.uuid(), digest)?;
+    Ok(basis)
+}
+
+fn import(
+    writing: &mut Writing<'_>,
+    request: &Request,
+    id: IssuanceId,
+    sealed: &super::seal::Sealed,
+    Import { device, profile, spec, signed, remarks }: Import,
+) -> Result<Imported> {
+    let digest = Digest::of(&signed);
+    if let Some(known) = rows::issuance_of_bytes(writing.db, &device, &profile.identifier, digest)? {
+        return Ok(Imported::Known(known.id));
+    }
+    let issuance = Issuance {
+        seq: 0,
+        id,
+        device,
+        profile,
+        variant: Variant::Locked,
+        spec,
+        parameters: None,
+        signed: digest,
+        request: request.facts(),
+        imported: true,
+        remarks,
+        acknowledgement: None,
+        acknowledged_at: None,
+    };
+    let seq = writing.append(millis(request.at), &issue_event(request, &issuance, None))?;
+    let issuance = Issuance { seq, ..issuance };
+    rows::insert_issuance(writing.db, &issuance)?;
+    rows::insert_sealed(writing.db, seq, sealed)?;
+    evidence::refresh_after_issuance(writing.db, &issuance.device, &issuance.profile.identifier)?;
+    Ok(Imported::New(id))
+}

@@ -1,0 +1,209 @@
+//! The database file: how it is opened, what SQLite has to promise, and its formats.
+
+use std::{
+    fs::{File, OpenOptions, Permissions, TryLockError},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, types::FromSql};
+use rusqlite_migration::{M, Migrations};
+
+use super::error::{Cause, Error, Result};
+
+/// Opens or makes the ledger for writing, and brings it to the newest format. The file is its owner's only.
+pub(super) fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection> {
+    make(path).map_err(|cause| failed(path, "cannot be made", cause))?;
+    let mut db = Connection::open_with_flags(path, FLAGS | OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .map_err(|cause| failed(path, "cannot be opened", cause))?;
+    settle(&db, busy)?;
+    migrate(path, &mut db)?;
+    Ok(db)
+}
+
+/// Opens the ledger for questions only.
+pub(super) fn open_for_reading(path: &Path, busy: Duration) -> Result<Connection> {
+    let unreadable = |cause| failed(path, "cannot be opened", cause);
+    // SQLite itself writes beside the file when it reads one with a write-ahead log.
+    let db = Connection::open_with_flags(path, FLAGS | OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(unreadable)?;
+    db.busy_timeout(busy).and_then(|()| db.pragma_update(None, "query_only", true)).map_err(unreadable)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    check_format(path, &db)?;
+    Ok(db)
+}
+
+/// Keeps another process from writing the same ledger, as long as the file is held.
+pub(super) fn lock(path: &Path) -> Result<File> {
+    let path = beside(path, ".lock");
+    let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = open.map_err(|cause| failed(&path, "cannot be made", cause))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { path }),
+        Err(TryLockError::Error(cause)) => Err(failed(&path, "cannot be locked", cause)),
+    }
+}
+
+/// The file's name with more at its end.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+/// Makes a new directory entry durable.
+pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+pub(super) fn failed(
+    path: &Path,
+    problem: &'static str,
+    cause: impl std::error::Error + Send + Sync + 'static,
+) -> Error {
+    let cause: Cause = Arc::new(cause);
+    Error::Open { path: path.to_owned(), problem, source: Some(cause) }
+}
+
+fn make(path: &Path) -> std::io::Result<()> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.sync_all()?;
+    sync_folder(path)
+}
+
+/// Sets what durability needs, and reads it back: SQLite ignores what it cannot do without a word.
+fn settle(db: &Connection, busy: Duration) -> Result<()> {
+    db.busy_timeout(busy)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Answers with the mode that it came to.
+    db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "trusted_schema", false)?;
+    is(db, "journal_mode", "wal".to_owned())?;
+    is(db, "synchronous", 2)?;
+    is(db, "foreign_keys", 1)?;
+    is(db, "busy_timeout", i64::try_from(busy.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn is<T: FromSql + PartialEq + ToString>(db: &Connection, name: &'static str, wanted: T) -> Result<()> {
+    let found: T = db.pragma_query_value(None, name, |row| row.get(0))?;
+    match found == wanted {
+        true => Ok(()),
+        false => Err(Error::Setting { name, wanted: wanted.to_string(), found: found.to_string() }),
+    }
+}
+
+fn migrate(path: &Path, db: &mut Connection) -> Result<()> {
+    let fresh: bool = db.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
+    if fresh {
+        db.pragma_update(None, "application_id", APPLICATION)?;
+    }
+    check_format(path, db)?;
+    let migrations: Vec<_> = FORMATS.iter().map(|sql| M::up(sql)).collect();
+    Migrations::new(migrations)
+        .to_latest(db)
+        .map_err(|cause| failed(path, "cannot be brought to the newest format", cause))
+}
+
+fn check_format(path: &Path, db: &Connection) -> Result<()> {
+    let number = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let unreadable = |cause| failed(path, "is no SQLite database that can be read", cause);
+    if number("application_id").map_err(unreadable)? != APPLICATION {
+        return Err(Error::Open { path: path.to_owned(), problem: "is a database of another program", source: None });
+    }
+    let (found, known) = (number("user_version").map_err(unreadable)?, FORMATS.len() as i64);
+    match found > known {
+        true => Err(Error::Newer { found, known }),
+        false => Ok(()),
+    }
+}
+
+/// Each brings the ledger from the format before to the next; they are never changed once they were released.
+const FORMATS: &[&str] = &[include_str!("schema_1.sql")];
+/// In the file's header: "iviL".
+const APPLICATION: i64 = 0x6976_694c;
+const STATEMENTS: usize = 64;
+const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX.union(OpenFlags::SQLITE_OPEN_EXRESCODE);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUSY: Duration = Duration::from_millis(50);
+
+    fn ledger() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        (folder, path)
+    }
+
+    #[test]
+    fn is_its_owners_only_with_all_that_lies_beside_it() {
+        let (folder, path) = ledger();
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let (_db, _lock) = (open_for_writing(&path, BUSY).unwrap(), lock(&path).unwrap());
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+        }
+    }
+
+    #[test]
+    fn has_the_settings_that_durability_needs() {
+        let (_folder, path) = ledger();
+        let db = open_for_writing(&path, BUSY).unwrap();
+        let synchronous: i64 = db.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        assert_eq!(synchronous, 2);
+        assert!(std::fs::exists(beside(&path, "-wal")).unwrap());
+    }
+
+    #[test]
+    fn refuses_a_database_that_cannot_have_a_write_ahead_log() {
+        let refused = settle(&Connection::open_in_memory().unwrap(), BUSY).unwrap_err();
+        assert_eq!(refused.to_string(), "ledger: SQLite's journal_mode is memory, and has to be wal");
+    }
+
+    #[test]
+    fn refuses_a_newer_ledger_and_leaves_it_as_it_is() {
+        let (_folder, path) = ledger();
+        open_for_writing(&path, BUSY).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        let newer = Error::Newer { found: 99, known: FORMATS.len() as i64 }.to_string();
+        assert_eq!(open_for_writing(&path, BUSY).unwrap_err().to_string(), newer);
+        assert_eq!(open_for_reading(&path, BUSY).unwrap_err().to_string(), newer);
+    }
+
+    #[test]
+    fn refuses_a_database_of_another_program() {
+        let (_folder, path) = ledger();
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE mine (x)").unwrap();
+        assert!(open_for_writing(&path, BUSY).unwrap_err().to_string().ends_with("is a database of another program"));
+    }
+
+    #[test]
+    fn refuses_a_file_that_is_no_database() {
+        let (_folder, path) = ledger();
+        std::fs::write(&path, "no database, but longer than its header would have to be ".repeat(40)).unwrap();
+        assert!(open_for_writing(&path, BUSY).is_err());
+    }
+
+    #[test]
+    fn is_written_by_one_at_a_time() {
+        let (_folder, path) = ledger();
+        let held = lock(&path).unwrap();
+        assert!(matches!(lock(&path), Err(Error::InUse { .. })));
+        drop(held);
+        assert!(lock(&path).is_ok());
+    }
+
+    #[test]
+    fn every_format_follows_from_the_one_before() {
+        let formats: Vec<_> = FORMATS.iter().map(|sql| M::up(sql)).collect();
+        Migrations::new(formats).validate().unwrap();
+    }
+}

@@ -1,0 +1,193 @@
+//! Two-person tickets: who wants to overwrite asks, another approves, and each named device may be overwritten once.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    Answered, Ledger, Request, Writing,
+    error::{Error, Result, TicketRefusal},
+    rows,
+};
+use crate::{
+    device_id::DeviceId,
+    issuance::{Issuance, IssuanceId, TicketId},
+    moment::{as_millis, from_millis, millis},
+};
+
+/// What a ticket is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketDraft {
+    /// The devices, at least one.
+    pub devices: Vec<DeviceId>,
+    /// Why, for the other person and the record.
+    pub reason: String,
+    /// Until when it may be approved and used.
+    pub until: SystemTime,
+}
+
+/// A ticket as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// Its name.
+    pub id: TicketId,
+    /// Who made it.
+    pub caller: String,
+    /// Why.
+    pub reason: String,
+    /// When it was made.
+    #[serde(with = "as_millis")]
+    pub at: SystemTime,
+    /// Until when it may be approved and used.
+    #[serde(with = "as_millis")]
+    pub until: SystemTime,
+    /// Who approved it; never who made it.
+    pub approved_by: Option<String>,
+    /// Each device, and the overwrite for which the ticket was used.
+    pub devices: Vec<(DeviceId, Option<IssuanceId>)>,
+}
+
+impl Ledger {
+    /// Makes a ticket, which allows nothing until it is approved.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`], which is recorded as a refusal; when it is not durable.
+    pub async fn create_ticket(&self, request: &Request, draft: TicketDraft) -> Result<Answered<Ticket>> {
+        let ticket = self.draft(request, draft);
+        let devices: Vec<_> = ticket.devices.iter().map(|(device, _)| device.to_string()).collect();
+        let event = request.event("ticket").with("ticket", ticket.id.to_string()).with("devices", devices);
+        let event = event.with("until", millis(ticket.until)).with("reason", ticket.reason.clone());
+        let recorded = event.clone();
+        let work = move |writing: &mut Writing<'_>| {
+            let seq = writing.append(millis(ticket.at), &recorded)?;
+            insert(writing.db, seq, &ticket)?;
+            Ok((seq, ticket))
+        };
+        self.answer(request, event, work).await
+    }
+
+    /// Approves a ticket of another caller.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ticket`] and [`Error::Conflict`], which are recorded as refusals; when it is not durable.
+    pub async fn approve_ticket(&self, request: &Request, id: TicketId) -> Result<Answered<Ticket>> {
+        let event = request.event("ticket-approval").with("ticket", id.to_string());
+        let (recorded, caller, at) = (event.clone(), request.caller.clone(), request.at);
+        let work = move |writing: &mut Writing<'_>| {
+            let ticket = approved(writing.db, id, &caller, at)?;
+            let update = "UPDATE ticket SET approved_by = ?2, approved_at = ?3 WHERE id = ?1";
+            writing.db.prepare_cached(update)?.execute((id.0.as_bytes(), &caller, millis(at)))?;
+            Ok((writing.append(millis(at), &recorded)?, ticket))
+        };
+        self.answer(request, event, work).await
+    }
+
+    /// The ticket of this name.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub async fn ticket(&self, id: TicketId) -> Result<Option<Ticket>> {
+        self.read(move |db| find(db, id)).await
+    }
+
+    fn draft(&self, request: &Request, TicketDraft { mut devices, reason, until }: TicketDraft) -> Ticket {
+        devices.sort();
+        devices.dedup();
+        Ticket {
+            id: TicketId(self.next_id(request.at).0),
+            caller: request.caller.clone(),
+            reason,
+            // As exact as the ledger keeps them.
+            at: from_millis(millis(request.at)),
+            until: from_millis(millis(until)),
+            approved_by: None,
+            devices: devices.into_iter().map(|device| (device, None)).collect(),
+        }
+    }
+}
+
+/// Whether a ticket allows an overwrite.
+pub(super) fn allow(db: &Connection, id: TicketId, overwrite: &Issuance) -> Result<()> {
+    let refused = |refusal| Err(Error::Ticket { id, refusal });
+    let Some(ticket) = find(db, id)? else { return refused(TicketRefusal::Unknown) };
+    let (device, request) = (&overwrite.device, &overwrite.request);
+    let Some(approver) = ticket.approved_by else { return refused(TicketRefusal::NotApproved) };
+    if approver == request.caller {
+        return refused(TicketRefusal::OwnUse);
+    }
+    if request.at >= ticket.until {
+        return refused(TicketRefusal::Expired);
+    }
+    match ticket.devices.iter().find(|(named, _)| named == device) {
+        None => refused(TicketRefusal::OtherDevice(device.clone())),
+        Some((_, Some(_))) => refused(TicketRefusal::Used(device.clone())),
+        Some((_, None)) => Ok(()),
+    }
+}
+
+/// Uses a ticket up for the device of an overwrite.
+pub(super) fn use_up(db: &Connection, id: TicketId, overwrite: &Issuance) -> Result<()> {
+    let update = "UPDATE ticket_device SET used_by = ?3 WHERE ticket = ?1 AND device = ?2 AND used_by IS NULL";
+    let key = (id.0.as_bytes(), overwrite.device.as_str(), overwrite.id.0.as_bytes());
+    match db.prepare_cached(update)?.execute(key)? {
+        1 => Ok(()),
+        _ => Err(Error::Ticket { id, refusal: TicketRefusal::Used(overwrite.device.clone()) }),
+    }
+}
+
+fn approved(db: &Connection, id: TicketId, caller: &str, at: SystemTime) -> Result<Ticket> {
+    let refused = |refusal| Err(Error::Ticket { id, refusal });
+    let Some(ticket) = find(db, id)? else { return refused(TicketRefusal::Unknown) };
+    if ticket.caller == caller {
+        return refused(TicketRefusal::OwnApproval);
+    }
+    if ticket.approved_by.is_some() {
+        return refused(TicketRefusal::AlreadyApproved);
+    }
+    if at >= ticket.until {
+        return refused(TicketRefusal::Expired);
+    }
+    Ok(Ticket { approved_by: Some(caller.to_owned()), ..ticket })
+}
+
+fn insert(db: &Connection, seq: u64, ticket: &Ticket) -> Result<()> {
+    let insert = "INSERT INTO ticket (id, seq, caller, reason, at, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let Ticket { id, caller, reason, at, until, .. } = ticket;
+    db.prepare_cached(insert)?.execute((id.0.as_bytes(), seq as i64, caller, reason, millis(*at), millis(*until)))?;
+    let mut insert = db.prepare_cached("INSERT INTO ticket_device (ticket, device) VALUES (?1, ?2)")?;
+    for (device, _) in &ticket.devices {
+        insert.execute((id.0.as_bytes(), device.as_str()))?;
+    }
+    Ok(())
+}
+
+fn find(db: &Connection, id: TicketId) -> Result<Option<Ticket>> {
+    let select = "SELECT caller, reason, at, until, approved_by FROM ticket WHERE id = ?1";
+    let read = |row: &Row<'_>| {
+        Ok(Ticket {
+            id,
+            caller: row.get(0)?,
+            reason: row.get(1)?,
+            at: from_millis(row.get(2)?),
+            until: from_millis(row.get(3)?),
+            approved_by: row.get(4)?,
+            devices: vec![],
+        })
+    };
+    let Some(ticket) = db.prepare_cached(select)?.query_row([id.0.as_bytes()], read).optional()? else {
+        return Ok(None);
+    };
+    let mut select =
+        db.prepare_cached("SELECT device, used_by FROM ticket_device WHERE ticket = ?1 ORDER BY device")?;
+    let device = |row: &Row<'_>| {
+        let used_by = row.get::<_, Option<[u8; 16]>>(1)?.map(|id| IssuanceId(Uuid::from_bytes(id)));
+        Ok((rows::device(row.get(0)?)?, used_by))
+    };
+    let devices = select.query_map([id.0.as_bytes()], device)?.collect::<rusqlite::Result<_>>()?;
+    Ok(Some(Ticket { devices, ..ticket }))
+}

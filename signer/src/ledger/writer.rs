@@ -1,0 +1,345 @@
+//! The one thread that writes: it takes all that waits, commits it at once, and answers when it is durable.
+
+use std::{
+    error::Error as _,
+    fs::File,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use super::{
+    Commit, Health, Options, chain, checkpoint_file,
+    error::{Error, Result},
+    seal::LedgerKeys,
+    sqlite,
+};
+use crate::audit::{Checkpoint, CheckpointFile, CheckpointKey, Event, Fault, Head, Outcome, Tampering};
+
+/// What the writer is asked.
+pub(super) enum Command {
+    /// To write something.
+    Write(Box<dyn Write>),
+    /// To sign a checkpoint now.
+    Checkpoint(oneshot::Sender<Result<Option<Checkpoint>>>),
+    /// To sign a last checkpoint and stop.
+    Close(oneshot::Sender<Result<Option<Checkpoint>>>),
+}
+
+/// A write that waits.
+pub(super) trait Write: Send {
+    /// Whether nobody waits for it any more.
+    fn is_abandoned(&self) -> bool;
+    /// Does it. What is decided, refusals included, is kept until the commit; an error ends the whole transaction.
+    fn run(&mut self, writing: &mut Writing<'_>) -> Result<()>;
+    /// Gives the answer: the decision, or why nothing was written.
+    fn answer(self: Box<Self>, committed: Result<()>);
+}
+
+/// A write as a function; a refusal of it takes back what it wrote and is recorded under its event.
+pub(super) struct Task<T, F> {
+    pub(super) event: Event,
+    pub(super) time: i64,
+    pub(super) work: Option<F>,
+    pub(super) decided: Option<Result<T>>,
+    pub(super) reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T, F> Write for Task<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Writing<'_>) -> Result<T> + Send,
+{
+    fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn run(&mut self, writing: &mut Writing<'_>) -> Result<()> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        let before = writing.head;
+        writing.step("SAVEPOINT work")?;
+        let decided = work(writing);
+        if let Err(error) = &decided {
+            writing.step("ROLLBACK TO work")?;
+            writing.head = before;
+            match error.code() {
+                Some(code) => {
+                    let outcome = Outcome::Refused { code: code.to_owned() };
+                    writing.append(self.time, &Event { outcome, ..self.event.clone() })?;
+                }
+                None if fatal(error) => return Err(error.clone()),
+                None => (),
+            }
+        }
+        writing.step("RELEASE work")?;
+        self.decided = Some(decided);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<()>) {
+        let decided = self.decided.unwrap_or(Err(Error::Unavailable { source: None }));
+        // Nobody may be waiting any more; what was written stays.
+        let _ = self.reply.send(committed.and(decided));
+    }
+}
+
+/// The transaction that a write is part of.
+pub(super) struct Writing<'a> {
+    /// The database, within the transaction.
+    pub(super) db: &'a Connection,
+    /// The keys to seal and to compare digests with.
+    pub(super) keys: &'a LedgerKeys,
+    head: Head,
+}
+
+impl Writing<'_> {
+    /// Records an event, and gives the number of its record.
+    pub(super) fn append(&mut self, time: i64, event: &Event) -> Result<u64> {
+        self.head = chain::append(self.db, self.head, time, event.to_canonical())?;
+        Ok(self.head.seq)
+    }
+
+    fn step(&self, sql: &str) -> Result<()> {
+        self.db.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+}
+
+/// The writer: its database while that works, and what is known to be durable.
+pub(super) struct Writer {
+    options: Options,
+    db: Option<Connection>,
+    /// The end of the chain at the last commit.
+    head: Head,
+    /// The number of the last record that a checkpoint covers.
+    covered: u64,
+    file: CheckpointFile,
+    health: Arc<Mutex<Health>>,
+    _lock: File,
+}
+
+impl Writer {
+    /// Opens the ledger for writing, verifies the end of its audit against its checkpoints, and records the start.
+    pub(super) fn open(options: Options, health: Arc<Mutex<Health>>) -> Result<Self> {
+        let lock = sqlite::lock(&options.path)?;
+        let db = sqlite::open_for_writing(&options.path, options.busy_timeout)?;
+        let path = checkpoint_file(&options.path);
+        let opened = CheckpointFile::open(&path).and_then(|opened| sqlite::sync_folder(&path).map(|()| opened));
+        let (file, in_file) = opened.map_err(|cause| sqlite::failed(&path, "cannot be read or written", cause))?;
+        let head = chain::head(&db)?;
+        let covered = agree(&db, head, &in_file, &options.checkpoint_key)?;
+        let mut writer = Self { options, db: Some(db), head, covered, file, health, _lock: lock };
+        writer.append_missing(&in_file)?;
+        writer.record(&Event::done("ledger-opened").with("version", env!("CARGO_PKG_VERSION")))?;
+        Ok(writer)
+    }
+
+    /// Writes what comes until it is told to stop or nobody can ask any more.
+    pub(super) fn run(mut self, commands: &Receiver<Command>) {
+        loop {
+            let first = match self.db {
+                Some(_) => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                None => commands.recv_timeout(HEALING),
+            };
+            let first = match first {
+                Ok(first) => Some(first),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let (writes, others) = collect(first, commands);
+            self.write(writes);
+            for other in others {
+                match other {
+                    Command::Checkpoint(reply) => drop(reply.send(self.checkpoint())),
+                    Command::Close(reply) => {
+                        let checkpoint = self.checkpoint();
+                        // The lock is free before anybody hears of it.
+                        drop(self);
+                        drop(reply.send(checkpoint));
+                        return;
+                    }
+                    Command::Write(_) => (),
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, mut writes: Vec<Box<dyn Write>>) {
+        let begun = Instant::now();
+        let committed = self.ready().and_then(|()| match writes.is_empty() {
+            true => Ok(()),
+            false => self.transact(false, |writing| run_all(&mut writes, writing)),
+        });
+        match &committed {
+            Err(error) => self.fail(error),
+            Ok(()) if !writes.is_empty() => self.options.tell(Commit { writes: writes.len(), took: begun.elapsed() }),
+            Ok(()) => (),
+        }
+        for write in writes {
+            write.answer(committed.clone().map_err(unavailable));
+        }
+    }
+
+    /// One transaction. Afterwards what was written in it is durable, and so is its checkpoint where one was due or is
+    /// forced; or nothing of it may be answered.
+    fn transact(&mut self, force: bool, work: impl FnOnce(&mut Writing<'_>) -> Result<()>) -> Result<()> {
+        let db = self.db.as_ref().ok_or(Error::Unavailable { source: None })?;
+        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        if chain::head(db)? != self.head {
+            // Somebody else wrote, which the lock is there to prevent.
+            return Err(Fault::Tampered { seq: self.head.seq + 1, what: Tampering::Inserted }.into());
+        }
+        let mut writing = Writing { db, keys: &self.options.keys, head: self.head };
+        work(&mut writing)?;
+        let (head, every) = (writing.head, if force { 1 } else { self.options.checkpoint_every.max(1) });
+        let due = head.seq >= self.covered.saturating_add(every);
+        let checkpoint = due.then(|| self.options.checkpoint_key.sign(head, self.options.now()));
+        if let Some(checkpoint) = &checkpoint {
+            chain::append_checkpoint(db, checkpoint)?;
+        }
+        db.prepare_cached("COMMIT")?.execute([])?;
+        self.head = head;
+        checkpoint.map_or(Ok(()), |checkpoint| self.publish(&checkpoint))
+    }
+
+    fn record(&mut self, event: &Event) -> Result<()> {
+        let time = self.options.now();
+        self.transact(false, |writing| writing.append(time, event).map(drop))
+    }
+
+    fn checkpoint(&mut self) -> Result<Option<Checkpoint>> {
+        let signed = self.ready().and_then(|()| self.transact(true, |_| Ok(())));
+        if let Err(error) = &signed {
+            self.fail(error);
+        }
+        signed.map_err(unavailable)?;
+        let db = self.db.as_ref().ok_or(Error::Unavailable { source: None })?;
+        Ok(chain::checkpoints(db, self.covered.saturating_sub(1))?.pop())
+    }
+
+    fn publish(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        self.file.append(checkpoint).map_err(Error::unavailable)?;
+        self.covered = checkpoint.seq;
+        Ok(())
+    }
+
+    /// Appends to the file the checkpoints that were committed and did not reach it.
+    fn append_missing(&mut self, in_file: &[Checkpoint]) -> Result<()> {
+        let reached = in_file.last().map_or(0, |last| last.seq);
+        let db = self.db.as_ref().ok_or(Error::Unavailable { source: None })?;
+        chain::checkpoints(db, reached)?.iter().try_for_each(|checkpoint| self.publish(checkpoint))
+    }
+
+    fn fail(&mut self, error: &Error) {
+        // With the connection its transaction ends, and what SQLite took for written is read again.
+        self.db = None;
+        self.tell(Health::Failing { problem: in_one_line(error) });
+    }
+
+    fn ready(&mut self) -> Result<()> {
+        if self.db.is_none() {
+            self.heal()?;
+            self.tell(Health::Writable);
+        }
+        Ok(())
+    }
+
+    /// Opens the database again after a failure, and trusts it only when all of it can be read, the audit goes on from
+    /// the last commit that was answered, and its log could be written out and synced anew: after a failed fsync the
+    /// next one may succeed although pages of the log were lost.
+    fn heal(&mut self) -> Result<()> {
+        let db = sqlite::open_for_writing(&self.options.path, self.options.busy_timeout)?;
+        let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if sound != "ok" {
+            return Err(Error::Damaged { what: sound });
+        }
+        let head = chain::verify_after(&db, self.head)?;
+        let busy: i64 = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy != 0 {
+            return Err(Error::Unavailable { source: None });
+        }
+        let (file, in_file) = CheckpointFile::open(self.file.path()).map_err(Error::unavailable)?;
+        self.covered = agree(&db, head, &in_file, &self.options.checkpoint_key)?;
+        (self.db, self.head, self.file) = (Some(db), head, file);
+        let healed = self.append_missing(&in_file).and_then(|()| self.record(&Event::done("ledger-healed")));
+        healed.inspect_err(|_| self.db = None)
+    }
+
+    fn tell(&self, health: Health) {
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
+    }
+}
+
+/// Takes what waits, up to a group.
+fn collect(first: Option<Command>, commands: &Receiver<Command>) -> (Vec<Box<dyn Write>>, Vec<Command>) {
+    let (mut writes, mut others) = (Vec::new(), Vec::new());
+    let mut next = first;
+    while let Some(command) = next.take() {
+        match command {
+            Command::Write(write) => writes.push(write),
+            other => others.push(other),
+        }
+        if writes.len() < GROUP && others.is_empty() {
+            next = commands.try_recv().ok();
+        }
+    }
+    (writes, others)
+}
+
+fn run_all(writes: &mut [Box<dyn Write>], writing: &mut Writing<'_>) -> Result<()> {
+    writes.iter_mut().filter(|write| !write.is_abandoned()).try_for_each(|write| write.run(writing))
+}
+
+/// Compares the chain's end with the last checkpoints in the ledger and in the file, and gives the number of the last
+/// record that both cover.
+fn agree(db: &Connection, head: Head, in_file: &[Checkpoint], key: &CheckpointKey) -> Result<u64> {
+    let in_ledger = chain::last_checkpoint(db)?;
+    for checkpoint in in_ledger.iter().chain(in_file.last()) {
+        let (seq, hash) = (checkpoint.seq, checkpoint.hash);
+        if seq > head.seq {
+            return Err(Fault::Tampered { seq: head.seq + 1, what: Tampering::CutOff }.into());
+        }
+        if !chain::holds_at(db, Head { seq, hash })? {
+            return Err(Fault::Tampered { seq, what: Tampering::Rewritten { after: 0 } }.into());
+        }
+        if checkpoint.key == key.id() && !key.verifier().holds(checkpoint) {
+            return Err(Fault::BadCheckpoint { seq }.into());
+        }
+    }
+    Ok(in_ledger.map_or(0, |last| last.seq).min(in_file.last().map_or(0, |last| last.seq)))
+}
+
+/// Whether SQLite itself failed, so that nothing of the transaction can be trusted. A broken rule of the schema or a
+/// value of the wrong type is the one write's affair.
+fn fatal(error: &Error) -> bool {
+    let Error::Read { source } = error else { return false };
+    let code = source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+    code.is_some_and(|code| code != ErrorCode::ConstraintViolation)
+}
+
+fn unavailable(error: Error) -> Error {
+    match error {
+        Error::Unavailable { .. } => error,
+        error => Error::unavailable(error),
+    }
+}
+
+fn in_one_line(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        text = format!("{text}: {one}");
+        cause = one.source();
+    }
+    text.replace('\n', " ")
+}
+
+/// How many writes share a commit at most.
+const GROUP: usize = 512;
+/// How long the writer waits for the next attempt to heal when nobody asks.
+const HEALING: Duration = Duration::from_millis(200);
