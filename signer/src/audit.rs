@@ -14,7 +14,7 @@ use openssl::sha::Sha256;
 use serde_json::{Map, Value};
 
 pub use checkpoint::{Checkpoint, CheckpointFile, CheckpointKey, CheckpointVerifier};
-pub use verify::{Fault, Report, Tampering, verify};
+pub use verify::{Fault, Report, Tampering, verify, verify_lines};
 
 use crate::{device_id::DeviceId, digest::Digest, issuance::IssuanceId};
 

@@ -1,6 +1,9 @@
 //! Verification of the chain against its checkpoints: in one pass, without the daemon.
 
-use std::fmt;
+use std::{
+    fmt,
+    io::{self, BufRead},
+};
 
 use super::{Checkpoint, CheckpointVerifier, Head, Record};
 
@@ -128,9 +131,27 @@ pub fn verify<E: From<Fault>>(
     }
 }
 
+/// Verifies an export in JSON Lines, as [`verify`] does.
+///
+/// # Errors
+///
+/// As those of [`verify`]; a line that is no record, or cannot be read.
+pub fn verify_lines(
+    export: impl BufRead,
+    checkpoints: &[Checkpoint],
+    verifiers: &[CheckpointVerifier],
+) -> Result<Report, Fault> {
+    let read = |(line, number): (io::Result<String>, u64)| {
+        let line = line.map_err(|cause| Fault::Unreadable { line: number, problem: cause.to_string() })?;
+        Record::from_line(number, &line)
+    };
+    verify(export.lines().zip(1..).map(read), checkpoints, verifiers)
+}
+
 struct Walk<'a> {
     head: Head,
     covered: u64,
+    /// The checkpoints that were not reached yet.
     due: &'a [&'a Checkpoint],
 }
 
