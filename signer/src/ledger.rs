@@ -132,6 +132,8 @@ pub struct Request {
 }
 
 /// By what a repeated request is known: the ledger gives its answer again, and refuses another request of the same key.
+///
+/// Answers are kept as long as the ledger. Refusals are not kept: the request may come again when it is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {
     /// The caller's `Idempotency-Key`. Two callers may use the same.
@@ -195,7 +197,7 @@ struct Shared {
 }
 
 impl Ledger {
-    /// Opens or makes a ledger, and starts its thread.
+    /// Opens or makes a ledger, and starts its thread. It waits for the disk: not for a thread that serves.
     ///
     /// # Errors
     ///
@@ -342,7 +344,8 @@ impl Ledger {
         F: FnOnce(&rusqlite::Connection) -> Result<T> + Send + 'static,
     {
         let shared = self.shared.clone();
-        tokio::task::spawn_blocking(move || shared.readers.ask(question)).await.map_err(Error::unavailable)?
+        let _turn = self.shared.readers.turn().await;
+        tokio::task::spawn_blocking(move || shared.readers.ask(question)).await.map_err(|_| Error::Panicked)?
     }
 
     fn send(&self, command: Command) -> Result<()> {

@@ -1,6 +1,8 @@
 //! How many durable records the ledger writes a second: printed, with the mean commit, and not judged.
 
 use std::{
+    fs::File,
+    io::Write,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -18,6 +20,10 @@ use signer::{
 #[test]
 fn tells_how_many_durable_records_it_writes_a_second() {
     let length = if std::env::var("LONG_TESTS").as_deref() == Ok("1") { 5_000 } else { 300 };
+    println!(
+        "one file, appended to and synced: {:.0}/s",
+        syncs(Duration::from_millis(length)) / (length as f64 / 1000.0)
+    );
     for producers in [1, 32, 128] {
         let (records, commits) = measure(producers, Duration::from_millis(length));
         let each = records as f64 / (length as f64 / 1000.0);
@@ -27,6 +33,19 @@ fn tells_how_many_durable_records_it_writes_a_second() {
         );
         assert!(records > 0);
     }
+}
+
+/// How often the disk takes a write of the same size by itself: what one producer could reach at most.
+fn syncs(length: Duration) -> f64 {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = File::create(folder.path().join("file")).unwrap();
+    let (until, mut count) = (Instant::now() + length, 0);
+    while Instant::now() < until {
+        file.write_all(&[0x30; 24_000]).unwrap();
+        file.sync_all().unwrap();
+        count += 1;
+    }
+    f64::from(count)
 }
 
 /// Records and commits in a time, by so many producers that each wait for their answer.

@@ -63,6 +63,9 @@ pub enum Error {
         #[source]
         source: Option<Cause>,
     },
+    /// A write came to its end by a mistake of ours; nothing of it is recorded.
+    #[error("the ledger could not do this: a mistake in the program")]
+    Panicked,
     /// The ledger was closed.
     #[error("the ledger is closed")]
     Closed,

@@ -1,6 +1,6 @@
 //! What devices answered, and what was seen on them.
 
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,13 +13,13 @@ use crate::{
     audit::Event,
     device_id::DeviceId,
     digest::Digest,
-    installed::{Evidence, EvidenceFact, History, Installed, Sighting},
+    installed::{Evidence, EvidenceFact, Held, History, Installed, Sighting},
     issuance::{Acknowledgement, Basis, IssuanceId, Observation, ObservationId, ProfileFacts},
     moment::millis,
 };
 
 /// A signed profile that a device has, read and verified by the caller.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ObservedProfile {
     /// The device.
     pub device: DeviceId,
@@ -29,6 +29,13 @@ pub struct ObservedProfile {
     pub locked: bool,
     /// The signed bytes, DER.
     pub signed: Vec<u8>,
+}
+
+/// The bytes may hold a removal password.
+impl fmt::Debug for ObservedProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ObservedProfile({} on {})", self.profile.identifier, self.device)
+    }
 }
 
 /// What became of an observed profile.
@@ -251,9 +258,8 @@ fn reconcile(
 fn seen(history: &History, listed: &ListedProfile) -> EvidenceFact {
     let told = [listed.removal_disallowed, listed.has_removal_passcode];
     let locked = if told == [None, None] { None } else { Some(told.contains(&Some(true))) };
-    let same = |held: &&crate::installed::Held| {
-        held.uuid.eq_ignore_ascii_case(&listed.uuid) && listed.leaf.is_none_or(|leaf| leaf == held.leaf)
-    };
+    let same =
+        |held: &&Held| held.uuid.eq_ignore_ascii_case(&listed.uuid) && listed.leaf.is_none_or(|leaf| leaf == held.leaf);
     match history.held.iter().rfind(same) {
         Some(held) => EvidenceFact::Listed { of: held.of, locked: locked.unwrap_or(false) },
         None => EvidenceFact::Foreign(Sighting { uuid: listed.uuid.clone(), leaf: listed.leaf, locked }),

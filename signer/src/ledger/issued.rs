@@ -1,6 +1,9 @@
 //! Profiles into the ledger and, once they are durable there, out of it.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -19,7 +22,7 @@ use crate::{
 };
 
 /// A signed profile that is to be recorded and handed out.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Draft {
     /// The device that it was made for.
     pub device: DeviceId,
@@ -76,15 +79,36 @@ impl Issued {
         &self.signed
     }
 
-    /// Whether it was issued before, and a repeated request gets it again.
+    /// Whether it was issued before, and is given again.
     pub fn is_replayed(&self) -> bool {
         self.replayed
     }
 }
 
+/// The bytes and the parameters may hold a removal password.
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Draft({} {} for {})", self.variant.word(), self.profile.identifier, self.device)
+    }
+}
+
 /// The bytes may hold a removal password.
-impl std::fmt::Debug for Issued {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Import {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Import({} for {})", self.profile.identifier, self.device)
+    }
+}
+
+/// The bytes may hold a removal password.
+impl fmt::Debug for BasisProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BasisProfile({} of {})", self.of.uuid(), self.device)
+    }
+}
+
+/// The bytes may hold a removal password.
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Issued({}, {} bytes)", self.issuance.id, self.signed.len())
     }
 }
@@ -107,7 +131,7 @@ pub struct BasisProfile {
 }
 
 /// A profile that was handed out by something else, and that devices may have.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Import {
     /// The device that got it.
     pub device: DeviceId,

@@ -7,11 +7,13 @@ use std::{
 };
 
 use rusqlite::Connection;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{error::Result, sqlite};
 
 /// Connections that are open and idle.
 pub(super) struct Readers {
+    turns: Semaphore,
     path: PathBuf,
     busy: Duration,
     idle: Mutex<Vec<Connection>>,
@@ -19,7 +21,12 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(path: PathBuf, busy: Duration) -> Self {
-        Self { path, busy, idle: Mutex::default() }
+        Self { turns: Semaphore::new(AT_ONCE), path, busy, idle: Mutex::default() }
+    }
+
+    /// Waits until one more question may be asked: a connection each would cost memory without end.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
     }
 
     /// Closes the idle ones.
@@ -33,12 +40,10 @@ impl Readers {
         let db = idle.map_or_else(|| sqlite::open_for_reading(&self.path, self.busy), Ok)?;
         let answer = question(&db)?;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < IDLE {
-            idle.push(db);
-        }
+        idle.push(db);
         Ok(answer)
     }
 }
 
-/// How many connections are kept open.
-const IDLE: usize = 8;
+/// How many questions are asked at once, and so how many connections there are.
+const AT_ONCE: usize = 8;

@@ -6,7 +6,7 @@ use super::{stage::*, *};
 use crate::{
     audit::{Fault, Tampering},
     installed::{EvidenceKind, Installed, Serving, State},
-    issuance::{Acknowledgement, Basis, ErrorLink, IssuanceId, Variant},
+    issuance::{Acknowledgement, Basis, ErrorLink, IssuanceId, TicketId, Variant},
 };
 
 const A: u8 = 0xa;
@@ -35,8 +35,6 @@ async fn acknowledge(stage: &Stage, id: IssuanceId) {
 fn code<T: std::fmt::Debug>(refused: Result<T>) -> &'static str {
     refused.unwrap_err().code().unwrap()
 }
-
-// Issuances.
 
 #[tokio::test]
 async fn keeps_all_that_is_to_be_known_of_an_issuance() {
@@ -131,8 +129,6 @@ fn files(stage: &Stage) -> Vec<(String, Vec<u8>)> {
     };
     std::fs::read_dir(stage.folder.path()).unwrap().map(read).collect()
 }
-
-// Repeated requests.
 
 #[tokio::test]
 async fn a_repeated_request_gets_the_same_bytes_and_makes_no_second_record() {
@@ -241,8 +237,6 @@ async fn writes_that_wait_share_a_commit() {
     assert_eq!(commits.iter().sum::<usize>(), 40);
     assert!(commits.len() <= 2, "{commits:?}");
 }
-
-// What devices have.
 
 #[tokio::test]
 async fn the_overwrite_follows_what_was_acknowledged_and_tells_of_what_came_later() {
@@ -438,8 +432,6 @@ async fn the_same_list_again_adds_a_record_but_no_evidence() {
     assert_eq!(stage.events().iter().filter(|event| event["action"] == "profile-list").count(), 3);
 }
 
-// The fleet.
-
 #[tokio::test]
 async fn pages_through_devices_by_state() {
     let stage = Stage::new();
@@ -511,8 +503,6 @@ async fn imports_a_fleet_once() {
     assert_eq!(stage.check().unwrap().profiles, 51);
 }
 
-// Budgets and tickets.
-
 #[tokio::test]
 async fn a_budget_ends_and_says_when_it_goes_on() {
     let stage = Stage::new();
@@ -557,14 +547,14 @@ fn wanted(devices: &[&str]) -> TicketDraft {
 }
 
 /// A ticket of `anna` that `ben` approved, and a device `d` with a locked profile.
-async fn approved(stage: &Stage) -> (crate::issuance::TicketId, Basis) {
+async fn approved(stage: &Stage) -> (TicketId, Basis) {
     let id = issue(stage, draft("d", "U", A)).await;
     let ticket = stage.ledger.create_ticket(&request("anna"), wanted(&["d", "e"])).await.unwrap().value.id;
     stage.ledger.approve_ticket(&request("ben"), ticket).await.unwrap();
     (ticket, Basis::Issuance(id))
 }
 
-fn with(ticket: crate::issuance::TicketId, caller: &str, second: i64, draft: Draft) -> Draft {
+fn with(ticket: TicketId, caller: &str, second: i64, draft: Draft) -> Draft {
     Draft { ticket: Some(ticket), request: Request { at: at(second), ..request(caller) }, ..draft }
 }
 
@@ -601,7 +591,7 @@ async fn a_ticket_does_not_allow_what_it_is_not_for() {
     let stage = Stage::new();
     let (ticket, of) = approved(&stage).await;
     let other = issue(&stage, draft("x", "U", A)).await;
-    let unknown = crate::issuance::TicketId(stage.ledger.next_id(at(0)).0);
+    let unknown = TicketId(stage.ledger.next_id(at(0)).0);
     let ask = |ticket, caller, second, draft| stage.ledger.record(with(ticket, caller, second, draft));
     let of_d = || overwrite("d", "O", A, of);
     assert_eq!(
@@ -628,8 +618,6 @@ async fn a_ticket_is_approved_once_in_time_and_by_another() {
     assert_eq!(code(stage.ledger.approve_ticket(&request("cleo"), ticket).await), "ticket-already-approved");
     assert_eq!(stage.last_event()["code"], "ticket-already-approved");
 }
-
-// Failing and healing.
 
 fn impatient() -> Stage {
     Stage::with(|options| options.busy_timeout = Duration::from_millis(30))
@@ -692,6 +680,42 @@ async fn a_broken_rule_of_one_write_does_not_fail_the_others() {
 }
 
 #[tokio::test]
+async fn a_mistake_in_one_write_ends_neither_the_thread_nor_other_writes() {
+    let stage = Stage::new();
+    let panicking = stage.ledger.write(Event::done("x"), at(0), |writing| {
+        writing.append(0, &Event::done("never"))?;
+        let nothing: Option<()> = None;
+        nothing.ok_or(Error::Busy).map(drop).or_else(|_| panic!("a mistake"))
+    });
+    assert!(matches!(panicking.await, Err(Error::Panicked)));
+    issue(&stage, draft("d", "U", A)).await;
+    assert_eq!(stage.check().unwrap().audit.head.seq, 2);
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_recorded() {
+    let stage = Stage::new();
+    let intruder = stage.intruder();
+    intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (first, second) = (stage.ledger.clone(), stage.ledger.clone());
+    let waiting = tokio::spawn(async move { first.record(draft("d", "U", A)).await });
+    let abandoned = tokio::spawn(async move { second.record(draft("gone", "U", A)).await });
+    tokio::task::yield_now().await;
+    abandoned.abort();
+    assert!(abandoned.await.unwrap_err().is_cancelled());
+    intruder.execute_batch("COMMIT").unwrap();
+    waiting.await.unwrap().unwrap();
+    stage.ledger.probe(at(0)).await.unwrap();
+    assert_eq!(stage.ledger.device(&device("gone"), 1).await.unwrap(), None);
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let shown = format!("{:?} {:?}", draft("d", "U", A), observed("d", "U", A, "signed"));
+    assert_eq!(shown, "Draft(locked jp.example.ivi-mdm for d) ObservedProfile(jp.example.ivi-mdm on d)");
+}
+
+#[tokio::test]
 async fn more_than_may_wait_is_refused_at_once() {
     let stage = Stage::with(|options| options.queue = 1);
     let intruder = stage.intruder();
@@ -724,8 +748,6 @@ async fn a_closed_ledger_takes_nothing_and_leaves_its_file_free() {
     assert!(matches!(stage.ledger.record(draft("d", "V", A)).await, Err(Error::Closed)));
     assert!(Ledger::open(stage.options.clone()).is_ok());
 }
-
-// The audit.
 
 #[tokio::test]
 async fn every_write_is_in_the_audit_and_the_whole_verifies() {
@@ -794,8 +816,6 @@ async fn a_checkpoint_that_did_not_reach_the_file_is_appended_at_the_next_start(
     stage.open_again().unwrap();
     assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
 }
-
-// Copies.
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_made_while_it_is_written_is_whole() {

@@ -20,7 +20,7 @@ use crate::{
 /// What a ticket is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TicketDraft {
-    /// The devices, at least one.
+    /// The devices; without any it allows nothing.
     pub devices: Vec<DeviceId>,
     /// Why, for the other person and the record.
     pub reason: String,

@@ -3,6 +3,7 @@
 use std::{
     error::Error as _,
     fs::File,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError},
@@ -63,7 +64,8 @@ where
         let Some(work) = self.work.take() else { return Ok(()) };
         let before = writing.head;
         writing.step("SAVEPOINT work")?;
-        let decided = work(writing);
+        // A mistake in one write is that write's affair: the thread goes on for the others.
+        let decided = catch_unwind(AssertUnwindSafe(|| work(writing))).unwrap_or(Err(Error::Panicked));
         if let Err(error) = &decided {
             writing.step("ROLLBACK TO work")?;
             writing.head = before;
