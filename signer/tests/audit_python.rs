@@ -1,5 +1,7 @@
 //! The audit's format is documented well enough that a verifier in another language agrees with ours.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -3,6 +3,8 @@
 //! The test runs itself as a child that writes as fast as it can and prints what was answered, and kills it or lets the
 //! system's calls fail. `LONG_TESTS=1` makes it a long one.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
 use std::{
     collections::BTreeMap,
     fs,

@@ -1,5 +1,7 @@
 //! How many durable records the ledger writes a second: printed, with the mean commit, and not judged.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
 use std::{
     fs::File,
     io::Write,

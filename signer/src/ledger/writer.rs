@@ -116,6 +116,8 @@ impl Writing<'_> {
 pub(super) struct Writer {
     options: Options,
     db: Option<Connection>,
+    /// When and why it stopped working.
+    failed: Option<(Instant, Error)>,
     /// The end of the chain at the last commit.
     head: Head,
     /// The number of the last record that a checkpoint covers.
@@ -135,7 +137,7 @@ impl Writer {
         let (file, in_file) = opened.map_err(|cause| sqlite::failed(&path, "cannot be read or written", cause))?;
         let head = chain::head(&db)?;
         let covered = agree(&db, head, &in_file, &options.checkpoint_key)?;
-        let mut writer = Self { options, db: Some(db), head, covered, file, health, _lock: lock };
+        let mut writer = Self { options, db: Some(db), failed: None, head, covered, file, health, _lock: lock };
         writer.append_missing(&in_file)?;
         writer.record(&Event::done("ledger-opened").with("version", env!("CARGO_PKG_VERSION")))?;
         Ok(writer)
@@ -144,9 +146,9 @@ impl Writer {
     /// Writes what comes until it is told to stop or nobody can ask any more.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
         loop {
-            let first = match self.db {
-                Some(_) => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                None => commands.recv_timeout(HEALING),
+            let first = match self.failed {
+                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some((at, _)) => commands.recv_timeout(HEALING.saturating_sub(at.elapsed())),
             };
             let first = match first {
                 Ok(first) => Some(first),
@@ -175,16 +177,20 @@ impl Writer {
         let begun = Instant::now();
         let committed = self.ready().and_then(|()| match writes.is_empty() {
             true => Ok(()),
-            false => self.transact(false, |writing| run_all(&mut writes, writing)),
+            false => self.attempt(false, |writing| run_all(&mut writes, writing)),
         });
-        match &committed {
-            Err(error) => self.fail(error),
-            Ok(()) if !writes.is_empty() => self.options.tell(Commit { writes: writes.len(), took: begun.elapsed() }),
-            Ok(()) => (),
+        if committed.is_ok() && !writes.is_empty() {
+            self.options.tell(Commit { writes: writes.len(), took: begun.elapsed() });
         }
         for write in writes {
             write.answer(committed.clone().map_err(unavailable));
         }
+    }
+
+    /// One transaction, after whose failure the ledger has to heal.
+    fn attempt(&mut self, force: bool, work: impl FnOnce(&mut Writing<'_>) -> Result<()>) -> Result<()> {
+        let committed = self.transact(force, work);
+        committed.inspect_err(|error| self.fail(error))
     }
 
     /// One transaction. Afterwards what was written in it is durable, and so is its checkpoint where one was due or is
@@ -215,11 +221,7 @@ impl Writer {
     }
 
     fn checkpoint(&mut self) -> Result<Option<Checkpoint>> {
-        let signed = self.ready().and_then(|()| self.transact(true, |_| Ok(())));
-        if let Err(error) = &signed {
-            self.fail(error);
-        }
-        signed.map_err(unavailable)?;
+        self.ready().and_then(|()| self.attempt(true, |_| Ok(()))).map_err(unavailable)?;
         let db = self.db.as_ref().ok_or(Error::Unavailable { source: None })?;
         Ok(chain::checkpoints(db, self.covered.saturating_sub(1))?.pop())
     }
@@ -240,15 +242,27 @@ impl Writer {
     fn fail(&mut self, error: &Error) {
         // With the connection its transaction ends, and what SQLite took for written is read again.
         self.db = None;
+        self.failed = Some((Instant::now(), error.clone()));
         self.tell(Health::Failing { problem: in_one_line(error) });
     }
 
+    /// Heals when it is time to; until then everybody hears at once why nothing is written.
     fn ready(&mut self) -> Result<()> {
-        if self.db.is_none() {
-            self.heal()?;
-            self.tell(Health::Writable);
+        match &self.failed {
+            None => Ok(()),
+            Some((at, error)) if at.elapsed() < HEALING => Err(error.clone()),
+            Some(_) => match self.heal() {
+                Ok(()) => {
+                    self.failed = None;
+                    self.tell(Health::Writable);
+                    Ok(())
+                }
+                Err(error) => {
+                    self.fail(&error);
+                    Err(error)
+                }
+            },
         }
-        Ok(())
     }
 
     /// Opens the database again after a failure, and trusts it only when all of it can be read, the audit goes on from
@@ -256,11 +270,11 @@ impl Writer {
     /// next one may succeed although pages of the log were lost.
     fn heal(&mut self) -> Result<()> {
         let db = sqlite::open_for_writing(&self.options.path, self.options.busy_timeout)?;
+        let head = chain::verify_after(&db, self.head)?;
         let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if sound != "ok" {
             return Err(Error::Damaged { what: sound });
         }
-        let head = chain::verify_after(&db, self.head)?;
         let busy: i64 = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         if busy != 0 {
             return Err(Error::Unavailable { source: None });
@@ -268,8 +282,8 @@ impl Writer {
         let (file, in_file) = CheckpointFile::open(self.file.path()).map_err(Error::unavailable)?;
         self.covered = agree(&db, head, &in_file, &self.options.checkpoint_key)?;
         (self.db, self.head, self.file) = (Some(db), head, file);
-        let healed = self.append_missing(&in_file).and_then(|()| self.record(&Event::done("ledger-healed")));
-        healed.inspect_err(|_| self.db = None)
+        self.append_missing(&in_file)?;
+        self.record(&Event::done("ledger-healed"))
     }
 
     fn tell(&self, health: Health) {
@@ -343,5 +357,5 @@ fn in_one_line(error: &Error) -> String {
 
 /// How many writes share a commit at most.
 const GROUP: usize = 512;
-/// How long the writer waits for the next attempt to heal when nobody asks.
+/// How long the writer waits before it tries to heal, and before it tries again.
 const HEALING: Duration = Duration::from_millis(200);
