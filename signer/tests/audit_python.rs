@@ -101,7 +101,7 @@ fn audit() -> (CheckpointKey, Vec<Record>, Vec<Checkpoint>) {
             .with("number", i64::MIN + n as i64)
             .with("😀", true)
             .with("\u{ffff}", vec![odd[n % odd.len()].to_owned()]);
-        let event = if n % 2 == 0 { event } else { Event { outcome: refused, ..event } };
+        let event = if n.is_multiple_of(2) { event } else { Event { outcome: refused, ..event } };
         let record = head.chain(1_790_000_000_000 * (n as i64 - 1), event.to_canonical());
         head = record.head();
         record

@@ -56,6 +56,12 @@ pub struct Budget {
 }
 
 /// A profile that may leave: it is in the ledger, durably. Only the ledger makes one.
+///
+/// ```compile_fail,E0451
+/// fn forged(issuance: signer::issuance::Issuance) -> signer::ledger::Issued {
+///     signer::ledger::Issued { issuance, signed: vec![], replayed: false }
+/// }
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct Issued {
     issuance: Issuance,
@@ -130,7 +136,7 @@ pub struct BasisProfile {
     pub signed: Vec<u8>,
 }
 
-/// A profile that was handed out by something else, and that devices may have.
+/// A locked profile that was handed out by something else, and that a device may have.
 #[derive(Clone)]
 pub struct Import {
     /// The device that got it.
