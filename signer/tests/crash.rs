@@ -28,8 +28,8 @@ use tokio::sync::Semaphore;
 const FOLDER: &str = "SIGNER_CRASH_FOLDER";
 /// Set for the child: after how many answers it ends by itself.
 const ANSWERS: &str = "SIGNER_CRASH_ANSWERS";
-/// How many requests wait at once.
-const PRODUCERS: usize = 24;
+/// Set for the child: how many requests wait at once.
+const PRODUCERS: &str = "SIGNER_CRASH_PRODUCERS";
 
 #[test]
 fn what_was_answered_survives_a_kill_at_any_moment() {
@@ -87,21 +87,50 @@ fn a_disk_that_fails_for_a_while_makes_errors_and_then_answers_again() {
     }
 }
 
+/// A kill does not lose what the system holds for the disk: only the order of calls shows that it was synced before.
+#[test]
+fn nothing_is_answered_before_its_sync() {
+    if !can_inject() {
+        return;
+    }
+    let stage = Stage::new();
+    let log = stage.path("calls");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-y", "-s", "16", "-e", "trace=pwrite64,fsync,fdatasync,write", "-o"]).arg(&log);
+    strace.arg(std::env::current_exe().unwrap());
+    let mut child = stage.run(&mut strace, 30, 1);
+    Answered::default().read(&mut child, usize::MAX);
+    assert!(child.wait().unwrap().success());
+    let (mut waiting, mut answers) = (false, 0);
+    for call in fs::read_to_string(log).unwrap().lines() {
+        if call.contains("pwrite64(") && call.contains("ledger.db-wal>") {
+            waiting = true;
+        } else if call.contains("sync(") && call.contains("ledger.db-wal>") || call.contains("sync resumed>") {
+            waiting = false;
+        } else if call.contains("answered") {
+            assert!(!waiting, "answer {answers} came before its sync: {call}");
+            answers += 1;
+        }
+    }
+    assert!(answers >= 30, "{answers}");
+}
+
 /// The child: nothing where it is not asked to be one.
 #[test]
 fn child() {
     let Ok(folder) = std::env::var(FOLDER) else { return };
     let enough = std::env::var(ANSWERS).unwrap().parse().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(write_and_tell(Path::new(&folder), enough));
+    let producers = std::env::var(PRODUCERS).unwrap().parse().unwrap();
+    runtime.block_on(write_and_tell(Path::new(&folder), enough, producers));
 }
 
-async fn write_and_tell(folder: &Path, enough: usize) {
+async fn write_and_tell(folder: &Path, enough: usize, producers: usize) {
     let Ok(ledger) = Ledger::open(options(folder)) else {
         // The disk failed at the start, which a supervisor tries again.
-        return Box::pin(write_and_tell(folder, enough)).await;
+        return Box::pin(write_and_tell(folder, enough, producers)).await;
     };
-    let places = Arc::new(Semaphore::new(PRODUCERS));
+    let places = Arc::new(Semaphore::new(producers));
     let told = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     for number in 0.. {
         let place = places.clone().acquire_owned().await.unwrap();
@@ -122,7 +151,7 @@ async fn write_and_tell(folder: &Path, enough: usize) {
             drop(place);
         });
     }
-    let _all = places.acquire_many(u32::try_from(PRODUCERS).unwrap()).await.unwrap();
+    let _all = places.acquire_many(u32::try_from(producers).unwrap()).await.unwrap();
     // The disk may fail at the very end too.
     while ledger.checkpoint().await.is_err() {
         tokio::task::yield_now().await;
@@ -204,8 +233,12 @@ impl Stage {
                 strace
             }
         };
+        self.run(&mut command, enough, 24)
+    }
+
+    fn run(&self, command: &mut Command, enough: usize, producers: usize) -> Child {
         command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
-        command.env(FOLDER, self.folder.path()).env(ANSWERS, enough.to_string());
+        command.env(FOLDER, self.folder.path()).env(ANSWERS, enough.to_string()).env(PRODUCERS, producers.to_string());
         command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
     }
 
