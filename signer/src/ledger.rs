@@ -287,6 +287,9 @@ impl Ledger {
     /// Copies the ledger, as it is at one moment, while it goes on; writes beside, syncs, renames. A checkpoint is signed
     /// before. The copy holds all but the keys; [`Archive::check`] says whether it is good.
     ///
+    /// Opened in another place, the copy goes on as a ledger. Put in the place of the ledger, it is refused as cut off
+    /// until the checkpoint file of the longer one is taken away, which is for a person to decide.
+    ///
     /// # Errors
     ///
     /// When the copy is there already or cannot be written.
