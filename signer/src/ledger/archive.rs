@@ -90,6 +90,7 @@ impl Archive {
     ///
     /// The first thing that is not as it was written.
     pub fn check(&self, keys: &LedgerKeys, verifiers: &[CheckpointVerifier], others: &[Checkpoint]) -> Result<Check> {
+        let _moment = self.db.unchecked_transaction()?;
         let sound: String = self.db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
         if sound != "ok" {
             return Err(Error::Damaged { what: sound });

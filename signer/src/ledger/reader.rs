@@ -34,11 +34,13 @@ impl Readers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Asks with an idle connection, or opens one more. A connection whose question failed is not used again.
+    /// Asks with an idle connection, or opens one more; all that is asked sees the ledger at one moment. A connection whose question failed is not used again.
     pub(super) fn ask<T>(&self, question: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let db = idle.map_or_else(|| sqlite::open_for_reading(&self.path, self.busy), Ok)?;
-        let answer = question(&db)?;
+        let moment = db.unchecked_transaction()?;
+        let answer = question(&moment)?;
+        moment.finish()?;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push(db);
         Ok(answer)
