@@ -109,8 +109,7 @@ fn a_file_in_one_line_is_cut_around_the_mark() {
 #[test]
 fn a_binary_property_list_has_no_lines_only_paths() {
     let said = of_file(&profile(|payload| payload.insert("Lable", "x")).to_binary().unwrap());
-    let expected =
-        "a: warning[UnknownKey]: PayloadContent[0].Lable: is not a key of com.apple.webClip.managed\n = fact:";
+    let expected = "a: warning[UnknownKey]: PayloadContent[0].Lable: is not a key of com.apple.webClip.managed; did you mean Label?\n = fact:";
     assert!(said.starts_with(expected), "{said}");
 }
 
@@ -149,7 +148,7 @@ fn a_signed_file_has_the_lines_of_its_content() {
     let asked = ["a", "--roots", "root.pem", "--at", "2023-12-01T00:00:00Z"];
     let said = text(folder.path(), &asked);
     assert!(said.starts_with("a: GoodSignature, SHA-256, CN=Signer < CN=Root, 383 days left\n"), "{said}");
-    let marked = "warning[UnknownKey]: PayloadContent[0].Lable: is not a key of com.apple.webClip.managed\n";
+    let marked = "warning[UnknownKey]: PayloadContent[0].Lable: is not a key of com.apple.webClip.managed; did you mean Label?\n";
     assert!(said.contains(&format!("a: in the signed content, line 16, column 4: {marked}16 | <key>Lable")), "{said}");
     let result = &json(folder.path(), &asked)["results"][0];
     assert_eq!((&result["verdict"], &result["days_left"]), (&"GoodSignature".into(), &383.into()));
