@@ -13,12 +13,14 @@ pub mod installed;
 pub mod issuance;
 pub mod keyring;
 pub mod ledger;
+pub mod metrics;
 pub mod moment;
 pub mod pattern;
 pub mod refusal;
 pub mod reload;
 pub mod role;
 pub mod state;
+pub mod stop;
 pub mod token;
 
 pub use config::Config;
