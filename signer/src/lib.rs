@@ -19,6 +19,7 @@ pub mod pattern;
 pub mod refusal;
 pub mod reload;
 pub mod role;
+pub mod signing;
 pub mod state;
 pub mod stop;
 pub mod token;
