@@ -94,7 +94,7 @@ pub struct CapLabels {
 /// What a connection that was too slow is counted by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct DeadlineLabels {
-    /// `handshake`, `header`, `idle` or `answer`.
+    /// `handshake`, `header`, `idle`, `stall` or `answer`.
     pub deadline: &'static str,
 }
 

@@ -1,0 +1,158 @@
+//! TLS for the listeners: 1.2 and later, with client certificates where they are wanted.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use openssl::{
+    pkey::PKey,
+    ssl::{
+        AlpnError, Ssl, SslAcceptor, SslMethod, SslOptions, SslSessionCacheMode, SslVerifyMode, SslVersion,
+        select_next_proto,
+    },
+    x509::{X509, store::X509StoreBuilder},
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_openssl::SslStream;
+
+/// What a TLS listener shows, and what it wants to see. Everything is PEM.
+#[derive(Clone)]
+pub struct TlsSettings {
+    /// The server's certificate, and its intermediates.
+    pub certificates: Vec<u8>,
+    /// The server's private key, not encrypted.
+    pub key: Vec<u8>,
+    /// Whether clients show certificates.
+    pub clients: ClientCertificates,
+}
+
+/// Whether clients show certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// They are not asked.
+    Unasked,
+    /// Who shows one must be certified by one of these roots; who shows none is let in.
+    Optional(Vec<u8>),
+    /// Everyone must be certified by one of these roots.
+    Required(Vec<u8>),
+}
+
+/// Why TLS cannot be had, or a handshake came to nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("tls: {doing} failed")]
+pub struct TlsError {
+    doing: &'static str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Accepts TLS connections. What it shows can be changed while it runs.
+pub struct Tls {
+    acceptor: RwLock<Arc<SslAcceptor>>,
+}
+
+impl Tls {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// [`TlsError`] where a certificate or key cannot be read, or they do not belong together.
+    pub fn new(settings: &TlsSettings) -> Result<Self, TlsError> {
+        Ok(Self { acceptor: RwLock::new(Arc::new(acceptor(settings)?)) })
+    }
+
+    /// Takes new settings for the connections to come.
+    ///
+    /// # Errors
+    /// As [`new`](Tls::new); then the old settings stay.
+    pub fn reload(&self, settings: &TlsSettings) -> Result<(), TlsError> {
+        let new = Arc::new(acceptor(settings)?);
+        *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+
+    /// Shakes hands; answers the stream and the client's verified certificate in DER. Has no deadline of its own.
+    pub(crate) async fn accept<S>(&self, stream: S) -> Result<(SslStream<S>, Option<Arc<[u8]>>), TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let acceptor = self.acceptor.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let ssl = Ssl::new(acceptor.context()).map_err(failed("preparing a handshake"))?;
+        let mut stream = SslStream::new(ssl, stream).map_err(failed("preparing a handshake"))?;
+        Pin::new(&mut stream).accept().await.map_err(failed("the handshake"))?;
+        let certificate = stream.ssl().peer_certificate().map(|certificate| certificate.to_der()).transpose();
+        let certificate = certificate.map_err(failed("reading the client's certificate"))?;
+        Ok((stream, certificate.map(Arc::from)))
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
+/// The key does not show.
+impl fmt::Debug for TlsSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { certificates, key: _, clients } = self;
+        f.debug_struct("TlsSettings")
+            .field("certificates", &certificates.len())
+            .field("key", &"[redacted]")
+            .field("clients", clients)
+            .finish()
+    }
+}
+
+fn acceptor(settings: &TlsSettings) -> Result<SslAcceptor, TlsError> {
+    let method = SslMethod::tls_server();
+    let mut builder = SslAcceptor::mozilla_intermediate_v5(method).map_err(failed("setting up"))?;
+    builder.set_min_proto_version(Some(SslVersion::TLS1_2)).map_err(failed("setting up"))?;
+    builder.set_options(SslOptions::NO_RENEGOTIATION | SslOptions::NO_TICKET);
+    // Nobody resumes what he was let in with before a reload.
+    builder.set_session_cache_mode(SslSessionCacheMode::OFF);
+    builder.set_alpn_select_callback(|_, offered| select_next_proto(PROTOCOLS, offered).ok_or(AlpnError::NOACK));
+    let mut certificates = certificates(&settings.certificates, "reading the server's certificate")?.into_iter();
+    let leaf = certificates.next().ok_or_else(|| nothing("reading the server's certificate"))?;
+    let key = PKey::private_key_from_pem_callback(&settings.key, |_| Ok(0)).map_err(failed("reading the key"))?;
+    builder.set_certificate(&leaf).map_err(failed("taking the server's certificate"))?;
+    builder.set_private_key(&key).map_err(failed("taking the key"))?;
+    builder.check_private_key().map_err(failed("matching key and certificate"))?;
+    for certificate in certificates {
+        builder.add_extra_chain_cert(certificate).map_err(failed("taking an intermediate"))?;
+    }
+    let (mode, roots) = match &settings.clients {
+        ClientCertificates::Unasked => return Ok(builder.build()),
+        ClientCertificates::Optional(roots) => (SslVerifyMode::PEER, roots),
+        ClientCertificates::Required(roots) => (SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT, roots),
+    };
+    let mut store = X509StoreBuilder::new().map_err(failed("setting up"))?;
+    for root in roots_of(roots)? {
+        builder.add_client_ca(&root).map_err(failed("taking a client root"))?;
+        store.add_cert(root).map_err(failed("taking a client root"))?;
+    }
+    builder.set_verify_cert_store(store.build()).map_err(failed("taking the client roots"))?;
+    builder.set_verify(mode);
+    Ok(builder.build())
+}
+
+fn roots_of(pem: &[u8]) -> Result<Vec<X509>, TlsError> {
+    let doing = "reading the client roots";
+    let roots = certificates(pem, doing)?;
+    if roots.is_empty() { Err(nothing(doing)) } else { Ok(roots) }
+}
+
+fn certificates(pem: &[u8], doing: &'static str) -> Result<Vec<X509>, TlsError> {
+    X509::stack_from_pem(pem).map_err(failed(doing))
+}
+
+fn failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(doing: &'static str) -> impl FnOnce(E) -> TlsError {
+    move |cause| TlsError { doing, source: cause.into() }
+}
+
+fn nothing(doing: &'static str) -> TlsError {
+    TlsError { doing, source: "there is no certificate".into() }
+}
+
+/// In the form of RFC 7301 §3.1, the preferred one first.
+const PROTOCOLS: &[u8] = b"\x02h2\x08http/1.1";
