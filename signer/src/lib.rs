@@ -9,6 +9,7 @@ pub mod device_id;
 pub mod digest;
 #[cfg(test)]
 mod fixture;
+pub mod http;
 pub mod installed;
 pub mod issuance;
 pub mod keyring;
@@ -19,9 +20,11 @@ pub mod pattern;
 pub mod refusal;
 pub mod reload;
 pub mod role;
+pub mod server;
 pub mod signing;
 pub mod state;
 pub mod stop;
+pub mod tls;
 pub mod token;
 
 pub use config::Config;

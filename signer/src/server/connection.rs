@@ -1,0 +1,223 @@
+//! One connection, from its first byte to its end.
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Poll, ready},
+    time::Duration,
+};
+
+use axum::http::{Request, StatusCode};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::GracefulConnection,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{sleep, sleep_until, timeout},
+};
+
+use super::{
+    Limits, Peer,
+    activity::{Activity, Task},
+    exchange::Exchange,
+    listener::Socket,
+    peer::Origin,
+    wire::{Duplex, Protocol, Wire, sniff},
+};
+use crate::{
+    http::Problem,
+    metrics::DeadlineLabels,
+    stop::{Phase, Watch},
+};
+
+/// Serves one connection to its end, or until a deadline ends it.
+pub(super) async fn serve(socket: Socket, exchange: Arc<Exchange>) {
+    let origin = socket.origin();
+    let mut stop = exchange.stop.clone();
+    let end = tokio::select! {
+        biased;
+        opened = Opened::new(socket, &exchange.limits) => match opened {
+            Ok(opened) => opened.serve(origin, &exchange).await,
+            Err(end) => end,
+        },
+        () = end_of_grace(&mut stop, &exchange.limits) => End::Closed,
+    };
+    if let End::Overdue(deadline) = end {
+        exchange.metrics.connections_overdue.get_or_create(&DeadlineLabels { deadline }).inc();
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Closed,
+    /// By a deadline, and its name.
+    Overdue(&'static str),
+}
+
+/// A connection whose protocol is known.
+struct Opened {
+    stream: Box<dyn Duplex>,
+    peer: Peer,
+    protocol: Protocol,
+    ahead: Vec<u8>,
+}
+
+impl Opened {
+    async fn new(socket: Socket, limits: &Limits) -> Result<Self, End> {
+        let opened = timeout(limits.handshake, socket.open()).await.map_err(|_| End::Overdue("handshake"))?;
+        let (mut stream, peer) = opened.map_err(|error| {
+            tracing::debug!(error, "a connection came to nothing");
+            End::Closed
+        })?;
+        let mut ahead = Vec::new();
+        match timeout(limits.header, sniff(&mut stream, &mut ahead)).await {
+            Ok(Ok(protocol)) => Ok(Self { stream, peer, protocol, ahead }),
+            Ok(Err(_)) => Err(End::Closed),
+            Err(_) if ahead.is_empty() => Err(End::Overdue("header")),
+            Err(_) => {
+                let activity = Activity::new(true);
+                say_late(Wire::new(stream, ahead, activity, limits.stall), limits).await;
+                Err(End::Overdue("header"))
+            }
+        }
+    }
+
+    async fn serve(self, origin: Origin, exchange: &Arc<Exchange>) -> End {
+        let Self { stream, peer, protocol, ahead } = self;
+        let limits = &exchange.limits;
+        let activity = Activity::new(protocol == Protocol::Http1);
+        let wire = TokioIo::new(Wire::new(stream, ahead, activity.clone(), limits.stall));
+        let service = service_fn(|request: Request<Incoming>| {
+            let (exchange, peer, visit) = (exchange.clone(), peer.clone(), activity.begin());
+            async move { Ok::<_, Infallible>(exchange.answer(peer, origin, request, visit).await) }
+        });
+        let stop = exchange.stop.clone();
+        if protocol == Protocol::Http2 {
+            let mut connection = http2(limits).serve_connection(wire, service);
+            return supervise(Pin::new(&mut connection), &activity, limits, stop, true).await;
+        }
+        let mut connection = http1(limits).serve_connection(wire, service);
+        let end = supervise(Pin::new(&mut connection), &activity, limits, stop, false).await;
+        let wire = connection.into_parts().io.into_inner();
+        match end {
+            End::Overdue("header") => say_late(wire, limits).await,
+            End::Closed if activity.has_unread() => linger(wire).await,
+            _ => {}
+        }
+        end
+    }
+}
+
+/// Drives a connection, and ends it where something on it takes too long or the server drains.
+async fn supervise<C: GracefulConnection<Error = hyper::Error>>(
+    mut connection: Pin<&mut C>,
+    activity: &Activity,
+    limits: &Limits,
+    mut stop: Watch,
+    is_http2: bool,
+) -> End {
+    let mut alarm = pin!(sleep_until(activity.due(limits).0));
+    let mut draining = false;
+    loop {
+        // What is due changes with every step of the connection, in its own task.
+        let step = poll_fn(|cx| {
+            if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Step::Closed(result));
+            }
+            let (due, task) = activity.due(limits);
+            if due != alarm.deadline() {
+                alarm.as_mut().reset(due);
+            }
+            ready!(alarm.as_mut().poll(cx));
+            Poll::Ready(Step::Due(task))
+        });
+        tokio::select! {
+            biased;
+            step = step => match step {
+                Step::Closed(Err(error)) if is_stall(&error) => return End::Overdue("stall"),
+                Step::Closed(_) => return End::Closed,
+                Step::Due(Task::Head) => return End::Overdue("header"),
+                Step::Due(Task::Answer) => return End::Overdue("answer"),
+                Step::Due(Task::Next) => break,
+            },
+            () = stop.reached(Phase::Draining), if !draining => {
+                draining = true;
+                activity.drain();
+                // Here the protocol itself tells the client which requests are still taken.
+                if is_http2 {
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+    connection.as_mut().graceful_shutdown();
+    let closed = timeout(limits.stall, connection).await.is_ok();
+    if draining && closed { End::Closed } else { End::Overdue("idle") }
+}
+
+enum Step {
+    Closed(Result<(), hyper::Error>),
+    Due(Task),
+}
+
+/// Whether the wire gave up on a client that does not read.
+fn is_stall(error: &hyper::Error) -> bool {
+    let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.any(|cause| cause.downcast_ref().is_some_and(|it: &io::Error| it.kind() == io::ErrorKind::TimedOut))
+}
+
+fn http1(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // Hyper's own deadline also runs between requests. The one that counts is the supervisor's; this one is behind it.
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.header + limits.keep_alive);
+    builder.max_header_size(limits.header_bytes).max_buf_size(limits.header_bytes.max(BUFFER));
+    builder
+}
+
+fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let header_bytes = limits.header_bytes.try_into().unwrap_or(u32::MAX);
+    builder.timer(TokioTimer::new()).max_concurrent_streams(limits.streams).max_header_list_size(header_bytes);
+    builder.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
+    builder
+}
+
+/// A head that never ended has no request that could be answered; this is the answer all the same.
+async fn say_late(mut wire: Wire, limits: &Limits) {
+    let detail = format!("the request's head took longer than {} s", limits.header.as_secs_f32());
+    let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, "head-too-slow", detail);
+    // Whether it arrives is the client's affair.
+    if wire.write_all(problem.bare().as_bytes()).await.is_ok() {
+        let _ = wire.shutdown().await;
+    }
+}
+
+/// Reads on for a moment after the answer to a body that was not read: closing at once would make the kernel of the
+/// other side throw the answer away (RFC 9112 §9.6).
+async fn linger(mut wire: Wire) {
+    let mut thrown_away = [0; 4096];
+    let reading = async { while wire.read(&mut thrown_away).await.is_ok_and(|count| count > 0) {} };
+    let _ = timeout(LINGER, reading).await;
+}
+
+async fn end_of_grace(stop: &mut Watch, limits: &Limits) {
+    stop.reached(Phase::Draining).await;
+    sleep(limits.grace).await;
+}
+
+/// The least that hyper takes is 8 KiB.
+const BUFFER: usize = 64 * 1024;
+const STREAM_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = 512 * 1024;
+const LINGER: Duration = Duration::from_secs(1);

@@ -1,0 +1,161 @@
+//! What every request meets, whatever its route.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use signer::{
+    http::metrics_route,
+    metrics::Metrics,
+    server::{Limits, Listener},
+};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{UnixListener, UnixStream},
+};
+
+use crate::running::{GET_GATED, GET_HELLO, Running, ask, code, exchange, gated, header, routes, status};
+
+#[tokio::test]
+async fn a_panic_is_a_500_for_its_request_and_nothing_more() {
+    let running = Running::start(Limits::default()).await;
+    let mut stream = running.connect().await;
+    let refusal = exchange(&mut stream, b"GET /panic HTTP/1.1\r\nhost: it\r\n\r\n").await;
+    assert_eq!((status(&refusal), code(&refusal)), (500, "internal".into()));
+    assert!(!refusal.contains("on purpose"));
+    assert_eq!(status(&exchange(&mut stream, GET_HELLO).await), 200);
+    assert_eq!(running.metrics.panics.get(), 1);
+}
+
+#[tokio::test]
+async fn a_request_ends_where_its_client_goes_away() {
+    let (routes, mut begun, _gate) = gated();
+    let running = Running::with(Limits::default(), routes).await;
+    let mut stream = running.connect().await;
+    stream.write_all(GET_GATED).await.unwrap();
+    let began = begun.recv().await.unwrap();
+    drop(stream);
+    began.over().await;
+    assert!(running.metrics.encode().contains("signer_requests_total{route=\"/gated\",status=\"0\"} 1"));
+}
+
+#[tokio::test]
+async fn unknown_routes_and_methods_are_problems() {
+    let running = Running::start(Limits::default()).await;
+    let refusal = running.get("/nowhere").await;
+    assert_eq!((status(&refusal), code(&refusal)), (404, "no-such-route".into()));
+    let refusal = running.ask("DELETE /hello HTTP/1.1\r\nhost: it\r\nconnection: close\r\n\r\n").await;
+    assert_eq!((status(&refusal), code(&refusal)), (405, "method-not-allowed".into()));
+    assert_eq!(header(&refusal, "allow"), Some("GET,HEAD"));
+}
+
+#[tokio::test]
+async fn a_request_keeps_its_id_and_its_trace() {
+    let running = Running::start(Limits::default()).await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let request = format!(
+        "GET /nowhere HTTP/1.1\r\nhost: it\r\nconnection: close\r\nx-request-id: mine-1\r\ntraceparent: {trace}\r\n\r\n"
+    );
+    let answer = running.ask(&request).await;
+    assert_eq!(header(&answer, "x-request-id"), Some("mine-1"));
+    let answered = header(&answer, "traceparent").unwrap();
+    assert!(answered.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && answered != trace);
+    let answer = running.get("/hello").await;
+    assert_eq!(header(&answer, "x-request-id").unwrap().len(), 36);
+    assert_eq!(header(&answer, "traceparent"), None);
+}
+
+#[tokio::test]
+async fn it_says_that_it_lives_and_is_ready() {
+    let running = Running::start(Limits::default()).await;
+    assert_eq!(status(&running.get("/livez").await), 200);
+    let ready = running.get("/readyz").await;
+    assert_eq!(status(&ready), 200);
+    assert!(ready.ends_with(r#"{"ready":true,"draining":false,"checks":{}}"#), "{ready}");
+}
+
+#[tokio::test]
+async fn metrics_are_told_in_their_format() {
+    let metrics = Arc::new(Metrics::new());
+    let running = Running::with(Limits::default(), metrics_route(metrics)).await;
+    let answer = running.get("/metrics").await;
+    assert!(header(&answer, "content-type").unwrap().starts_with("application/openmetrics-text"));
+    assert!(answer.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_pattern_and_refusals_by_code() {
+    let running = Running::start(Limits::default()).await;
+    running.get("/hello?secret=1").await;
+    running.get("/nowhere").await;
+    let text = running.metrics.encode();
+    assert!(text.contains("signer_requests_total{route=\"/hello\",status=\"200\"} 1"), "{text}");
+    assert!(text.contains("signer_requests_total{route=\"none\",status=\"404\"} 1"));
+    assert!(text.contains("signer_refusals_total{code=\"no-such-route\"} 1"));
+}
+
+#[tokio::test]
+async fn one_line_tells_of_a_request_and_no_secret_is_in_it() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let running = Running::start(Limits::default()).await;
+    let request = "POST /echo?q=canary HTTP/1.1\r\nhost: it\r\nconnection: close\r\nx-request-id: mine-1\r\n\
+        authorization: Bearer canary\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\
+        content-length: 6\r\n\r\ncanary";
+    assert_eq!(status(&running.ask(request).await), 200);
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let ours = text.lines().filter(|line| line.contains("\"target\":\"signer"));
+    let [line] = ours.collect::<Vec<_>>()[..] else { panic!("not one line: {text}") };
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["fields"]["status"], 200);
+    assert_eq!(line["fields"]["route"], "/echo");
+    assert_eq!(line["span"]["id"], "mine-1");
+    assert_eq!(line["span"]["trace"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert!(!line.to_string().contains("canary"));
+}
+
+#[tokio::test]
+async fn a_handler_knows_who_is_there() {
+    let running = Running::start(Limits::default()).await;
+    assert!(running.get("/peer").await.contains("Plain { address: 127.0.0.1:"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = Listener::Unix(UnixListener::bind(&path).unwrap());
+    let _unix = Running::on(listener, running.address, Limits::default(), routes());
+    let stream = UnixStream::connect(&path).await.unwrap();
+    let own = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&path).unwrap());
+    let answer = ask(stream, b"GET /peer HTTP/1.1\r\nhost: it\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.contains(&format!("Unix {{ uid: {own}, ")), "{answer}");
+}
+
+#[tokio::test]
+async fn two_requests_sent_at_once_are_both_answered() {
+    let running = Running::start(Limits::default()).await;
+    let last = b"GET /hello HTTP/1.1\r\nhost: it\r\nconnection: close\r\n\r\n";
+    let answers = ask(running.connect().await, &[GET_HELLO, last].concat()).await;
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2);
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
