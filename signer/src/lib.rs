@@ -14,6 +14,7 @@ pub mod installed;
 pub mod issuance;
 pub mod keyring;
 pub mod ledger;
+pub mod log;
 pub mod metrics;
 pub mod moment;
 pub mod pattern;

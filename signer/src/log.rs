@@ -1,0 +1,94 @@
+//! What the daemon says of itself: events on standard error, and never a secret among them.
+
+use std::{io, panic};
+
+use clap::ValueEnum;
+use tracing::{Level, Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::{
+    Layer,
+    filter::Targets,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+};
+
+/// How events are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A line of JSON each.
+    #[default]
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Writes the program's events from this level on to standard error, also panics: where, but not why, as that may tell
+/// what nobody should read. To be called once, at the start.
+///
+/// # Errors
+/// Where somebody else writes events already.
+pub fn start(format: Format, level: Level) -> Result<(), tracing::subscriber::SetGlobalDefaultError> {
+    tracing::subscriber::set_global_default(subscriber(format, level, io::stderr))?;
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let thread = std::thread::current().name().map(ToOwned::to_owned);
+        tracing::error!(place, thread, "a panic");
+    }));
+    Ok(())
+}
+
+/// Events of the libraries below are written from `warn` on only: further down they tell what is sent and received.
+fn subscriber<W>(format: Format, level: Level, writer: W) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let filter =
+        Targets::new().with_default(level.min(Level::WARN)).with_target("signer", LevelFilter::from_level(level));
+    let layer = fmt::layer().with_writer(writer).with_ansi(false);
+    let layer = match format {
+        Format::Json => layer.json().boxed(),
+        Format::Text => layer.boxed(),
+    };
+    Box::new(tracing_subscriber::registry().with(layer.with_filter(filter)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write,
+        sync::{Arc, Mutex},
+    };
+
+    use super::*;
+
+    #[test]
+    fn libraries_are_heard_from_warnings_on_only() {
+        for (format, first) in [(Format::Json, '{'), (Format::Text, '2')] {
+            let told = Told::default();
+            let writer = told.clone();
+            tracing::subscriber::with_default(subscriber(format, Level::DEBUG, move || writer.clone()), || {
+                tracing::debug!(target: "h2::codec", "header canary");
+                tracing::warn!(target: "hyper", "theirs");
+                tracing::debug!(target: "signer::http", "ours");
+                tracing::trace!(target: "signer::http", "too much");
+            });
+            let text = String::from_utf8(told.0.lock().unwrap().clone()).unwrap();
+            assert!(text.contains("theirs") && text.contains("ours"), "{text}");
+            assert_eq!(text.lines().count(), 2, "{text}");
+            assert!(text.starts_with(first), "{text}");
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Told(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Told {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+}
