@@ -1,0 +1,176 @@
+//! How many signatures a second there are: bare ones, the kit's, those of the signing threads, and those that are asked
+//! for over HTTP on a Unix socket, with the clients on the same cores.
+//!
+//! `cargo run --release --example signing_rate -p signer`
+
+use std::{
+    error::Error,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use axum::{Router, routing::post};
+use openssl::{md::Md, pkey::PKey, pkey_ctx::PkeyCtx, rsa::Padding};
+use profile_kit::{
+    Identity, Profile, SignOptions, Signer, UuidSource,
+    payload::Restrictions,
+    pki::{Authority, KeySpec, Leaf, Validity},
+};
+use signer::{
+    http::{Readiness, mount},
+    metrics::Metrics,
+    server::{Limits, Listener, serve},
+    signing::{Job, Signing},
+    stop::Stop,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{UnixListener, UnixStream},
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let cores = thread::available_parallelism()?.get();
+    println!("{cores} cores, {} s each; signatures a second, and their share of the bare ones", TIME.as_secs());
+    for (name, key) in [("RSA-2048", KeySpec::Rsa(2048)), ("P-256", KeySpec::P256)] {
+        let (identity, pem) = identity(key)?;
+        let bare = parallel(cores, || bare(&pem));
+        let kit = parallel(cores, || kit(&identity));
+        let pool = pooled(cores, &identity)?;
+        let (http, unverified) = (over_http(cores, &identity)?, kit / bare);
+        println!("{name}: bare {bare:.0}; kit {kit:.0} ({unverified:.2})");
+        println!("  threads, verified {pool:.0} ({:.2}); over HTTP {http:.0} ({:.2})", pool / bare, http / bare);
+    }
+    Ok(())
+}
+
+fn bare(pem: &[u8]) -> impl FnMut() + use<> {
+    let key = PKey::private_key_from_pem(pem).expect("the key was just written");
+    let mut context = PkeyCtx::new(&key).expect("the key can sign");
+    context.sign_init().expect("the key can sign");
+    context.set_signature_md(Md::sha256()).expect("SHA-256 is there");
+    if key.rsa().is_ok() {
+        context.set_rsa_padding(Padding::PKCS1).expect("RSA has paddings");
+    }
+    let mut signature = Vec::new();
+    move || {
+        signature.clear();
+        context.sign_to_vec(&[7; 32], &mut signature).expect("the key can sign");
+    }
+}
+
+fn kit(identity: &Identity) -> impl FnMut() + use<> {
+    let mut signer = Signer::new(identity, SignOptions::new(SystemTime::now())).expect("the identity can sign");
+    let profile = profile();
+    move || drop(signer.sign(&profile).expect("the profile can be signed"))
+}
+
+fn parallel<W: FnMut()>(threads: usize, prepare: impl Fn() -> W + Sync) -> f64 {
+    thread::scope(|scope| {
+        let work = || {
+            let (mut work, begun, mut count) = (prepare(), Instant::now(), 0_u32);
+            while begun.elapsed() < TIME {
+                work();
+                count += 1;
+            }
+            f64::from(count) / begun.elapsed().as_secs_f64()
+        };
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a thread panicked")).sum()
+    })
+}
+
+fn pooled(threads: usize, identity: &Identity) -> Result<f64, Box<dyn Error>> {
+    let signing = Signing::start(u32::try_from(threads)?, PLACES, Arc::default())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(many(threads, async || sign(&signing, identity).await))
+}
+
+fn over_http(threads: usize, identity: &Identity) -> Result<f64, Box<dyn Error>> {
+    let metrics = Arc::new(Metrics::new());
+    let signing = Signing::start(u32::try_from(threads)?, PLACES, metrics.clone())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
+    runtime.block_on(async {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("socket");
+        let listeners = vec![Listener::Unix(UnixListener::bind(&path)?)];
+        let stop = Stop::new();
+        let identity = identity.clone();
+        let routes = Router::new().route("/sign", post(async move || sign(&signing, &identity).await));
+        let app = mount(routes, Arc::new(Readiness::new(stop.watch())));
+        tokio::spawn(serve(listeners, app, Limits::default(), metrics, stop.watch()));
+        many_clients(threads, &path).await
+    })
+}
+
+async fn many_clients(threads: usize, path: &std::path::Path) -> Result<f64, Box<dyn Error>> {
+    let begun = Instant::now();
+    let clients: Vec<_> = (0..threads * 8).map(|_| tokio::spawn(client(path.to_owned(), begun))).collect();
+    let mut count = 0;
+    for client in clients {
+        count += client.await??;
+    }
+    Ok(f64::from(count) / begun.elapsed().as_secs_f64())
+}
+
+async fn client(path: std::path::PathBuf, begun: Instant) -> std::io::Result<u32> {
+    let (mut stream, mut answer, mut count) = (UnixStream::connect(path).await?, vec![0; 64 * 1024], 0);
+    while begun.elapsed() < TIME {
+        stream.write_all(b"POST /sign HTTP/1.1\r\nhost: it\r\ncontent-length: 0\r\n\r\n").await?;
+        let mut read = stream.read(&mut answer).await?;
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..read]));
+        while read < whole(&answer[..read]) {
+            read += stream.read(&mut answer[read..]).await?;
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// How long head and body are.
+fn whole(answer: &[u8]) -> usize {
+    let Some(head) = answer.windows(4).position(|it| it == b"\r\n\r\n") else { return usize::MAX };
+    let text = String::from_utf8_lossy(&answer[..head]);
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    head + 4 + length.unwrap_or_default()
+}
+
+async fn sign(signing: &Signing, identity: &Identity) -> Vec<u8> {
+    let options = SignOptions::new(SystemTime::now());
+    let job = Job { caller: "bench".into(), identity: identity.clone(), options, what: Box::new(profile()) };
+    signing.sign(job).await.expect("the queue is long enough")
+}
+
+/// So much at once that no thread waits.
+async fn many(threads: usize, sign: impl AsyncFn() -> Vec<u8>) -> Result<f64, Box<dyn Error>> {
+    let (begun, count) = (Instant::now(), std::cell::Cell::new(0_u32));
+    let one = async || {
+        while begun.elapsed() < TIME {
+            sign().await;
+            count.set(count.get() + 1);
+        }
+    };
+    let mut running: Vec<_> = (0..threads * 8).map(|_| Box::pin(one())).collect();
+    std::future::poll_fn(|cx| {
+        running.retain_mut(|one| one.as_mut().poll(cx).is_pending());
+        if running.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    Ok(f64::from(count.get()) / begun.elapsed().as_secs_f64())
+}
+
+fn profile() -> Profile {
+    let mut profile = Profile::new("jp.example.mdm", "MDM");
+    profile.push(Restrictions::default());
+    profile.fill_uuids(UuidSource::Content);
+    profile
+}
+
+fn identity(key: KeySpec) -> Result<(Identity, Vec<u8>), Box<dyn Error>> {
+    let validity = Validity::days(SystemTime::now() - Duration::from_secs(60), 30);
+    let issued = Authority::new("Root", KeySpec::P256, validity)?.issue(&Leaf::new("Signer", key, validity))?;
+    Ok((issued.identity()?, issued.key_pem()?))
+}
+
+const TIME: Duration = Duration::from_secs(3);
+const PLACES: usize = 256;
