@@ -86,7 +86,8 @@ impl Door {
             }
         }
         // Who had connected before is served; closing the listener would throw him out.
-        while let Ok(Ok(socket)) = timeout(Duration::ZERO, self.listener.accept()).await {
+        for _ in 0..BACKLOG {
+            let Ok(Ok(socket)) = timeout(Duration::ZERO, self.listener.accept()).await else { break };
             self.admit(socket, &mut connections);
         }
         let drain = self.exchange.limits.drain;
@@ -158,3 +159,6 @@ impl Drop for Open {
         self.metrics.connections.get_or_create(&self.listener).dec();
     }
 }
+
+/// How many connections the kernel keeps until they are accepted, with Tokio.
+const BACKLOG: usize = 1024;

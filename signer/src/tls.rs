@@ -16,6 +16,7 @@ use openssl::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_openssl::SslStream;
+use zeroize::Zeroizing;
 
 /// What a TLS listener shows, and what it wants to see. Everything is PEM.
 #[derive(Clone)]
@@ -23,7 +24,7 @@ pub struct TlsSettings {
     /// The server's certificate, and its intermediates.
     pub certificates: Vec<u8>,
     /// The server's private key, not encrypted.
-    pub key: Vec<u8>,
+    pub key: Zeroizing<Vec<u8>>,
     /// Whether clients show certificates.
     pub clients: ClientCertificates,
 }
@@ -111,6 +112,7 @@ fn acceptor(settings: &TlsSettings) -> Result<SslAcceptor, TlsError> {
     builder.set_options(SslOptions::NO_RENEGOTIATION | SslOptions::NO_TICKET);
     // Nobody resumes what he was let in with before a reload.
     builder.set_session_cache_mode(SslSessionCacheMode::OFF);
+    builder.set_num_tickets(0).map_err(failed("setting up"))?;
     builder.set_alpn_select_callback(|_, offered| select_next_proto(PROTOCOLS, offered).ok_or(AlpnError::NOACK));
     let mut certificates = certificates(&settings.certificates, "reading the server's certificate")?.into_iter();
     let leaf = certificates.next().ok_or_else(|| nothing("reading the server's certificate"))?;

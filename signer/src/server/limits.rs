@@ -33,7 +33,7 @@ pub struct Limits {
     /// For a request and the reading of its answer, from its head to the answer's end. Beyond it the connection is
     /// closed.
     pub answer: Duration,
-    /// For the client to take what is ready to be sent (some 100 KiB at most). Beyond it the connection is closed.
+    /// For the client to take what is ready to be sent, or 64 KiB of it. Beyond it the connection is closed.
     pub stall: Duration,
     /// For the next request's first byte. Beyond it the connection is closed.
     pub keep_alive: Duration,

@@ -20,15 +20,20 @@ pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-/// Gives back first what was read to see which protocol it is; fails where the other end does not take, within a time,
-/// what is ready to be sent.
+/// Gives back first what was read to see which protocol it is; fails where the other end does not take what is ready to
+/// be sent: all of it or [`ENOUGH`], each time within the same time.
 pub(super) struct Wire {
     stream: Box<dyn Duplex>,
     activity: Arc<Activity>,
     ahead: Vec<u8>,
     stall: Duration,
-    /// Runs from the first write that had to wait until everything is flushed, so that a trickle does not pass.
-    stalled: Option<Pin<Box<Sleep>>>,
+    waiting: Option<Waiting>,
+}
+
+/// From a write that had to wait until there was progress that counts, so that a trickle does not pass.
+struct Waiting {
+    until: Pin<Box<Sleep>>,
+    written: usize,
 }
 
 /// What the first bytes say.
@@ -55,16 +60,25 @@ pub(super) async fn sniff(stream: &mut Box<dyn Duplex>, ahead: &mut Vec<u8>) -> 
 impl Wire {
     pub(super) fn new(stream: Box<dyn Duplex>, ahead: Vec<u8>, activity: Arc<Activity>, stall: Duration) -> Self {
         activity.heard();
-        Self { stream, activity, ahead, stall, stalled: None }
+        Self { stream, activity, ahead, stall, waiting: None }
     }
 
-    fn waited<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if wrote.is_pending() {
-            let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(self.stall)));
-            ready!(stalled.as_mut().poll(cx));
+    /// Fails a step that has to wait where it has waited too long.
+    fn patiently<T>(&mut self, cx: &mut Context<'_>, step: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if step.is_pending() {
+            let stall = self.stall;
+            let begin = || Waiting { until: Box::pin(sleep(stall)), written: 0 };
+            ready!(self.waiting.get_or_insert_with(begin).until.as_mut().poll(cx));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        wrote
+        step
+    }
+
+    fn wrote(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let count = ready!(self.patiently(cx, written))?;
+        self.waiting = self.waiting.take().map(|it| Waiting { written: it.written + count, ..it });
+        self.waiting.take_if(|it| it.written >= ENOUGH);
+        Poll::Ready(Ok(count))
     }
 }
 
@@ -87,8 +101,8 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.waited(cx, wrote)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.wrote(cx, written)
     }
 
     fn poll_write_vectored(
@@ -96,8 +110,8 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.waited(cx, wrote)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.wrote(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -106,16 +120,19 @@ impl AsyncWrite for Wire {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        ready!(self.waited(cx, flushed))?;
-        self.stalled = None;
+        ready!(self.patiently(cx, flushed))?;
+        self.waiting = None;
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.waited(cx, shut)
+        self.patiently(cx, shut)
     }
 }
+
+/// Progress that counts. A long answer may never be flushed as a whole, as there is always more of it.
+const ENOUGH: usize = 64 * 1024;
 
 /// How every HTTP/2 connection begins (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -143,6 +160,22 @@ mod tests {
         };
         let error = tokio::select! { result = written => result.unwrap_err(), () = trickle => unreachable!() };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_is_slow_but_steady_gets_a_long_answer() {
+        let (ours, mut theirs) = duplex(64);
+        let stall = Duration::from_secs(10);
+        let mut wire = Wire::new(Box::new(ours), Vec::new(), Activity::new(true), stall);
+        let reading = tokio::spawn(async move {
+            let mut read = [0; ENOUGH / 8];
+            while theirs.read_exact(&mut read).await.is_ok() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+        wire.write_all(&[0; ENOUGH * 8]).await.unwrap();
+        drop(wire);
+        reading.await.unwrap();
     }
 
     #[tokio::test]

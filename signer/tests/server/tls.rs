@@ -21,6 +21,7 @@ use signer::{
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_openssl::SslStream;
+use zeroize::Zeroizing;
 
 use crate::running::{GET_HELLO, Running, ask, exchange, routes, status};
 
@@ -190,8 +191,8 @@ impl Pair {
         self.certificate.to_pem().unwrap()
     }
 
-    fn key_pem(&self) -> Vec<u8> {
-        self.key.private_key_to_pem_pkcs8().unwrap()
+    fn key_pem(&self) -> Zeroizing<Vec<u8>> {
+        self.key.private_key_to_pem_pkcs8().unwrap().into()
     }
 }
 
