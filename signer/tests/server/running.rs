@@ -47,7 +47,9 @@ impl Running {
     }
 
     pub async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
     }
 
     /// From another address of this machine: another peer.
@@ -90,15 +92,18 @@ pub async fn exchange(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), reques
 }
 
 pub async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(timeout(PATIENCE, stream.read_u8()).await.expect("there is no answer").unwrap());
-    }
-    let mut text = String::from_utf8(head).unwrap();
-    let mut body = vec![0; header(&text, "content-length").unwrap_or("0").parse().unwrap()];
-    stream.read_exact(&mut body).await.unwrap();
-    text.push_str(std::str::from_utf8(&body).unwrap());
-    text
+    let reading = async {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let mut text = String::from_utf8(head).unwrap();
+        let mut body = vec![0; header(&text, "content-length").unwrap_or("0").parse().unwrap()];
+        stream.read_exact(&mut body).await.unwrap();
+        text.push_str(std::str::from_utf8(&body).unwrap());
+        text
+    };
+    timeout(PATIENCE, reading).await.expect("there is no answer")
 }
 
 pub fn status(answer: &str) -> u16 {

@@ -142,7 +142,9 @@ async fn shake(
     connector: openssl::ssl::SslConnectorBuilder,
 ) -> Result<SslStream<TcpStream>, openssl::ssl::Error> {
     let ssl = connector.build().configure().unwrap().verify_hostname(false).into_ssl("it").unwrap();
-    let mut stream = SslStream::new(ssl, TcpStream::connect(address).await.unwrap()).unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut stream = SslStream::new(ssl, stream).unwrap();
     Pin::new(&mut stream).connect().await?;
     Ok(stream)
 }
