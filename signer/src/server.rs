@@ -28,7 +28,11 @@ use self::{
     listener::Socket,
     slots::{Slot, Slots},
 };
-pub use self::{limits::Limits, listener::Listener, peer::Peer};
+pub use self::{
+    limits::Limits,
+    listener::{Listener, bind},
+    peer::Peer,
+};
 use crate::{
     http::Problem,
     metrics::{CapLabels, ListenerLabels, Metrics},
@@ -86,7 +90,7 @@ impl Door {
             }
         }
         // Who had connected before is served; closing the listener would throw him out.
-        for _ in 0..BACKLOG {
+        for _ in 0..listener::BACKLOG {
             let Ok(Ok(socket)) = timeout(Duration::ZERO, self.listener.accept()).await else { break };
             self.admit(socket, &mut connections);
         }
@@ -159,6 +163,3 @@ impl Drop for Open {
         self.metrics.connections.get_or_create(&self.listener).dec();
     }
 }
-
-/// How many connections the kernel keeps until they are accepted, with Tokio.
-const BACKLOG: usize = 1024;

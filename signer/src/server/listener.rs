@@ -1,8 +1,8 @@
 //! Where connections come from.
 
-use std::{io, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use super::{Peer, peer::Origin, wire::Duplex};
 use crate::tls::Tls;
@@ -24,6 +24,18 @@ pub(super) enum Socket {
     Loopback(TcpStream, Origin),
     Tls(TcpStream, Origin, Arc<Tls>),
     Unix(UnixStream, Origin),
+}
+
+/// Listens on an address. The kernel keeps little for each connection, so that clients that do not read cost little.
+///
+/// # Errors
+/// Where the address cannot be had. Outside of a Tokio runtime it panics.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Listener {
@@ -113,3 +125,8 @@ impl Socket {
         }
     }
 }
+
+/// How many connections the kernel keeps until they are accepted.
+pub(super) const BACKLOG: u32 = 1024;
+/// Some signed profiles; the kernel's own choice grows to megabytes.
+const SEND_BUFFER: u32 = 256 * 1024;

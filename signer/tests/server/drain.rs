@@ -13,7 +13,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::Barrier,
-    time::{Instant, timeout},
+    time::timeout,
 };
 
 use crate::running::{
@@ -97,13 +97,11 @@ async fn draining_is_bounded() {
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let running = Running::start(Limits::default()).await;
+    let running = Running::start(Limits { grace: PATIENCE * 2, drain: PATIENCE * 2, ..Limits::default() }).await;
     let _stream = pending(&running).await;
-    let begun = Instant::now();
     running.stop.advance();
     running.stop.advance();
     assert_eq!(timeout(PATIENCE, running.server).await.expect("it goes on").unwrap().cut, 1);
-    assert!(begun.elapsed() < Limits::default().grace);
 }
 
 #[tokio::test]
@@ -127,7 +125,7 @@ async fn each_signal_is_one_step() {
 async fn under_load_no_answer_is_truncated() {
     let (routes, mut begun, gate) = gated();
     gate.add_permits(1_000_000);
-    let running = Running::with(Limits::default(), routes).await;
+    let running = Running::with(Limits { grace: PATIENCE, ..Limits::default() }, routes).await;
     tokio::spawn(async move { while begun.recv().await.is_some() {} });
     let warm = Arc::new(Barrier::new(CLIENTS + 1));
     let clients: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(load(running.address, warm.clone()))).collect();

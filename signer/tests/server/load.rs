@@ -211,14 +211,14 @@ fn signing(threads: u32, places: usize) -> Router {
     )
 }
 
-fn profile() -> Profile {
+pub fn profile() -> Profile {
     let mut profile = Profile::new("jp.example.mdm", "MDM");
     profile.push(Restrictions::default());
     profile.fill_uuids(UuidSource::Content);
     profile
 }
 
-fn identity() -> Identity {
+pub fn identity() -> Identity {
     let validity = Validity::days(SystemTime::now() - Duration::from_secs(60), 30);
     let root = Authority::new("Root", KeySpec::P256, validity).unwrap();
     root.issue(&Leaf::new("Signer", KeySpec::Rsa(2048), validity)).unwrap().identity().unwrap()

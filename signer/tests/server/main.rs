@@ -4,6 +4,7 @@
 
 mod deadlines;
 mod drain;
+mod gone;
 mod limits;
 mod load;
 mod requests;

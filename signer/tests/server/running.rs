@@ -10,12 +10,12 @@ use axum::{
 use signer::{
     http::{Readiness, mount},
     metrics::Metrics,
-    server::{Ended, Limits, Listener, Peer, serve},
+    server::{Ended, Limits, Listener, Peer, bind, serve},
     stop::Stop,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpSocket, TcpStream},
     sync::{Semaphore, mpsc},
     task::JoinHandle,
     time::timeout,
@@ -34,7 +34,7 @@ impl Running {
     }
 
     pub async fn with(limits: Limits, routes: Router) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
         let address = listener.local_addr().unwrap();
         Self::on(Listener::loopback(listener).unwrap(), address, limits, routes)
     }
@@ -55,6 +55,7 @@ impl Running {
     /// From another address of this machine: another peer.
     pub async fn connect_from(&self, ip: [u8; 4]) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(64 * 1024).unwrap();
         socket.bind((ip, 0).into()).unwrap();
         socket.connect(self.address).await.unwrap()
     }

@@ -16,10 +16,10 @@ use openssl::{
     x509::{X509, X509Builder, X509NameBuilder, extension::BasicConstraints},
 };
 use signer::{
-    server::{Limits, Listener},
+    server::{Limits, Listener, bind},
     tls::{ClientCertificates, Tls, TlsSettings},
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_openssl::SslStream;
 use zeroize::Zeroizing;
 
@@ -109,7 +109,7 @@ async fn a_handshake_that_does_not_come_ends_the_connection() {
 
 pub async fn start(server: &Pair, clients: ClientCertificates, limits: Limits) -> (Running, Arc<Tls>) {
     let tls = Arc::new(Tls::new(&settings(server, clients)).unwrap());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();
     (Running::on(Listener::Tls(listener, tls.clone()), address, limits, routes()), tls)
 }
