@@ -2,7 +2,7 @@
 //! an answer.
 //!
 //! It knows nothing of the routes: the application is a router that is passed in, and so are the sockets and the reason
-//! to stop. What it refuses itself it refuses as a [`Problem`](crate::http::Problem); only heads that are no HTTP or are
+//! to stop. What it refuses itself it refuses as a [`Problem`]; only heads that are no HTTP or are
 //! too long are answered by hyper, with a bare 400 or 431.
 
 mod activity;
