@@ -99,19 +99,20 @@ async fn requests_are_counted_by_pattern_and_refusals_by_code() {
 async fn one_line_tells_of_a_request_and_no_secret_is_in_it() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    // A subscriber of this thread alone would not hear of events that another thread's test was the first to have.
+    tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
     let running = Running::start(Limits::default()).await;
-    let request = "POST /echo?q=canary HTTP/1.1\r\nhost: it\r\nconnection: close\r\nx-request-id: mine-1\r\n\
+    let request = "POST /echo?q=canary HTTP/1.1\r\nhost: it\r\nconnection: close\r\nx-request-id: told\r\n\
         authorization: Bearer canary\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\
         content-length: 6\r\n\r\ncanary";
     assert_eq!(status(&running.ask(request).await), 200);
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let ours = text.lines().filter(|line| line.contains("\"target\":\"signer"));
+    let ours = text.lines().filter(|line| line.contains("\"target\":\"signer") && line.contains("\"told\""));
     let [line] = ours.collect::<Vec<_>>()[..] else { panic!("not one line: {text}") };
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(line["fields"]["status"], 200);
     assert_eq!(line["fields"]["route"], "/echo");
-    assert_eq!(line["span"]["id"], "mine-1");
+    assert_eq!(line["span"]["id"], "told");
     assert_eq!(line["span"]["trace"], "4bf92f3577b34da6a3ce929d0e0e4736");
     assert!(!line.to_string().contains("canary"));
 }
