@@ -19,7 +19,7 @@ use openssl::{md::Md, pkey::PKey, pkey_ctx::PkeyCtx, rsa::Rsa};
 use profile_kit::{
     Inspector, Os, Payload, Profile, Removal, Target, UuidSource,
     check::check,
-    payload::{PasscodePolicy, Restrictions, WebClip, Wifi},
+    payload::{Restrictions, WebClip, Wifi},
 };
 
 fn main() {
@@ -78,13 +78,12 @@ fn profile() -> Profile {
     profile.set("PayloadOrganization", "Example").unwrap();
     profile.set_removal(Removal::Disallowed);
     profile.push(Restrictions {
-        allow_app_installation: Some(false),
-        allow_app_removal: Some(false),
+        allow_camera: Some(false),
+        allow_screen_shot: Some(false),
         allow_safari: Some(true),
         ..Restrictions::default()
     });
-    profile.push(PasscodePolicy { force_pin: Some(true), min_length: Some(6), ..PasscodePolicy::default() });
-    for ssid in ["guests", "staff"] {
+    for ssid in ["guests", "staff", "loans"] {
         profile.push(Wifi { ssid: Some(ssid.into()), ..Wifi::default() });
     }
     for label in ["Help desk", "Lost and found"] {
