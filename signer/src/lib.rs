@@ -22,6 +22,7 @@ pub mod refusal;
 pub mod reload;
 pub mod role;
 pub mod server;
+pub mod service;
 pub mod signing;
 pub mod state;
 pub mod stop;

@@ -1,0 +1,41 @@
+//! What every decision works with: the state of the moment, the ledger, the signing threads, the clock.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::{
+    ledger::{Clock, Ledger},
+    metrics::Metrics,
+    signing::Signing,
+    state::State,
+};
+
+/// The daemon as its decisions see it. A reload changes the state as a whole: who has begun with one goes on with it.
+pub struct Service {
+    state: RwLock<Arc<State>>,
+    /// The record.
+    pub ledger: Ledger,
+    /// The signing threads.
+    pub signing: Signing,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Service {
+    /// A service over parts that have been started.
+    pub fn new(state: Arc<State>, ledger: Ledger, signing: Signing, metrics: Arc<Metrics>, clock: Clock) -> Self {
+        Self { state: RwLock::new(state), ledger, signing, metrics, clock }
+    }
+
+    /// The state of this moment: asked once a request, so that an answer is wholly of one.
+    pub fn state(&self) -> Arc<State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Works with another state from now on. The signing threads let go of the keys of before.
+    pub fn replace(&self, state: Arc<State>) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+        self.signing.forget();
+    }
+}
