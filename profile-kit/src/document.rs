@@ -73,14 +73,23 @@ impl Document {
 ///
 /// # Errors
 /// [`Error::Malformed`], with line and column (XML) or byte offset (binary) and the key path;
-/// [`Error::AlreadySigned`] for a CMS SignedData.
+/// [`Error::TooDeep`]; [`Error::AlreadySigned`] for a CMS SignedData.
 pub fn read(bytes: &[u8]) -> Result<Document> {
+    read_within(bytes, DEEPEST)
+}
+
+/// As [`read`], with fewer levels of arrays and dictionaries than [`DEEPEST`]; reading stops at the first one too many.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_within(bytes: &[u8], levels: usize) -> Result<Document> {
+    let levels = levels.min(DEEPEST);
     check_size(bytes)?;
     if is_binary(bytes) {
-        return Ok(Document { value: binary::read(bytes)?, form: Form::BinaryPlist });
+        return Ok(Document { value: binary::read(bytes, levels)?, form: Form::BinaryPlist });
     }
     let text = text::decode(bytes)?;
-    Ok(Document { value: xml::read(&text)?, form: Form::XmlPlist })
+    Ok(Document { value: xml::read(&text, levels)?, form: Form::XmlPlist })
 }
 
 /// Line and column of every key and value of an XML property list; none of a binary one, which has no lines.
@@ -90,7 +99,7 @@ pub fn read(bytes: &[u8]) -> Result<Document> {
 pub fn positions(bytes: &[u8]) -> Result<Positions> {
     check_size(bytes)?;
     if is_binary(bytes) {
-        binary::read(bytes)?;
+        binary::read(bytes, DEEPEST)?;
         return Ok(Positions::default());
     }
     xml::positions(&text::decode(bytes)?)

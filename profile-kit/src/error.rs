@@ -31,6 +31,16 @@ pub enum Error {
         #[source]
         source: Option<Source>,
     },
+    /// The arrays and dictionaries of a property list are nested deeper than is allowed.
+    #[error("{place}nested deeper than the {levels} levels that are allowed")]
+    TooDeep {
+        /// What the bytes were read as.
+        form: Form,
+        /// Where in the bytes.
+        place: Place,
+        /// How many levels are allowed.
+        levels: usize,
+    },
     /// A property list was read, but it is not a configuration profile.
     #[error("{place}{problem}")]
     NotAProfile {

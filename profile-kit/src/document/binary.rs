@@ -15,10 +15,10 @@ use super::{
 use crate::{Error, Form, Place, Result};
 
 /// The top object.
-pub(super) fn read(bytes: &[u8]) -> Result<Value> {
+pub(super) fn read(bytes: &[u8], levels: usize) -> Result<Value> {
     let file = File::parse(bytes).map_err(|(offset, problem)| malformed(Place::offset(offset), problem.into()))?;
     file.check_sharing()?;
-    Walk::new(file).run()
+    Walk::new(file, levels).run()
 }
 
 /// The file as its trailer describes it.
@@ -193,8 +193,8 @@ struct Level<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(file: File<'a>) -> Self {
-        Self { file, tree: Tree::default(), levels: Vec::new(), content: 0 }
+    fn new(file: File<'a>, levels: usize) -> Self {
+        Self { file, tree: Tree::within(levels), levels: Vec::new(), content: 0 }
     }
 
     fn run(mut self) -> Result<Value> {
@@ -216,7 +216,12 @@ impl<'a> Walk<'a> {
         let offset = self.offset(object)?;
         self.tree.begin(offset).map_err(|problem| self.error(object, problem))?;
         if let Some((kind, keys, values)) = self.file.container(offset) {
-            self.tree.open(kind, offset).map_err(|problem| self.error(object, problem))?;
+            let form = Form::BinaryPlist;
+            self.tree.open(kind, offset).map_err(|levels| Error::TooDeep {
+                form,
+                place: Place::offset(offset),
+                levels,
+            })?;
             let [keys, values] = [keys, values].map(|references| references.chunks_exact(self.file.reference_size));
             self.levels.push(Level { object, keys, values });
             return Ok(());
@@ -484,6 +489,8 @@ mod tests {
         };
         assert!(document::read(&nested(DEEPEST)).is_ok());
         assert!(refusal(&nested(DEEPEST + 1)).contains("nested deeper than the 512 levels"));
+        assert!(document::read_within(&nested(8), 8).is_ok());
+        assert!(matches!(document::read_within(&nested(9), 8), Err(Error::TooDeep { levels: 8, .. })));
     }
 
     #[test]

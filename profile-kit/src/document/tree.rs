@@ -9,8 +9,9 @@ use crate::{KeyPath, Step};
 ///
 /// A *mark* is where something begins: a number of bytes from the start. Each value is announced by
 /// [`begin`](Tree::begin), then either [`put`](Tree::put) or opened and closed.
-#[derive(Default)]
 pub(super) struct Tree {
+    /// How deep containers may be nested.
+    levels: usize,
     root: Option<Value>,
     open: Vec<Open>,
     values: usize,
@@ -35,9 +36,14 @@ pub(super) enum Kind {
 }
 
 impl Tree {
+    /// A tree whose containers may be nested so deep.
+    pub(super) fn within(levels: usize) -> Self {
+        Self { levels, root: None, open: Vec::new(), values: 0, recorder: None }
+    }
+
     /// A tree that remembers where everything stands.
     pub(super) fn recording() -> Self {
-        Self { recorder: Some(Recorder::default()), ..Self::default() }
+        Self { recorder: Some(Recorder::default()), ..Self::within(DEEPEST) }
     }
 
     /// The root, once it is complete.
@@ -125,10 +131,10 @@ impl Tree {
         Ok(())
     }
 
-    /// Opens the container that was announced.
-    pub(super) fn open(&mut self, kind: Kind, mark: usize) -> Result<(), String> {
-        if self.open.len() == DEEPEST {
-            return Err(format!("nested deeper than the {DEEPEST} levels that are allowed"));
+    /// Opens the container that was announced; the error is the number of levels that there may be.
+    pub(super) fn open(&mut self, kind: Kind, mark: usize) -> Result<(), usize> {
+        if self.open.len() == self.levels {
+            return Err(self.levels);
         }
         let container = match kind {
             Kind::Array => Container::Array(Vec::new()),

@@ -16,8 +16,8 @@ use super::{
 use crate::{Error, Form, Place, Result};
 
 /// The root value.
-pub(super) fn read(text: &str) -> Result<Value> {
-    let tree = Reader::new(text, Tree::default()).document()?;
+pub(super) fn read(text: &str, levels: usize) -> Result<Value> {
+    let tree = Reader::new(text, Tree::within(levels)).document()?;
     Ok(tree.into_root().expect("a document that was read has a root"))
 }
 
@@ -184,10 +184,10 @@ impl<'a> Reader<'a> {
             "dict" => Kind::Dictionary,
             _ => return self.leaf(name, start),
         };
-        self.tree.open(kind, start).map_err(|problem| {
+        self.tree.open(kind, start).map_err(|levels| {
             // Not with the path, which has hundreds of steps.
             let (line, column) = line_and_column(self.text, start);
-            malformed(Place::line(line, column), problem)
+            Error::TooDeep { form: Form::XmlPlist, place: Place::line(line, column), levels }
         })
     }
 
@@ -718,6 +718,8 @@ mod tests {
             refusal(&nested(DEEPEST + 1)),
             "line 1, column 3592: nested deeper than the 512 levels that are allowed"
         );
+        assert!(document::read_within(nested(8).as_bytes(), 8).is_ok());
+        assert!(matches!(document::read_within(nested(9).as_bytes(), 8), Err(Error::TooDeep { levels: 8, .. })));
     }
 
     #[test]

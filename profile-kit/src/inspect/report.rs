@@ -172,6 +172,9 @@ impl Broken {
     pub fn new(error: &Error, bytes: &[u8]) -> Self {
         let (word, place, problem) = match error {
             Error::Malformed { place, problem, .. } => ("Malformed", place.clone(), problem.clone()),
+            Error::TooDeep { place, levels, .. } => {
+                ("Malformed", place.clone(), format!("nested deeper than the {levels} levels that are allowed"))
+            }
             Error::NotAProfile { place, problem } => ("NotAProfile", place.clone(), problem.clone()),
             Error::NotSigned { .. } => ("NotSigned", Place::whole(), error.to_string()),
             _ => ("Unchecked", Place::whole(), error.to_string()),
