@@ -40,6 +40,7 @@ pub struct Spec {
     name: Arc<str>,
     identity: String,
     digest: Digest,
+    identifier: String,
     template: Template,
     /// What callers may fill. Marked as secret, all of them, so that no sentence shows a value.
     allowed: Declarations,
@@ -108,6 +109,11 @@ impl Spec {
     /// What callers call it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The `PayloadIdentifier` of what it makes; with the values of the example where it has placeholders in it.
+    pub fn identifier(&self) -> &str {
+        &self.identifier
     }
 
     /// The name of the identity that signs it.
@@ -191,7 +197,7 @@ fn serious(profile: &Profile, at: SystemTime) -> Vec<Finding> {
 }
 
 /// Whether the owner cannot delete the profile, or only with a password.
-fn is_locked(profile: &Profile) -> bool {
+pub(crate) fn is_locked(profile: &Profile) -> bool {
     match profile.removal() {
         Removal::Disallowed => true,
         Removal::Password(password) => !password.is_empty(),

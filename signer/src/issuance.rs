@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr, sync::Mutex, time::SystemTime};
 
+use openssl::x509::X509;
+use profile_kit::{Certificate, VerifiedProfile};
 use serde::{Deserialize, Serialize};
 use uuid::{ContextV7, Timestamp, Uuid};
 
@@ -151,6 +153,29 @@ pub struct ProfileFacts {
     pub leaf: Digest,
     /// SHA-256 of the leaf's SubjectPublicKeyInfo, in DER.
     pub leaf_key: Digest,
+}
+
+impl ProfileFacts {
+    /// What is kept of a signed profile that was read and verified.
+    pub fn of(verified: &VerifiedProfile) -> Self {
+        let profile = verified.profile();
+        let uuid = |uuid: Option<&str>| uuid.unwrap_or_default().to_owned();
+        Self {
+            identifier: profile.identifier().to_owned(),
+            uuid: uuid(profile.uuid()),
+            payload_uuids: profile.payloads().iter().map(|payload| uuid(payload.uuid())).collect(),
+            plist: Digest::of(verified.content()),
+            leaf: Digest::of(verified.leaf().der()),
+            leaf_key: key_digest(verified.leaf()),
+        }
+    }
+}
+
+/// SHA-256 of the SubjectPublicKeyInfo; of nothing where the certificate's key is of a kind that cannot be read, which
+/// verifies no signature either.
+fn key_digest(certificate: &Certificate) -> Digest {
+    let key = X509::from_der(certificate.der()).and_then(|x509| x509.public_key()?.public_key_to_der());
+    Digest::of(&key.unwrap_or_default())
 }
 
 /// Which of the two profiles of a device it is.

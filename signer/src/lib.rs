@@ -20,6 +20,7 @@ pub mod moment;
 pub mod pattern;
 pub mod refusal;
 pub mod reload;
+pub mod report;
 pub mod role;
 pub mod server;
 pub mod service;

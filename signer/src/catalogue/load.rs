@@ -33,15 +33,17 @@ pub(super) fn spec(config: &SpecConfig, at: SystemTime) -> Result<(Spec, Vec<Con
     if !errors.is_empty() {
         return Err(errors);
     }
-    let spec = Spec {
+    let mut spec = Spec {
         name: config.name.as_str().into(),
         identity: config.identity.clone(),
         digest: files.digest(),
+        identifier: String::new(),
         allowed: allowed(config, &template),
         secret: template.placeholders().iter().filter(|(_, it)| it.secret).map(|(name, _)| name.clone()).collect(),
         template,
     };
     let profile = spec.profile(&example(&spec, config), Uuid::nil()).map_err(|refusal| unfilled(refusal, config))?;
+    spec.identifier = profile.identifier().to_owned();
     let (errors, warnings) = findings(&spec, &profile, config, at);
     if errors.is_empty() { Ok((spec, warnings)) } else { Err(errors) }
 }
