@@ -5,6 +5,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 use crate::{
     Refusal,
     config::CallerConfig,
+    ledger::Scope,
     role::{Overwrite, RoleType},
 };
 
@@ -112,6 +113,32 @@ impl<R> Sweep<R> {
     /// Whether it holds for a device and a spec of the record.
     pub fn covers(&self, device: &str, spec: Option<&str>) -> bool {
         self.caller.covers_device(device) && self.caller.covers_spec(spec)
+    }
+
+    /// Whether it holds for a device and everything of the record that was made by these specs. Who is bound to specs has
+    /// no leave where there is none.
+    pub fn covers_all<'a>(&self, device: &str, specs: impl IntoIterator<Item = Option<&'a str>>) -> bool {
+        let mut specs = specs.into_iter().peekable();
+        let known = self.caller.0.specs.is_none() || specs.peek().is_some();
+        known && self.caller.covers_device(device) && specs.all(|spec| self.caller.covers_spec(spec))
+    }
+
+    /// Leave for one device at all; of its specs [`covers`](Sweep::covers) has to be asked.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfScope`].
+    pub fn device(&self, device: &str) -> Result<(), Refusal> {
+        if self.caller.covers_device(device) { Ok(()) } else { Err(self.caller.out_of_scope("device")) }
+    }
+
+    /// The refusal where the device is within the scope, and what is asked about it is not.
+    pub fn other_spec(&self) -> Refusal {
+        self.caller.out_of_scope("spec")
+    }
+
+    /// As far as it goes, for the ledger.
+    pub fn scope(&self) -> Scope {
+        Scope { devices: self.caller.0.devices.clone(), specs: self.caller.0.specs.clone() }
     }
 }
 

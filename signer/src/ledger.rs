@@ -41,7 +41,7 @@ use tokio::sync::oneshot;
 
 pub use archive::{Archive, Check};
 pub use error::{Cause, Error, Result, TicketRefusal};
-pub use fleet::{Cursor, DeviceRecord, Holding};
+pub use fleet::{Cursor, DeviceRecord, Holding, Scope};
 pub use installation::{ListedProfile, Observed, ObservedProfile, ProfileList, Reconciled, Taken};
 pub use issued::{BasisProfile, Budget, Draft, Import, Imported, Issued};
 pub use seal::{LedgerKey, LedgerKeys};

@@ -10,13 +10,14 @@ use super::{
     chain::number,
     error::Result,
     evidence,
-    rows::{self, wrong},
+    rows::{self, from_json, json, wrong},
 };
 use crate::{
     device_id::DeviceId,
     digest::Digest,
     installed::{Installed, State},
     issuance::{Issuance, Observation},
+    pattern::Pattern,
 };
 
 /// What the ledger has of one device.
@@ -41,6 +42,18 @@ pub struct Holding {
     pub identifier: String,
     /// Its state.
     pub state: State,
+    /// The specs of what was issued to the device under the identifier; `None` among them: of no known spec. Nothing:
+    /// nothing was issued.
+    pub specs: BTreeSet<Option<String>>,
+}
+
+/// What a question is about. The default is everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Devices that one of these matches; `None`: all.
+    pub devices: Option<Vec<Pattern>>,
+    /// Identifiers under which something was issued, and nothing but what these specs make; `None`: all.
+    pub specs: Option<BTreeSet<String>>,
 }
 
 /// The place of a holding in the order of devices and identifiers.
@@ -69,13 +82,19 @@ impl Ledger {
         self.read(move |db| device_record(db, device, last)).await
     }
 
-    /// Devices and identifiers, of one state or of all, in their order and after a place in it.
+    /// Devices and identifiers within a scope, of one state or of all, in their order and after a place in it.
     ///
     /// # Errors
     ///
     /// When the ledger cannot be read.
-    pub async fn devices(&self, state: Option<State>, after: Option<Cursor>, limit: usize) -> Result<Vec<Holding>> {
-        self.read(move |db| holdings(db, state, after, limit)).await
+    pub async fn devices(
+        &self,
+        scope: Scope,
+        state: Option<State>,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Vec<Holding>> {
+        self.read(move |db| holdings(db, &scope, state, after, limit)).await
     }
 
     /// How many devices are in each state; one with several identifiers counts in each of theirs.
@@ -144,7 +163,7 @@ impl Ledger {
 
 fn device_record(db: &Connection, device: DeviceId, last: usize) -> Result<Option<DeviceRecord>> {
     let mut select =
-        db.prepare_cached("SELECT device, identifier, state FROM holding WHERE device = ?1 ORDER BY identifier")?;
+        db.prepare_cached(&format!("SELECT {HOLDING} FROM holding WHERE device = ?1 ORDER BY identifier"))?;
     let holdings = select.query_map([device.as_str()], holding)?.collect::<rusqlite::Result<Vec<_>>>()?;
     let installed = |holding: Holding| {
         let history = evidence::history(db, &device, &holding.identifier)?;
@@ -157,20 +176,35 @@ fn device_record(db: &Connection, device: DeviceId, last: usize) -> Result<Optio
     Ok(known.then_some(DeviceRecord { device, installed, issuances, observations }))
 }
 
-fn holdings(db: &Connection, state: Option<State>, after: Option<Cursor>, limit: usize) -> Result<Vec<Holding>> {
+fn holdings(
+    db: &Connection,
+    scope: &Scope,
+    state: Option<State>,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Result<Vec<Holding>> {
     let (device, identifier) =
         after.map_or_else(Default::default, |after| (String::from(after.device), after.identifier));
-    let (of_state, word) = match state {
-        Some(state) => ("state = ?4", state.word()),
-        None => ("?4 = ''", ""),
-    };
-    let sql = format!(
-        "SELECT device, identifier, state FROM holding WHERE {of_state} AND (device, identifier) > (?1, ?2)
-         ORDER BY device, identifier LIMIT ?3"
-    );
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut values: Vec<Value> = vec![device.into(), identifier.into()];
+    let mut conditions = vec!["(device, identifier) > (?, ?)".to_owned()];
+    if let Some(state) = state {
+        conditions.push("state = ?".into());
+        values.push(state.word().to_owned().into());
+    }
+    if let Some(patterns) = &scope.devices {
+        conditions.push("EXISTS (SELECT 1 FROM json_each(?) AS pattern WHERE device GLOB pattern.value)".into());
+        values.push(json(&patterns.iter().map(Pattern::to_string).collect::<Vec<_>>()).into());
+    }
+    if let Some(specs) = &scope.specs {
+        let others = "spec IS NULL OR spec NOT IN (SELECT value FROM json_each(?))";
+        conditions.push(format!("EXISTS ({ISSUED}) AND NOT EXISTS ({ISSUED} AND ({others}))"));
+        values.push(json(specs).into());
+    }
+    values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+    let conditions = conditions.join(" AND ");
+    let sql = format!("SELECT {HOLDING} FROM holding WHERE {conditions} ORDER BY device, identifier LIMIT ?");
     let mut select = db.prepare_cached(&sql)?;
-    let holdings = select.query_map((device, identifier, limit, word), holding)?;
+    let holdings = select.query_map(params_from_iter(values), holding)?;
     Ok(holdings.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -184,9 +218,20 @@ fn others(db: &Connection, leaves: &BTreeSet<Digest>) -> Result<(String, Vec<Val
 }
 
 fn holding(row: &Row<'_>) -> rusqlite::Result<Holding> {
-    Ok(Holding { device: rows::device(row.get(0)?)?, identifier: row.get(1)?, state: state(row.get(2)?)? })
+    Ok(Holding {
+        device: rows::device(row.get(0)?)?,
+        identifier: row.get(1)?,
+        state: state(row.get(2)?)?,
+        specs: from_json(row.get_ref(3)?.as_str()?)?,
+    })
 }
 
 fn state(word: String) -> rusqlite::Result<State> {
     State::from_word(&word).ok_or_else(|| wrong(format!("no state is called {word}").into()))
 }
+
+/// A pattern of devices is one of SQLite's GLOB too: it has no character but `*` that means another there.
+const HOLDING: &str = "device, identifier, state, (SELECT json_group_array(DISTINCT spec) FROM issuance
+    WHERE issuance.device = holding.device AND issuance.identifier = holding.identifier)";
+const ISSUED: &str = "SELECT 1 FROM issuance
+    WHERE issuance.device = holding.device AND issuance.identifier = holding.identifier";

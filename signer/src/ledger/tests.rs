@@ -6,7 +6,8 @@ use super::{stage::*, *};
 use crate::{
     audit::{Fault, Tampering},
     installed::{EvidenceKind, Installed, Serving, State},
-    issuance::{Acknowledgement, Basis, ErrorLink, IssuanceId, TicketId, Variant},
+    issuance::{Acknowledgement, Basis, ErrorLink, IssuanceId, SpecRef, TicketId, Variant},
+    pattern::Pattern,
 };
 
 const A: u8 = 0xa;
@@ -24,7 +25,7 @@ async fn serving(stage: &Stage, name: &str) -> Serving {
 }
 
 async fn state(stage: &Stage, name: &str) -> Option<State> {
-    let holdings = stage.ledger.devices(None, None, 100).await.unwrap();
+    let holdings = stage.ledger.devices(Scope::default(), None, None, 100).await.unwrap();
     holdings.into_iter().find(|holding| holding.device == device(name)).map(|holding| holding.state)
 }
 
@@ -444,13 +445,38 @@ async fn pages_through_devices_by_state() {
     let mut found = Vec::new();
     let mut after = None;
     loop {
-        let page = stage.ledger.devices(Some(State::Locked), after, 3).await.unwrap();
+        let page = stage.ledger.devices(Scope::default(), Some(State::Locked), after, 3).await.unwrap();
         let Some(last) = page.last() else { break };
         after = Some(Cursor::from(last));
         found.extend(page.into_iter().map(|holding| holding.device.to_string()));
     }
     assert_eq!(found, ["d0", "d2", "d4", "d6"]);
     assert_eq!(stage.ledger.states().await.unwrap(), [(State::Issued, 3), (State::Locked, 4)]);
+}
+
+#[tokio::test]
+async fn a_page_holds_what_is_within_the_scope_and_nothing_else() {
+    let stage = Stage::new();
+    for (name, spec) in [("a1", Some("ivi")), ("a2", Some("kiosk")), ("a3", None), ("b1", Some("ivi"))] {
+        let spec = spec.map(|name| SpecRef { name: name.into(), digest: Digest([3; 32]) });
+        issue(&stage, Draft { spec, ..draft(name, "U", A) }).await;
+    }
+    let both = Draft { spec: Some(SpecRef { name: "kiosk".into(), digest: Digest([3; 32]) }), ..draft("b1", "V", A) };
+    let names = async |devices: Option<&[&str]>, specs: Option<&[&str]>| {
+        let devices = devices.map(|patterns| patterns.iter().map(|text| Pattern::new(text).unwrap()).collect());
+        let specs = specs.map(|specs| specs.iter().map(ToString::to_string).collect());
+        let page = stage.ledger.devices(Scope { devices, specs }, None, None, 100).await.unwrap();
+        page.into_iter().map(|holding| holding.device.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(None, None).await, ["a1", "a2", "a3", "b1"]);
+    assert_eq!(names(Some(&["a*"]), None).await, ["a1", "a2", "a3"]);
+    assert_eq!(names(Some(&["A*", "*1"]), None).await, ["a1", "b1"]);
+    assert_eq!(names(Some(&["a*"]), Some(&["ivi"])).await, ["a1"]);
+    assert_eq!(names(None, Some(&["ivi"])).await, ["a1", "b1"]);
+    assert!(names(Some(&[]), None).await.is_empty() && names(None, Some(&[])).await.is_empty());
+    issue(&stage, both).await;
+    assert_eq!(names(None, Some(&["ivi"])).await, ["a1"]);
+    assert_eq!(names(None, Some(&["ivi", "kiosk"])).await, ["a1", "a2", "b1"]);
 }
 
 #[tokio::test]
