@@ -1,7 +1,7 @@
 //! Prints the page of the documentation that lists every code of a finding:
 //! `cargo run -p profile-kit --example findings > docs/findings.md`.
 
-use profile_kit::check::Code;
+use profile_kit::{check::Code, inspect::Broken};
 
 fn main() {
     print!("{}", page());
@@ -17,6 +17,10 @@ pub fn page() -> String {
             page += &format!("\n## {subject}\n{COLUMNS}");
         }
         page += &row(code);
+    }
+    page += BROKEN;
+    for (word, meaning) in Broken::WORDS {
+        page += &format!("| `{word}` | {} |\n", cell(meaning));
     }
     page
 }
@@ -38,6 +42,16 @@ fn cell(text: &str) -> String {
 
 const COLUMNS: &str = "| code | severity | what it means | device's error | fact | what to do |\n\
                        | --- | --- | --- | --- | --- | --- |\n";
+
+const BROKEN: &str = "
+## Files that cannot be checked
+Of such a file there is nothing else to say, and no option allows it. Where a device has an error of its own for it, that is
+named: `PayloadType` other than `Configuration` (MCProfileErrorDomain 1017), a missing `PayloadType`, `PayloadIdentifier` or
+`PayloadContent` (1002), one of another type (1003).
+
+| word | what it means |
+| --- | --- |
+";
 
 const HEAD: &str = "\
 <!-- Made from the code: `cargo run -p profile-kit --example findings > docs/findings.md`; a test compares. -->

@@ -63,6 +63,7 @@ impl Document {
             return Err(Error::NotAProfile {
                 place: Place::whole(),
                 problem: "the root of the property list is not a dictionary".into(),
+                device: None,
             });
         };
         Ok(dictionary)

@@ -172,7 +172,8 @@ fn closed(cause: Option<ErrorStack>) -> Error {
 }
 
 fn at_content(problem: &str) -> Error {
-    Error::NotAProfile { place: Place::path(KeyPath::root().key(ENCRYPTED_CONTENT)), problem: problem.into() }
+    let place = Place::path(KeyPath::root().key(ENCRYPTED_CONTENT));
+    Error::NotAProfile { place, problem: problem.into(), device: None }
 }
 
 const CONTENT: &str = "PayloadContent";

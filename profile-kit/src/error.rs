@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use openssl::error::ErrorStack;
 
-use crate::{KeyPath, Verdict, finding::Finding};
+use crate::{DeviceError, KeyPath, Verdict, finding::Finding};
 
 /// What the crate's fallible functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -48,6 +48,8 @@ pub enum Error {
         place: Place,
         /// What is wrong there.
         problem: String,
+        /// The device's own error, where one is known for it.
+        device: Option<DeviceError>,
     },
     /// A signed file was asked for, and this one carries no signature.
     #[error("not signed: {found}")]

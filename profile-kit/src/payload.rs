@@ -215,7 +215,7 @@ pub(crate) fn is_common(key: &str) -> bool {
 }
 
 fn wrong_type(problem: String) -> Error {
-    Error::NotAProfile { place: Place::path(KeyPath::root().key("PayloadType")), problem }
+    Error::NotAProfile { place: Place::path(KeyPath::root().key("PayloadType")), problem, device: None }
 }
 
 /// A new payload type: its file, and one line here.

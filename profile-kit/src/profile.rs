@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use plist::{Dictionary, Value};
 
-use crate::{Error, KeyPath, Payload, Place, Result, document, key_path::Trail};
+use crate::{DeviceError, Error, KeyPath, Payload, Place, Result, device_error::Domain, document, key_path::Trail};
 
 /// Apple's top-level `Configuration` dictionary.
 ///
@@ -40,23 +40,26 @@ impl Profile {
         match keys.get("PayloadType") {
             Some(Value::String(kind)) if kind == CONFIGURATION => {}
             Some(Value::String(kind)) => {
-                return Err(not_a_profile("PayloadType", format!("is {kind:?}, not \"{CONFIGURATION}\"")));
+                let problem = format!("is {kind:?}, not \"{CONFIGURATION}\"");
+                return Err(not_a_profile("PayloadType", problem, UNKNOWN_TYPE));
             }
-            Some(_) => return Err(not_a_profile("PayloadType", "is not a string".into())),
-            None => return Err(not_a_profile("PayloadType", "is missing: not a configuration profile".into())),
+            Some(_) => return Err(not_a_profile("PayloadType", "is not a string".into(), WRONG_TYPE)),
+            None => {
+                return Err(not_a_profile("PayloadType", "is missing: not a configuration profile".into(), MISSING));
+            }
         }
         match keys.get("PayloadIdentifier") {
             Some(Value::String(identifier)) if !identifier.is_empty() => {}
-            Some(Value::String(_)) => return Err(not_a_profile("PayloadIdentifier", "is empty".into())),
-            Some(_) => return Err(not_a_profile("PayloadIdentifier", "is not a string".into())),
-            None => return Err(not_a_profile("PayloadIdentifier", "is missing".into())),
+            Some(Value::String(_)) => return Err(not_a_profile("PayloadIdentifier", "is empty".into(), MISSING)),
+            Some(_) => return Err(not_a_profile("PayloadIdentifier", "is not a string".into(), WRONG_TYPE)),
+            None => return Err(not_a_profile("PayloadIdentifier", "is missing".into(), MISSING)),
         }
         let encrypted = matches!(keys.get("EncryptedPayloadContent"), Some(Value::Data(_)));
         let payloads = match keys.get_mut("PayloadContent") {
             Some(Value::Array(items)) => payloads_of(std::mem::take(items))?,
-            Some(_) => return Err(not_a_profile("PayloadContent", "is not an array".into())),
+            Some(_) => return Err(not_a_profile("PayloadContent", "is not an array".into(), WRONG_TYPE)),
             None if encrypted => Vec::new(),
-            None => return Err(not_a_profile("PayloadContent", "is missing".into())),
+            None => return Err(not_a_profile("PayloadContent", "is missing".into(), MISSING)),
         };
         Ok(Self { keys, payloads })
     }
@@ -220,14 +223,21 @@ fn payloads_of(items: Vec<Value>) -> Result<Vec<Payload>> {
         _ => Err(Error::NotAProfile {
             place: Place::path(KeyPath::root().key("PayloadContent").index(index)),
             problem: "is not a dictionary".into(),
+            device: Some(DeviceError::new(Domain::Profile, WRONG_TYPE)),
         }),
     };
     items.into_iter().enumerate().map(payload).collect()
 }
 
-fn not_a_profile(key: &str, problem: String) -> Error {
-    Error::NotAProfile { place: Place::path(KeyPath::root().key(key)), problem }
+fn not_a_profile(key: &str, problem: String, number: u16) -> Error {
+    let device = Some(DeviceError::new(Domain::Profile, number));
+    Error::NotAProfile { place: Place::path(KeyPath::root().key(key)), problem, device }
 }
+
+/// What devices answer (section 4 of the facts).
+const MISSING: u16 = 1002;
+const WRONG_TYPE: u16 = 1003;
+const UNKNOWN_TYPE: u16 = 1017;
 
 const CONFIGURATION: &str = "Configuration";
 /// Where the payloads stand.

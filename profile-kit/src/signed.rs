@@ -163,6 +163,7 @@ pub(crate) fn within_signature(error: Error) -> Error {
         Error::AlreadySigned => Error::NotAProfile {
             place: Place::whole(),
             problem: "the signed content is itself a signed file: a device takes one signature".into(),
+            device: None,
         },
         other => other,
     }

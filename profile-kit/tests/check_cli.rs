@@ -171,6 +171,38 @@ fn a_file_that_is_no_profile_is_told_with_its_line_and_the_rest_is_checked() {
     assert_eq!(output.status.code(), Some(1));
 }
 
+/// What is wrong with a property list that is no profile, and what a device answers to it (section 4 of the facts).
+const NO_PROFILES: &[(&str, &str, u64)] = &[
+    (">Configuration<", ">Profile Service<", 1017),
+    ("<key>PayloadType</key>\n\t<string>Configuration</string>", "", 1002),
+    ("<string>Configuration</string>", "<true/>", 1003),
+    ("<key>PayloadIdentifier</key>\n\t<string>jp.example.ivi-mdm</string>", "", 1002),
+    ("<string>jp.example.ivi-mdm</string>", "<integer>1</integer>", 1003),
+    ("<key>PayloadContent</key>", "<key>PayloadContents</key>", 1002),
+    ("<key>PayloadContent</key>", "<key>PayloadContent</key><true/><key>x</key>", 1003),
+    ("<array>", "<array><true/>", 1003),
+];
+
+#[test]
+fn what_is_no_profile_is_told_with_the_devices_own_error() {
+    for (from, to, number) in NO_PROFILES {
+        let xml = xml(|_| ());
+        assert!(xml.contains(from), "{from}");
+        let folder = folder(&[("a", xml.replacen(from, to, 1).as_bytes())]);
+        let result = &json(folder.path(), &["a"])["results"][0];
+        assert_eq!(result["code"], "NotAProfile", "{to}");
+        assert_eq!(
+            result["device_error"],
+            serde_json::json!({"domain": "MCProfileErrorDomain", "code": number}),
+            "{to}"
+        );
+        let said = text(folder.path(), &["a"]);
+        assert!(said.contains(&format!("\n = device: MCProfileErrorDomain {number}\n")), "{said}");
+        let result = &sarif(folder.path(), &["a"])["runs"][0]["results"][0];
+        assert_eq!(result["properties"]["deviceError"], format!("MCProfileErrorDomain {number}"));
+    }
+}
+
 #[test]
 fn a_directory_is_walked_in_order_without_hidden_files_and_directories_behind_links() {
     let xml = xml(|payload| payload.insert("Lable", "x"));

@@ -4,7 +4,7 @@ use std::{fmt, time::SystemTime};
 
 use super::{Excerpt, Inspection, excerpt::Text};
 use crate::{
-    Certificate, Error, Form, Place,
+    Certificate, DeviceError, Error, Form, Place,
     check::{Finding, Severity},
     document,
     error::add_causes,
@@ -49,7 +49,7 @@ pub struct Located {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Broken {
-    /// A stable word: `Malformed`, `NotAProfile`, `NotSigned`.
+    /// A stable word, one of [`WORDS`](Broken::WORDS).
     pub word: &'static str,
     /// The place, as much as is known of it.
     pub place: Place,
@@ -57,6 +57,8 @@ pub struct Broken {
     pub in_signed_content: bool,
     /// One sentence.
     pub message: String,
+    /// The device's own error, where one is known for it.
+    pub device: Option<DeviceError>,
 }
 
 /// How many findings there are of each severity.
@@ -168,29 +170,41 @@ impl Excerpt {
 }
 
 impl Broken {
+    /// What keeps a file from being checked, with its meaning.
+    pub const WORDS: &'static [(&'static str, &'static str)] = &[
+        ("Malformed", "The file is neither a property list nor a signed file, or a broken one."),
+        ("NotAProfile", "The property list is not a configuration profile."),
+        ("NotSigned", "The file has the form of a signature, without the profile."),
+        ("Unchecked", "The file could not be checked."),
+    ];
+
     /// Of an error that [`Inspector::inspect`](super::Inspector::inspect) gave for these bytes.
     pub fn new(error: &Error, bytes: &[u8]) -> Self {
-        let (word, place, problem) = match error {
-            Error::Malformed { place, problem, .. } => ("Malformed", place.clone(), problem.clone()),
+        let (word, place, problem, device) = match error {
+            Error::Malformed { place, problem, .. } => ("Malformed", place.clone(), problem.clone(), None),
             Error::TooDeep { place, levels, .. } => {
-                ("Malformed", place.clone(), format!("nested deeper than the {levels} levels that are allowed"))
+                let problem = format!("nested deeper than the {levels} levels that are allowed");
+                ("Malformed", place.clone(), problem, None)
             }
-            Error::NotAProfile { place, problem } => ("NotAProfile", place.clone(), problem.clone()),
-            Error::NotSigned { .. } => ("NotSigned", Place::whole(), error.to_string()),
-            _ => ("Unchecked", Place::whole(), error.to_string()),
+            Error::NotAProfile { place, problem, device } => ("NotAProfile", place.clone(), problem.clone(), *device),
+            Error::NotSigned { .. } => ("NotSigned", Place::whole(), error.to_string(), None),
+            _ => ("Unchecked", Place::whole(), error.to_string(), None),
         };
         let signed = document::looks_signed(bytes).then(|| verify::content(bytes).ok()).flatten();
         let of_content = !matches!(error, Error::Malformed { form: Form::Cms, .. } | Error::NotSigned { .. });
         let in_signed_content = signed.is_some() && of_content;
         let content = signed.as_deref().filter(|_| in_signed_content).unwrap_or(bytes);
-        Self { word, place: found(place, content), in_signed_content, message: add_causes(problem, error) }
+        Self { word, place: found(place, content), in_signed_content, message: add_causes(problem, error), device }
     }
 
     /// The text, each part as `paint` makes it.
     pub fn painted(&self, file: &str, paint: &Paint<'_>) -> String {
         let rest = Place { line: None, ..self.place.clone() };
         let sentence = format!("{rest}{}", self.message);
-        head(&place(file, self.place.line, self.in_signed_content), Severity::Error, self.word, &sentence, paint)
+        let place = place(file, self.place.line, self.in_signed_content);
+        let head = head(&place, Severity::Error, self.word, &sentence, paint);
+        let device = self.device.map(|device| format!("{} {device}\n", paint(Part::Margin, " = device:")));
+        head + &device.unwrap_or_default()
     }
 }
 

@@ -123,7 +123,7 @@ pub(crate) fn wrong_kind(value: &Value, wanted: Kind, at: &KeyPath) -> Error {
 }
 
 fn refused(at: &KeyPath, problem: String) -> Error {
-    Error::NotAProfile { place: Place::path(at.clone()), problem }
+    Error::NotAProfile { place: Place::path(at.clone()), problem, device: None }
 }
 
 /// A field as `Debug` shows it.

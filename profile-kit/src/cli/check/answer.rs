@@ -4,7 +4,7 @@ use std::{path::Path, time::SystemTime};
 
 use anstyle::{AnsiColor, Style};
 use profile_kit::{
-    Error, Inspection, Inspector, Target,
+    DeviceError, Error, Inspection, Inspector, Target,
     check::{Finding, Severity},
     inspect::{Broken, Counts, Levels, Located, Part, Report},
 };
@@ -119,7 +119,6 @@ impl Question {
 
 fn finding_json(located: &Located) -> Value {
     let Finding { code, severity, path, message, .. } = &located.finding;
-    let device = located.finding.device_error();
     json!({
         "code": code.word(),
         "severity": severity.to_string(),
@@ -129,7 +128,7 @@ fn finding_json(located: &Located) -> Value {
         "message": message,
         "fact": code.fact().number(),
         "help": code.advice(),
-        "device_error": device.map(|device| json!({"domain": device.domain.to_string(), "code": device.number})),
+        "device_error": located.finding.device_error().map(device_json),
     })
 }
 
@@ -143,7 +142,12 @@ fn broken_json(name: &str, broken: &Broken) -> Value {
         "column": broken.place.line.map(|(_, column)| column),
         "offset": broken.place.offset,
         "in_signed_content": broken.in_signed_content,
+        "device_error": broken.device.map(device_json),
     })
+}
+
+fn device_json(device: DeviceError) -> Value {
+    json!({"domain": device.domain.to_string(), "code": device.number})
 }
 
 impl Form {

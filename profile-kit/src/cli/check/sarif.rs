@@ -71,15 +71,19 @@ pub fn broken(path: &Path, broken: &Broken) -> String {
     let key_path = broken.place.path.as_ref().map(ToString::to_string).unwrap_or_default();
     let sentence = if key_path.is_empty() { broken.message.clone() } else { format!("{key_path}: {}", broken.message) };
     let position = broken.place.line.filter(|_| !broken.in_signed_content);
-    let index = BROKEN.iter().position(|(word, _)| *word == broken.word).map(|index| Code::ALL.len() + index);
-    text::safe_json(&json!({
+    let index = Broken::WORDS.iter().position(|(word, _)| *word == broken.word).map(|index| Code::ALL.len() + index);
+    let mut result = json!({
         "ruleId": broken.word,
         "ruleIndex": index,
         "level": "error",
         "message": message(&with_place(sentence, broken.place.line, broken.in_signed_content)),
         "locations": [location(path, position, &key_path)],
         "partialFingerprints": {"finding/v1": format!("{}:{key_path}", broken.word)},
-    }))
+    });
+    if let Some(device) = broken.device {
+        result["properties"] = json!({"deviceError": device.to_string()});
+    }
+    text::safe_json(&result)
 }
 
 /// A line of the signed content is none of the file: it is told in words.
@@ -120,7 +124,7 @@ fn rules() -> Vec<Value> {
             "defaultConfiguration": {"level": "error"},
         })
     };
-    Code::ALL.iter().map(of_code).chain(BROKEN.iter().map(of_word)).collect()
+    Code::ALL.iter().map(of_code).chain(Broken::WORDS.iter().map(of_word)).collect()
 }
 
 fn level(severity: Severity) -> &'static str {
@@ -167,14 +171,6 @@ fn encoded(name: &OsStr) -> String {
 }
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
-
-/// What keeps a file from being checked.
-const BROKEN: [(&str, &str); 4] = [
-    ("Malformed", "The file is neither a property list nor a signed file, or a broken one."),
-    ("NotAProfile", "The property list is not a configuration profile."),
-    ("NotSigned", "The file has the form of a signature, without the profile."),
-    ("Unchecked", "The file could not be checked."),
-];
 
 #[cfg(test)]
 mod tests {
