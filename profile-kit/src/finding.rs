@@ -178,6 +178,8 @@ codes! {
     /// such a target.
     EmptyRemovalPassword Note some L4 "leave the removal-password payload out (form `omitted`)"
     /// More than one removal-password payload: one per profile (L3).
+    /// A removal password is not a string (2003).
+    RemovalPasswordType Error some Faults "write the password as <string>"
     SeveralRemovalPasswords Error some L3 "keep one removal-password payload"
     /// `HasRemovalPasscode` says otherwise than the payloads; it only informs (L6).
     RemovalPasscodeMismatch Warning some L6 "leave HasRemovalPasscode out, or write what the payloads say"
@@ -303,6 +305,7 @@ impl Code {
         }
     }
 
+            Code::RemovalPasswordType => only(Domain::Payload, 2003),
     /// Whether an install with it makes the device ask its owner for something that the owner may not have.
     pub(crate) fn asks_the_owner(self) -> bool {
         matches!(self, Code::PasscodeAsked | Code::ValueAsked)

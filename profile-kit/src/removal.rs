@@ -125,7 +125,7 @@ pub enum PasswordForm {
 /// Apple's payload type of the removal password.
 pub const PASSWORD_TYPE: &str = RemovalPassword::TYPE;
 /// Apple's key in it.
-const PASSWORD_KEY: &str = "RemovalPassword";
+pub(crate) const PASSWORD_KEY: &str = "RemovalPassword";
 
 #[cfg(test)]
 mod tests {

@@ -76,6 +76,7 @@ const ROWS: &[Row] = &[
     any(Code::RemovalFlagNotBoolean, "PayloadRemovalDisallowed"),
     any(Code::LockedWithEmptyPassword, "PayloadRemovalDisallowed"),
     on(IOS_17, Code::EmptyRemovalPassword, "PayloadContent[1]"),
+    any(Code::RemovalPasswordType, "PayloadContent[1].RemovalPassword"),
     any(Code::SeveralRemovalPasswords, "PayloadContent[2]"),
     any(Code::RemovalPasscodeMismatch, "HasRemovalPasscode"),
     any(Code::LockedWithMdm, "PayloadContent[1]"),

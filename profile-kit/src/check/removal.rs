@@ -6,13 +6,14 @@ use super::{Code, Finding, Findings, Severity};
 use crate::{
     Enrolment, InstalledBy, KeyPath, OsVersion, PasswordForm, Platform, Profile, Removal, Target,
     payload::{Mdm, TypedPayload},
-    removal::PASSWORD_TYPE,
+    removal::{PASSWORD_KEY, PASSWORD_TYPE},
 };
 
 pub(super) fn check(profile: &Profile, target: &Target, findings: &mut Findings) {
     let removal = profile.removal();
     let asks = matches!(&removal, Removal::Password(password) if !password.is_empty());
     flag(profile, asks, findings);
+    types(profile, findings);
     passwords(profile, &removal, target, findings);
     hint(profile, asks, findings);
     let Some(lock) = lock_of(profile) else { return };
@@ -59,17 +60,30 @@ fn passwords(profile: &Profile, removal: &Removal, target: &Target, findings: &m
         Removal::Password(password) if password.is_empty() => {
             let message = "is true, and the removal password is empty";
             findings.push(Finding::new(Code::LockedWithEmptyPassword, KeyPath::root().key(FLAG), message));
+            empty(profile, target, findings);
         }
-        Removal::AllowedEmptyPassword => {
-            let path = first_password(profile).unwrap_or_default();
-            let message = "has an empty password: iOS 14 and later are observed to refuse it (2002); omit the payload";
-            let severity = match target.os().map(PasswordForm::refuses_empty) {
-                Some(true) => Severity::Warning,
-                _ => Severity::Note,
-            };
-            findings.push(Finding::new(Code::EmptyRemovalPassword, path, message).of_severity(severity));
-        }
+        Removal::AllowedEmptyPassword => empty(profile, target, findings),
         _ => {}
+    }
+}
+
+fn empty(profile: &Profile, target: &Target, findings: &mut Findings) {
+    let path = first_password(profile).unwrap_or_default();
+    let message = "has an empty password: iOS 14 and later are observed to refuse it (2002); omit the payload";
+    let severity = match target.os().map(PasswordForm::refuses_empty) {
+        Some(true) => Severity::Warning,
+        _ => Severity::Note,
+    };
+    findings.push(Finding::new(Code::EmptyRemovalPassword, path, message).of_severity(severity));
+}
+
+/// A device takes no other value for an empty one.
+fn types(profile: &Profile, findings: &mut Findings) {
+    for (place, payload) in profile.payloads_of_type(PASSWORD_TYPE) {
+        if payload.get(PASSWORD_KEY).is_some_and(|password| password.as_string().is_none()) {
+            let message = "is not a string: refused (2003)";
+            findings.push(Finding::new(Code::RemovalPasswordType, place.key(PASSWORD_KEY), message));
+        }
     }
 }
 
@@ -250,6 +264,18 @@ mod tests {
     fn a_password_locks_whatever_the_flag_says() {
         assert_eq!(codes(&with_password(false), &Target::default()), [Code::LockedByPassword]);
         assert_eq!(codes(&with_password(true), &Target::default()), []);
+    }
+
+    #[test]
+    fn a_lock_with_an_empty_password_is_refused_as_an_overwrite_with_one_is() {
+        let mut profile = locked();
+        profile.set_removal(Removal::Password(String::new()));
+        let (lock, empty) = (Code::LockedWithEmptyPassword, Code::EmptyRemovalPassword);
+        let on = |target| found(&profile, &target).into_iter().map(|(code, severity, _)| (code, severity));
+        let now: Vec<_> = on(Target::from(Os::ios(17))).collect();
+        assert_eq!(now, [(lock, Severity::Warning), (empty, Severity::Warning)]);
+        let then: Vec<_> = on(Target::from(Os::ios(13))).collect();
+        assert_eq!(then, [(lock, Severity::Warning), (empty, Severity::Note)]);
     }
 
     #[test]

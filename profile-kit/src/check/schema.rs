@@ -133,6 +133,8 @@ impl<'a> Rules<'a> {
         let required = required.filter(|key| others.iter().all(|described| is_required(described, key.name)));
         self.missing(required, payload.dictionary(), place);
     }
+                    // A removal password is the rules of removal's.
+                    Some(_) if payload.kind() == Some(PASSWORD_TYPE) => {}
 
     fn find(&self, name: &str) -> Option<&'static KeySchema> {
         let find = |described: &&PayloadSchema| described.keys.find(name).filter(|key| !key.is_any());
