@@ -216,6 +216,9 @@ codes! {
     /// A payload's type is nobody's, and a typing error away from a known one: devices ignore it without a word.
     TypeMisspelt Warning some Faults "write the known type"
     /// A value, at whatever depth, has another type than Apple's schema says.
+    /// A payload's type is none of Apple's schema, and the target is no Mac, where any program's settings may be one: it
+    /// ignores the payload without a word. A note where the type's name is not Apple's.
+    TypeUnknown Warning some Faults "look for a typing error; a type newer than this schema may be right"
     SettingType Warning some Schema "write the value in the type that Apple has in its schema"
     /// A profile or a known payload has a key, at whatever depth, that Apple's schema does not know.
     UnknownKey Warning some Schema "look for a typing error; devices pass over keys that they do not know"

@@ -91,6 +91,7 @@ const ROWS: &[Row] = &[
     any(Code::ValueAsked, "PayloadContent[1].Password"),
     any(Code::ConsentAsked, "ConsentText"),
     any(Code::TypeMisspelt, "PayloadContent[1].PayloadType"),
+    on(IOS_17, Code::TypeUnknown, "PayloadContent[1].PayloadType"),
     any(Code::SettingType, "PayloadContent[0].FullScreen"),
     any(Code::UnknownKey, "PayloadContent[0].FulScreen"),
     any(Code::MissingSetting, "PayloadContent[0].Label"),

@@ -12,7 +12,7 @@ use plist::{Dictionary, Value};
 
 use super::{Code, Finding, Findings, Severity};
 use crate::{
-    Payload, Profile, Target,
+    Payload, Platform, Profile, Target,
     key_path::Trail,
     removal::PASSWORD_TYPE,
     schema::{self, KeySchema, Keys, PayloadSchema},
@@ -24,7 +24,7 @@ pub(super) fn check(profile: &Profile, target: &Target, findings: &mut Findings)
     for (place, payload) in profile.placed() {
         let Some(kind) = payload.kind() else { continue };
         match ranked(schema::find(kind), payload.dictionary()).as_slice() {
-            [] => spelling(kind, &place, findings),
+            [] => unknown_type(kind, &place, target, findings),
             described => Rules::of(described, target, findings).payload(payload, &place),
         }
     }
@@ -54,14 +54,26 @@ fn top_level(profile: &Profile, target: &Target, findings: &mut Findings) {
 /// Where it does not hold is told by the rules of removal.
 const LOCK: &str = "PayloadRemovalDisallowed";
 
-fn spelling(kind: &str, place: &Trail<'_>, findings: &mut Findings) {
+fn unknown_type(kind: &str, place: &Trail<'_>, target: &Target, findings: &mut Findings) {
+    if findings.is_full(Code::TypeMisspelt) || findings.is_full(Code::TypeUnknown) {
+        return;
+    }
     // One of Apple's files has another name than the type in it: either may be meant.
     let is_file = |near: &&str| schema::find(near).iter().any(|described| described.file == kind);
-    if !findings.is_full(Code::TypeMisspelt)
-        && let Some(near) = schema::near(kind).filter(|near| !is_file(near))
-    {
-        let message = format!("{kind:?} is no known type, and near {near:?}: devices ignore the payload");
-        findings.push(Finding::new(Code::TypeMisspelt, place.key("PayloadType"), message));
+    // A Mac takes the settings of any program for a payload: on it, and where nothing is known, most names may be right.
+    let elsewhere = target.platform.filter(|platform| *platform != Platform::Macos);
+    let place = place.key("PayloadType");
+    match (schema::near(kind).filter(|near| !is_file(near)), elsewhere) {
+        (Some(near), _) => {
+            let message = format!("{kind:?} is no known type, and near {near:?}: devices ignore the payload");
+            findings.push(Finding::new(Code::TypeMisspelt, place, message));
+        }
+        (None, Some(platform)) => {
+            let message = format!("{kind:?} is no type of Apple's schema: {platform} ignores the payload");
+            let severity = if kind.starts_with("com.apple.") { Severity::Warning } else { Severity::Note };
+            findings.push(Finding::new(Code::TypeUnknown, place, message).of_severity(severity));
+        }
+        (None, None) => {}
     }
 }
 
@@ -121,6 +133,8 @@ impl<'a> Rules<'a> {
                 Some(key) if MORE_THAN_STRUCTURE.contains(&key.name) => self.value(key, value, &place),
                 Some(_) => {}
                 None => match self.find(name) {
+                    // A removal password is the rules of removal's.
+                    Some(_) if payload.kind() == Some(PASSWORD_TYPE) => {}
                     Some(key) => self.key(key, value, &place),
                     None => self.unknown(self.described[0].keys, name, &place),
                 },
@@ -133,8 +147,6 @@ impl<'a> Rules<'a> {
         let required = required.filter(|key| others.iter().all(|described| is_required(described, key.name)));
         self.missing(required, payload.dictionary(), place);
     }
-                    // A removal password is the rules of removal's.
-                    Some(_) if payload.kind() == Some(PASSWORD_TYPE) => {}
 
     fn find(&self, name: &str) -> Option<&'static KeySchema> {
         let find = |described: &&PayloadSchema| described.keys.find(name).filter(|key| !key.is_any());

@@ -155,6 +155,22 @@ fn a_type_that_is_a_typing_error_away_is_told() {
 }
 
 #[test]
+fn a_type_that_nobody_has_is_told_where_only_apples_count() {
+    let told = |kind: &str, target: Target| {
+        let found = findings(&profile(kind, ""), target);
+        found.first().map(|finding| (finding.code, finding.severity))
+    };
+    let warned = Some((Code::TypeUnknown, Severity::Warning));
+    for os in [Os::ios(17), Os::tvos(17)] {
+        assert_eq!(told("com.apple.wifi", os.into()), warned, "{os}");
+        assert_eq!(told("com.example.settings", os.into()), Some((Code::TypeUnknown, Severity::Note)), "{os}");
+    }
+    for target in [any(), Os::macos(15).into()] {
+        assert_eq!(told("com.apple.wifi", target), None, "{target:?}");
+    }
+}
+
+#[test]
 fn says_near_keys() {
     let findings = findings(&profile(RESTRICTIONS, "<key>alowCamera</key><false/>"), any());
     assert!(findings[0].message.ends_with("did you mean allowCamera?"), "{}", findings[0].message);
