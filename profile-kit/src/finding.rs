@@ -150,7 +150,8 @@ codes! {
     PlaceholderLeft Warning some Practice "fill the placeholder before signing"
     /// `IsEncrypted` and `EncryptedPayloadContent` do not go together.
     EncryptionFlag Warning some Keys "write IsEncrypted true with EncryptedPayloadContent, and neither without the other"
-    /// The payloads are encrypted: what is among them nobody saw, an MDM payload (R10) or a restriction as well.
+    /// The payloads are encrypted: what is among them nobody saw, an MDM payload (R10) or a restriction as well. A note
+    /// in a profile of which no overwrite is made.
     PayloadsUnseen Warning some R10 "decrypt the profile and check what is in it"
     /// `PayloadScope` is neither `System` nor `User`.
     ScopeUnknown Error some Schema "write System or User, or leave the key out"
@@ -177,9 +178,9 @@ codes! {
     /// The removal password is empty or absent: iOS 14 and later are observed to refuse it (L4, 2002). A warning for
     /// such a target.
     EmptyRemovalPassword Note some L4 "leave the removal-password payload out (form `omitted`)"
-    /// More than one removal-password payload: one per profile (L3).
     /// A removal password is not a string (2003).
     RemovalPasswordType Error some Faults "write the password as <string>"
+    /// More than one removal-password payload: one per profile (L3).
     SeveralRemovalPasswords Error some L3 "keep one removal-password payload"
     /// `HasRemovalPasscode` says otherwise than the payloads; it only informs (L6).
     RemovalPasscodeMismatch Warning some L6 "leave HasRemovalPasscode out, or write what the payloads say"
@@ -215,10 +216,10 @@ codes! {
     ["Payloads"]
     /// A payload's type is nobody's, and a typing error away from a known one: devices ignore it without a word.
     TypeMisspelt Warning some Faults "write the known type"
-    /// A value, at whatever depth, has another type than Apple's schema says.
     /// A payload's type is none of Apple's schema, and the target is no Mac, where any program's settings may be one: it
     /// ignores the payload without a word. A note where the type's name is not Apple's.
     TypeUnknown Warning some Faults "look for a typing error; a type newer than this schema may be right"
+    /// A value, at whatever depth, has another type than Apple's schema says.
     SettingType Warning some Schema "write the value in the type that Apple has in its schema"
     /// A profile or a known payload has a key, at whatever depth, that Apple's schema does not know.
     UnknownKey Warning some Schema "look for a typing error; devices pass over keys that they do not know"
@@ -304,11 +305,11 @@ impl Code {
             Code::OverwriteForbidden => only(Domain::Installation, 4037),
             Code::RemovalDatePast => only(Domain::Installation, 4025),
             Code::EmptyRemovalPassword => only(Domain::Payload, 2002),
+            Code::RemovalPasswordType => only(Domain::Payload, 2003),
             _ => (None, None),
         }
     }
 
-            Code::RemovalPasswordType => only(Domain::Payload, 2003),
     /// Whether an install with it makes the device ask its owner for something that the owner may not have.
     pub(crate) fn asks_the_owner(self) -> bool {
         matches!(self, Code::PasscodeAsked | Code::ValueAsked)

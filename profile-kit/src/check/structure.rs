@@ -130,6 +130,11 @@ fn encryption(profile: &Profile, findings: &mut Findings) {
         };
         findings.push(Finding::new(Code::EncryptionFlag, KeyPath::root().key("IsEncrypted"), message));
     }
+    if profile.is_encrypted() {
+        let message = "hides the payloads: none of them is checked";
+        let path = KeyPath::root().key("EncryptedPayloadContent");
+        findings.push(Finding::new(Code::PayloadsUnseen, path, message).of_severity(Severity::Note));
+    }
     if profile.is_encrypted() && !profile.payloads().is_empty() {
         let message = "stands in the clear beside EncryptedPayloadContent";
         findings.push(Finding::new(Code::EncryptionFlag, KeyPath::root().key("PayloadContent"), message));
