@@ -21,7 +21,7 @@ use plist::Value;
 
 use crate::{
     Error, Form, KeyPath, Profile, Result, Step, Target, TrustStore,
-    check::{self, Finding},
+    check::{self, Code, Finding},
     document, redact, signed,
     verify::{self, Verification, Verifier, VerifyOptions},
 };
@@ -103,17 +103,27 @@ fn read(content: &[u8]) -> Result<(Form, Profile)> {
 
 /// Takes a secret value out of the sentence about it.
 fn mask(finding: &mut Finding, profile: &Profile) {
-    if !redact::is_secret(profile, &finding.path.0) {
+    if WITHOUT_VALUES.contains(&finding.code) || !redact::is_secret(profile, &finding.path.0) {
         return;
     }
     let Some(value) = text_at(profile, &finding.path).filter(|value| !value.is_empty()) else { return };
     let quoted = format!("{value:?}");
-    for secret in [value.as_str(), quoted.trim_matches('"')] {
-        if finding.message.contains(secret) {
-            finding.message = finding.message.replace(secret, redact::REDACTED);
-        }
+    let told = [quoted.trim_matches('"'), value.as_str()].into_iter().find(|secret| finding.message.contains(secret));
+    if let Some(secret) = told {
+        finding.message = finding.message.replace(secret, redact::REDACTED);
     }
 }
+
+/// Sentences of these codes hold no value. What a short secret has in common with them would tell it.
+const WITHOUT_VALUES: &[Code] = &[
+    Code::SecretInClear,
+    Code::MissingKey,
+    Code::WrongType,
+    Code::SettingType,
+    Code::FormatMismatch,
+    Code::RemovalPasswordType,
+    Code::CertificateUnreadable,
+];
 
 /// The string or number at a path.
 fn text_at(profile: &Profile, path: &KeyPath) -> Option<String> {
@@ -135,7 +145,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::{Payload, UuidSource, check::Code};
+    use crate::{Payload, UuidSource};
 
     #[test]
     fn a_finding_does_not_repeat_a_secret() {
@@ -147,5 +157,17 @@ mod tests {
         let inspection = Inspection::of(&profile.to_xml().unwrap(), &Target::default(), UNIX_EPOCH).unwrap();
         let finding = inspection.findings.iter().find(|finding| finding.code == Code::PlaceholderLeft).unwrap();
         assert_eq!(finding.message, "holds the placeholder [redacted], never filled");
+    }
+
+    #[test]
+    fn a_secret_of_one_letter_does_not_show_where_sentences_have_it() {
+        for secret in ["a", "e", "red", "is a secret"] {
+            let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+            profile.set_removal(crate::Removal::Password(secret.into()));
+            profile.fill_uuids(UuidSource::Content);
+            let inspection = Inspection::of(&profile.to_xml().unwrap(), &Target::default(), UNIX_EPOCH).unwrap();
+            let found = inspection.findings.iter().find(|finding| finding.code == Code::SecretInClear).unwrap();
+            assert_eq!(found.message, "is a secret, and the profile is not encrypted", "{secret}");
+        }
     }
 }
