@@ -10,7 +10,7 @@ use std::{
 use profile_kit::pki::{Authority, Issued, KeySpec, Leaf, Validity};
 use tempfile::TempDir;
 
-use crate::{Digest, config::ConfigError, state::State};
+use crate::{Digest, audit::CheckpointKey, config::ConfigError, state::State};
 
 /// A moment within every validity here.
 pub(crate) fn now() -> SystemTime {
@@ -59,9 +59,9 @@ impl Site {
         site.write("old.p12", site.old.pkcs12(&"correct horse".into()).unwrap());
         site.write("old.passphrase", "correct horse\n");
         site.write("lost.pem", site.lost.certificate_pem().unwrap());
-        for (index, name) in ["seal", "parameter", "checkpoint"].into_iter().enumerate() {
-            site.write(name, [index as u8; 32]);
-        }
+        site.write("seal", [0; 32]);
+        site.write("parameter", [1; 32]);
+        site.write("checkpoint", CheckpointKey::generate().unwrap().to_pem().unwrap());
         site.write("ivi.toml", SPEC);
         site.write("signer.toml", CONFIG);
         site

@@ -66,6 +66,8 @@ pub struct Options {
     pub keys: LedgerKeys,
     /// What signs the audit's checkpoints.
     pub checkpoint_key: CheckpointKey,
+    /// The file to which the checkpoints are appended. Default: [`checkpoint_file`].
+    pub checkpoints: PathBuf,
     /// After how many audit records a checkpoint is signed. Default: 1000.
     pub checkpoint_every: u64,
     /// How many writes may wait; one more is refused at once. Default: 4096.
@@ -93,8 +95,10 @@ pub struct Commit {
 impl Options {
     /// The defaults, with the system's clock.
     pub fn new(path: impl Into<PathBuf>, keys: LedgerKeys, checkpoint_key: CheckpointKey) -> Self {
+        let path = path.into();
         Self {
-            path: path.into(),
+            checkpoints: checkpoint_file(&path),
+            path,
             keys,
             checkpoint_key,
             checkpoint_every: 1000,
@@ -193,7 +197,7 @@ struct Shared {
     keys: LedgerKeys,
     ids: IdSource,
     health: Arc<Mutex<Health>>,
-    path: PathBuf,
+    checkpoints: PathBuf,
 }
 
 impl Ledger {
@@ -201,16 +205,16 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// When a file cannot be opened, belongs to another program or to a newer one of this, is in use, or its audit does
-    /// not agree with its last checkpoints.
+    /// When a file cannot be opened, belongs to another program or to a newer one of this, or is in use; when its audit
+    /// does not agree with its last checkpoints; when another key sealed what is in it.
     pub fn open(options: Options) -> Result<Self> {
         let health = Arc::new(Mutex::new(Health::Writable));
         let (commands, waiting) = sync_channel(options.queue.max(1));
         let readers = Readers::new(options.path.clone(), options.busy_timeout);
-        let (keys, path) = (options.keys.clone(), options.path.clone());
+        let (keys, checkpoints) = (options.keys.clone(), options.checkpoints.clone());
         let writer = Writer::open(options, health.clone())?;
         thread::Builder::new().name("ledger".into()).spawn(move || writer.run(&waiting)).map_err(Error::unavailable)?;
-        let shared = Shared { commands, readers, keys, ids: IdSource::new(), health, path };
+        let shared = Shared { commands, readers, keys, ids: IdSource::new(), health, checkpoints };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -301,7 +305,7 @@ impl Ledger {
 
     /// The file to which the checkpoints are appended.
     pub fn checkpoint_file(&self) -> PathBuf {
-        checkpoint_file(&self.shared.path)
+        self.shared.checkpoints.clone()
     }
 
     /// HMAC-SHA-256 of a spec's parameters in canonical form, as the ledger keeps it.
@@ -363,7 +367,7 @@ impl Ledger {
     }
 }
 
-/// The file to which the checkpoints of the ledger in a file are appended. A copy of it that is kept elsewhere shows
+/// The file to which the checkpoints of the ledger in a file are appended unless another is named. A copy of it that is kept elsewhere shows
 /// when the ledger was cut off or set back.
 pub fn checkpoint_file(ledger: &Path) -> PathBuf {
     sqlite::beside(ledger, ".checkpoints.jsonl")

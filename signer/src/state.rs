@@ -7,10 +7,13 @@ use zeroize::Zeroizing;
 
 use crate::{
     Config,
+    audit::CheckpointKey,
     auth::Authenticator,
     catalogue::Catalogue,
-    config::{ConfigError, Draft, Place, Tls, credentials_directory, read_public},
+    config::{self, ConfigError, Draft, Place, credentials_directory, read_public},
     keyring::Keyring,
+    ledger::{LedgerKey, LedgerKeys},
+    tls::{ClientCertificates, Tls, TlsSettings},
 };
 
 /// A configuration and all that it names, found good.
@@ -26,6 +29,8 @@ pub struct State {
     pub authenticator: Authenticator,
     /// The keys of ledger and audit.
     pub secrets: Secrets,
+    /// What the TLS listener shows and wants to see, where there is one.
+    pub tls: Option<TlsSettings>,
 }
 
 /// The keys of ledger and audit; wiped when dropped, shown as `[redacted]`.
@@ -35,8 +40,8 @@ pub struct Secrets {
     pub seal_key: Zeroizing<[u8; 32]>,
     /// Keys the digests of parameters in the ledger.
     pub parameter_key: Zeroizing<[u8; 32]>,
-    /// The private key that signs the audit log's checkpoints, in PEM.
-    pub checkpoint_key: Zeroizing<Vec<u8>>,
+    /// Signs the audit log's checkpoints.
+    pub checkpoint_key: CheckpointKey,
 }
 
 impl fmt::Debug for Secrets {
@@ -62,15 +67,18 @@ impl State {
     pub fn load_with(path: &Path, credentials: Option<&Path>, at: SystemTime) -> Result<Self, Vec<ConfigError>> {
         let mut draft = Draft::load(path, credentials);
         let secrets = Secrets::read(&mut draft);
-        let tls = draft.tls().map(certificates_of);
-        draft.errors.extend(tls.into_iter().flatten());
+        let tls = draft.tls().map(tls_settings).transpose();
+        let tls = tls.unwrap_or_else(|wrong| {
+            draft.errors.extend(wrong);
+            None
+        });
         let (keyring, wrong) = Keyring::load(&draft.identities, &draft.specs, at);
         draft.errors.extend(wrong);
         let (catalogue, wrong) = Catalogue::load(&draft.specs, at);
         draft.errors.extend(wrong);
         let config = draft.finish()?;
         let secrets = secrets.expect("a ledger and an audit log that could be read have secrets, or there are errors");
-        Ok(Self { authenticator: Authenticator::new(&config.callers), config, keyring, catalogue, secrets })
+        Ok(Self { authenticator: Authenticator::new(&config.callers), config, keyring, catalogue, secrets, tls })
     }
 
     /// What is worth knowing although nothing is wrong, a sentence each: certificates that end, weak points of chains,
@@ -88,6 +96,11 @@ impl State {
 }
 
 impl Secrets {
+    /// What opens and seals the ledger.
+    pub fn ledger_keys(&self) -> LedgerKeys {
+        LedgerKeys::new(LedgerKey::of(&self.seal_key, &self.parameter_key))
+    }
+
     /// Reads all of them, and notes everything that is wrong.
     fn read(draft: &mut Draft) -> Option<Self> {
         let mut errors = Vec::new();
@@ -100,26 +113,49 @@ impl Secrets {
         {
             errors.push(ConfigError::new(ledger.parameter_key.place.clone(), "is the same key as ledger.seal_key"));
         }
-        let mut take = |read: Result<_, ConfigError>| read.map_err(|error| errors.push(error)).ok();
-        let checkpoint_key = draft.audit().and_then(|audit| take(audit.checkpoint_key.read()));
+        let checkpoint_key = draft.audit().map(|audit| checkpoint_key(&audit.checkpoint_key));
+        let checkpoint_key = checkpoint_key.and_then(|read| read.map_err(|error| errors.push(error)).ok());
         draft.errors.extend(errors);
         Some(Self { seal_key: seal_key?, parameter_key: parameter_key?, checkpoint_key: checkpoint_key? })
     }
 }
 
-/// What is wrong with the files of TLS, as far as can be seen without making a context.
-fn certificates_of(tls: &Tls) -> Vec<ConfigError> {
+fn checkpoint_key(secret: &config::Secret) -> Result<CheckpointKey, ConfigError> {
+    let pem = secret.read()?;
+    CheckpointKey::from_pem(&pem).map_err(|cause| {
+        let problem = format!("{} is no key for checkpoints", secret.path.display());
+        ConfigError { place: secret.place.clone(), problem, source: Some(Box::new(cause)) }
+    })
+}
+
+/// The files of TLS, and whether they make a listener together.
+fn tls_settings(tls: &config::Tls) -> Result<TlsSettings, Vec<ConfigError>> {
     let place = |key: &str| Place { key: format!("listen.tls.{key}"), ..tls.key.place.clone() };
     let certificates = |key: &str, path: &Path| {
-        let certificates = Certificate::from_pem(&read_public(&place(key), path)?);
-        match certificates.map_err(|cause| ConfigError::of(place(key), cause))?.is_empty() {
+        let pem = read_public(&place(key), path)?;
+        let certificates = Certificate::from_pem(&pem).map_err(|cause| ConfigError::of(place(key), cause))?;
+        match certificates.is_empty() {
             true => Err(ConfigError::new(place(key), format!("{} holds no certificate", path.display()))),
-            false => Ok(()),
+            false => Ok(pem),
         }
     };
-    let ca = tls.client_ca.as_ref().map(|path| certificates("client_ca", path));
-    let all = [Some(certificates("certificate", &tls.certificate)), Some(tls.key.read().map(drop)), ca];
-    all.into_iter().flatten().filter_map(Result::err).collect()
+    let ca = tls.client_ca.as_ref().map(|path| certificates("client_ca", path)).transpose();
+    let (certificates, key, ca) = match (certificates("certificate", &tls.certificate), tls.key.read(), ca) {
+        (Ok(certificates), Ok(key), Ok(ca)) => (certificates, key, ca),
+        (certificates, key, ca) => {
+            return Err([certificates.err(), key.err(), ca.err()].into_iter().flatten().collect());
+        }
+    };
+    // Callers with a token need no certificate.
+    let clients = ca.map_or(ClientCertificates::Unasked, ClientCertificates::Optional);
+    let settings = TlsSettings { certificates, key, clients };
+    match Tls::new(&settings) {
+        Ok(_) => Ok(settings),
+        Err(cause) => {
+            let problem = "certificate, key and client_ca make no listener".to_owned();
+            Err(vec![ConfigError { place: place("key"), problem, source: Some(Box::new(cause)) }])
+        }
+    }
 }
 
 #[cfg(test)]

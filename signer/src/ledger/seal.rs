@@ -31,6 +31,14 @@ impl LedgerKey {
         }
     }
 
+    /// The key of two: one seals, the other is for digests of short secrets. Both have to be random, and both decide the
+    /// key's name: with another one of either, nothing opens by mistake.
+    pub fn of(seal: &[u8; 32], digests: &[u8; 32]) -> Self {
+        let digesting = Digest::keyed(digests, b"ledger key: digest").0;
+        let id = Digest::keyed(seal, &[&b"ledger key: name of two"[..], &digesting].concat());
+        Self { id: to_hex(&id.0[..8]), digesting: Zeroizing::new(digesting), ..Self::new(seal) }
+    }
+
     /// Its name, which the ledger keeps beside everything that it sealed. It tells nothing of the key.
     pub fn id(&self) -> &str {
         &self.id
@@ -92,6 +100,11 @@ impl LedgerKeys {
     /// Whether a digest is the one of these bytes under any of the keys.
     pub(super) fn digest_is(&self, purpose: &str, bytes: &[u8], digest: Digest) -> bool {
         self.all().any(|key| openssl::memcmp::eq(&key.digest(purpose, bytes).0, &digest.0))
+    }
+
+    /// Whether a key of this name is among them.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.all().any(|key| key.id == id)
     }
 
     fn all(&self) -> impl Iterator<Item = &LedgerKey> {
@@ -182,6 +195,15 @@ mod tests {
         let sealed = keys(1).seal(&HERE, b"secret");
         let id = LedgerKey::new(&[1; 32]).id().to_owned();
         assert!(matches!(keys(2).open(&HERE, &sealed), Err(Error::UnknownKey { id: named }) if named == id));
+    }
+
+    #[test]
+    fn a_key_of_two_is_another_one_with_another_of_either() {
+        let ids = [(1, 2), (1, 3), (3, 2), (2, 1)].map(|(seal, digests)| LedgerKey::of(&[seal; 32], &[digests; 32]).id);
+        let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(distinct.len(), ids.len());
+        let digest = |digests| LedgerKey::of(&[1; 32], &[digests; 32]).digest("parameters", b"0000");
+        assert_ne!(digest(2), digest(3));
     }
 
     #[test]

@@ -895,3 +895,23 @@ async fn a_damaged_copy_is_found() {
     let checked = Archive::open(&copy).unwrap().check(&keys(), &[stage.options.checkpoint_key.verifier()], &[]);
     assert!(matches!(checked, Err(Error::Damaged { .. })));
 }
+
+#[tokio::test]
+async fn does_not_start_with_keys_that_would_free_nobody() {
+    let stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    stage.ledger.close().await.unwrap();
+    let keys = LedgerKeys::new(LedgerKey::new(&[8; 32]));
+    let refused = Ledger::open(Options { keys, ..stage.options.clone() }).err().unwrap();
+    assert!(matches!(refused, Error::UnknownKey { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn checkpoints_go_to_the_file_that_is_named() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let stage = Stage::with(|options| options.checkpoints = elsewhere.path().join("points.jsonl"));
+    issue(&stage, draft("d", "U", A)).await;
+    stage.ledger.close().await.unwrap();
+    assert_eq!(std::fs::read_to_string(elsewhere.path().join("points.jsonl")).unwrap().lines().count(), 1);
+    assert_eq!(stage.check().unwrap().audit.covered, 2);
+}

@@ -11,11 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use tokio::sync::oneshot;
 
 use super::{
-    Commit, Health, Options, chain, checkpoint_file,
+    Commit, Health, Options, chain,
     error::{Error, Result},
     seal::LedgerKeys,
     sqlite,
@@ -132,7 +132,8 @@ impl Writer {
     pub(super) fn open(options: Options, health: Arc<Mutex<Health>>) -> Result<Self> {
         let lock = sqlite::lock(&options.path)?;
         let db = sqlite::open_for_writing(&options.path, options.busy_timeout)?;
-        let path = checkpoint_file(&options.path);
+        opens(&db, &options.keys)?;
+        let path = options.checkpoints.clone();
         let opened = CheckpointFile::open(&path).and_then(|opened| sqlite::sync_folder(&path).map(|()| opened));
         let (file, in_file) = opened.map_err(|cause| sqlite::failed(&path, "cannot be read or written", cause))?;
         let head = chain::head(&db)?;
@@ -309,6 +310,15 @@ fn collect(first: Option<Command>, commands: &Receiver<Command>) -> (Vec<Box<dyn
 
 fn run_all(writes: &mut [Box<dyn Write>], writing: &mut Writing<'_>) -> Result<()> {
     writes.iter_mut().filter(|write| !write.is_abandoned()).try_for_each(|write| write.run(writing))
+}
+
+/// Whether the keys open what was sealed last: a ledger with the wrong keys would take issuances and free nobody.
+fn opens(db: &Connection, keys: &LedgerKeys) -> Result<()> {
+    let last = "SELECT key FROM sealed ORDER BY seq DESC LIMIT 1";
+    match db.query_row(last, [], |row| row.get::<_, String>(0)).optional()? {
+        Some(id) if !keys.has(&id) => Err(Error::UnknownKey { id }),
+        _ => Ok(()),
+    }
 }
 
 /// Compares the chain's end with the last checkpoints in the ledger and in the file, and gives the number of the last

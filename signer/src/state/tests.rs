@@ -6,7 +6,6 @@ fn loads_what_a_configuration_names() {
     assert_eq!(state.catalogue.specs().map(|spec| spec.name()).collect::<Vec<_>>(), ["ivi"]);
     assert_eq!(*state.secrets.seal_key, [0; 32]);
     assert_eq!(*state.secrets.parameter_key, [1; 32]);
-    assert_eq!(*state.secrets.checkpoint_key, [2; 32]);
 }
 
 #[test]
@@ -14,6 +13,7 @@ fn tells_what_is_wrong_with_every_part_at_once() {
     let site = Site::new();
     site.change("[admin]\n", "[admin]\ncolour = 1\n");
     site.write("seal", "short");
+    site.write("checkpoint", [2; 32]);
     site.write("new.key", "not a key");
     site.write("lost.pem", "not a certificate");
     site.write("ivi.toml", "format = 1\nidentifier = \"jp.example.ivi\"\nremoval = \"allowed\"\n");
@@ -21,6 +21,7 @@ fn tells_what_is_wrong_with_every_part_at_once() {
     let starts = [
         "signer.toml:4:1: admin.colour: is not known",
         "signer.toml:8:12: ledger.seal_key: seal holds no key of 256 bits",
+        "signer.toml:11:18: audit.checkpoint_key: checkpoint is no key for checkpoints: checkpoint key: not a private key",
         "signer.toml:13:1: identity[0]: ",
         "signer.toml:23:1: identity[2].certificate: ",
         "ivi.toml: EmptyContent: ",
@@ -65,6 +66,19 @@ fn a_tls_certificate_that_is_none_is_a_mistake() {
          tls = { address = \"127.0.0.1:0\", certificate = \"ivi.toml\", key = { file = \"new.key\" } }",
     );
     assert!(site.errors()[0].contains("listen.tls.certificate: "), "{:?}", site.errors());
+}
+
+#[test]
+fn a_tls_key_of_another_certificate_is_a_mistake() {
+    let site = Site::new();
+    site.write("other.key", site.lost.key_pem().unwrap());
+    site.change(
+        "unix = { path = \"signer.sock\" }",
+        "unix = { path = \"signer.sock\" }\n\
+         tls = { address = \"127.0.0.1:0\", certificate = \"new.pem\", key = { file = \"other.key\" } }",
+    );
+    let errors = site.errors();
+    assert!(errors[0].contains("listen.tls.key: certificate, key and client_ca make no listener: tls: "), "{errors:?}");
 }
 
 #[test]
