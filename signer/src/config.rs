@@ -301,6 +301,21 @@ impl Config {
     }
 }
 
+/// The operator's socket of a configuration file, whatever else is wrong with it: a daemon that runs can be asked also
+/// while its next configuration is not ready, and by somebody who has not its credentials.
+///
+/// # Errors
+/// Everything that is wrong, where it does not name a socket.
+pub fn admin_socket(path: &Path) -> Result<PathBuf, Vec<ConfigError>> {
+    let Draft { admin, errors, .. } = Draft::load(path, credentials_directory().as_deref());
+    admin.map(|admin| admin.socket).ok_or(errors)
+}
+
+/// What a configuration file says of the log, whatever else is wrong with it: so that what is wrong is told as it says.
+pub fn log_of(path: &Path) -> Log {
+    Draft::load(path, credentials_directory().as_deref()).log
+}
+
 /// The folder where systemd puts credentials, where there is one.
 pub(crate) fn credentials_directory() -> Option<PathBuf> {
     env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty()).map(PathBuf::from)

@@ -10,7 +10,7 @@ mod load;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -103,6 +103,11 @@ impl Keyring {
             Some(Leaf { identity: None, .. }) => Holding::Gone,
             Some(Leaf { identity: Some(_), .. }) => Holding::Held,
         }
+    }
+
+    /// The leaves whose key there is.
+    pub fn held(&self) -> BTreeSet<Digest> {
+        self.leaves.iter().filter(|(_, leaf)| leaf.identity.is_some()).map(|(digest, _)| *digest).collect()
     }
 
     /// Every certificate that the keyring signs with or knows, each once for each identity: for gauges.
@@ -271,7 +276,8 @@ pub struct Ending<'a> {
 /// So many days before a certificate's end there are warnings.
 pub const WARNING_DAYS: [u64; 4] = [60, 30, 7, 1];
 
-fn days_left(not_after: SystemTime, at: SystemTime) -> Option<u64> {
+/// The least of [`WARNING_DAYS`] within which a certificate ends; 0 where it has ended.
+pub(crate) fn days_left(not_after: SystemTime, at: SystemTime) -> Option<u64> {
     let Ok(left) = not_after.duration_since(at) else { return Some(0) };
     WARNING_DAYS.into_iter().rev().find(|days| left <= Duration::from_secs(days * 86_400))
 }

@@ -1,10 +1,13 @@
 //! The signer daemon: holds the signing keys, and serves locked profiles and their overwrites to an MDM core.
 
+pub mod admin;
 pub mod audit;
 pub mod auth;
 pub mod caller;
 pub mod catalogue;
 pub mod config;
+pub mod daemon;
+pub mod dev;
 pub mod device_id;
 pub mod digest;
 #[cfg(test)]

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use profile_kit::Certificate;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+
+use crate::Digest;
 
 /// Every series of the daemon. A name here, the name on the wire and its help text are in [`Metrics::new`];
 /// `docs/metrics.md` is made of them.
@@ -73,8 +76,12 @@ pub struct IssuanceLabels {
 /// What a certificate is told by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct CertificateLabels {
-    /// The identity's configured name.
+    /// The identity's configured name; `listen.tls` for what the listener shows.
     pub identity: String,
+    /// Whose it is.
+    pub subject: String,
+    /// The certificate's SHA-256.
+    pub certificate: String,
 }
 
 /// What an open connection is counted by.
@@ -157,7 +164,7 @@ impl Metrics {
         );
         it.register_with_unit(
             "certificate_end_timestamp",
-            "When the leaf of an identity ends, since 1970",
+            "When a certificate of an identity ends, since 1970",
             Unit::Seconds,
             self.certificate_ends.clone(),
         );
@@ -171,10 +178,11 @@ impl Metrics {
         );
     }
 
-    /// Says when a certificate ends.
-    pub fn certificate_ends(&self, identity: &str, end: SystemTime) {
+    /// Says when a certificate of an identity ends.
+    pub fn certificate_ends(&self, identity: &str, certificate: &Certificate, end: SystemTime) {
+        let (subject, digest) = (certificate.subject(), Digest::of(certificate.der()));
+        let labels = CertificateLabels { identity: identity.into(), subject, certificate: digest.to_string() };
         let seconds = end.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let labels = CertificateLabels { identity: identity.into() };
         self.certificate_ends.get_or_create(&labels).set(seconds.try_into().unwrap_or(i64::MAX));
     }
 
@@ -233,9 +241,12 @@ mod tests {
     #[test]
     fn a_certificates_end_is_in_seconds_since_1970() {
         let metrics = Metrics::new();
-        metrics.certificate_ends("main", UNIX_EPOCH + Duration::from_secs(1_900_000_000));
-        let line = "signer_certificate_end_timestamp_seconds{identity=\"main\"} 1900000000";
-        assert!(metrics.encode().lines().any(|it| it == line));
+        let certificate = crate::fixture::signer("Main").certificate().clone();
+        metrics.certificate_ends("main", &certificate, UNIX_EPOCH + Duration::from_secs(1_900_000_000));
+        let start = "signer_certificate_end_timestamp_seconds{identity=\"main\",subject=\"CN=Main\",certificate=\"";
+        let line = metrics.encode();
+        let line = line.lines().find(|it| it.starts_with(start)).expect("the series is there");
+        assert!(line.ends_with("\"} 1900000000"), "{line}");
     }
 
     /// Series without a sample are not shown.
@@ -244,7 +255,7 @@ mod tests {
         metrics.requests.get_or_create(&RequestLabels { route: "/livez".into(), status: 200 }).inc();
         metrics.refusals.get_or_create(&CodeLabels { code: "overloaded" }).inc();
         metrics.issuances.get_or_create(&IssuanceLabels { variant: "locked", caller: "core".into() }).inc();
-        metrics.certificate_ends("main", UNIX_EPOCH);
+        metrics.certificate_ends("main", crate::fixture::signer("Main").certificate(), UNIX_EPOCH);
         metrics.connections.get_or_create(&ListenerLabels { listener: "unix" }).inc();
         metrics.connections_refused.get_or_create(&CapLabels { cap: "peer" }).inc();
         metrics.connections_overdue.get_or_create(&DeadlineLabels { deadline: "header" }).inc();

@@ -41,27 +41,27 @@ pub struct Reloaded {
     pub restart: Vec<&'static str>,
 }
 
-/// Decides about a reload. `recorded` says how many devices have a profile that a leaf signed.
-///
-/// Devices that cannot be freed before the reload do not count: what was accepted once is not asked for again.
+/// Decides about a reload, and about the devices that [`stranded_by`] says it would strand.
 ///
 /// # Errors
 /// [`Stranded`] where devices would be left without the key of their leaf, unless exactly that number is accepted.
 pub fn reload(
     old: &State,
     new: State,
-    recorded: &BTreeMap<Digest, u64>,
+    stranded: Option<Stranded>,
     accepted: Option<u64>,
 ) -> Result<Reloaded, Stranded> {
-    if let Some(stranded) = stranded_by(&old.keyring, &new.keyring, recorded).filter(|it| accepted != Some(it.devices))
-    {
+    if let Some(stranded) = stranded.filter(|it| accepted != Some(it.devices)) {
         return Err(stranded);
     }
     let restart = waits_for_restart(old, &new);
     Ok(Reloaded { state: new, restart })
 }
 
-/// The devices that a change of keyrings strands; `None` where there are none.
+/// The devices that a change of keyrings strands; `None` where there are none. `recorded` says how many devices have a
+/// profile that a leaf signed; a device that has profiles of several leaves counts for each.
+///
+/// Devices that cannot be freed before the change do not count: what was accepted once is not asked for again.
 pub fn stranded_by(old: &Keyring, new: &Keyring, recorded: &BTreeMap<Digest, u64>) -> Option<Stranded> {
     let lost = |leaf: &Digest| old.holding(leaf) == Holding::Held && new.holding(leaf) != Holding::Held;
     Stranded::of(recorded, lost)

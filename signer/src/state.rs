@@ -90,8 +90,13 @@ impl State {
                 format!("identity {:?}: certificate {} ends within {days} days", it.identity, it.certificate.subject())
             }
         });
+        ending.chain(self.undated_warnings(at)).collect()
+    }
+
+    /// Those of them that do not change with time.
+    pub fn undated_warnings(&self, at: SystemTime) -> Vec<String> {
         let weak = self.keyring.warnings(at).into_iter().map(|(name, warning)| format!("identity {name:?}: {warning}"));
-        ending.chain(weak).chain(self.catalogue.warnings().map(ConfigError::chain)).collect()
+        weak.chain(self.catalogue.warnings().map(ConfigError::chain)).collect()
     }
 }
 

@@ -1,6 +1,17 @@
 use super::*;
 use crate::fixture::{Site, leaf, now, signer};
 
+/// Both steps of a reload.
+fn reload(
+    old: &State,
+    new: State,
+    recorded: &BTreeMap<Digest, u64>,
+    accepted: Option<u64>,
+) -> Result<Reloaded, Stranded> {
+    let stranded = stranded_by(&old.keyring, &new.keyring, recorded);
+    super::reload(old, new, stranded, accepted)
+}
+
 fn recorded(site: &Site) -> BTreeMap<Digest, u64> {
     BTreeMap::from([(leaf(&site.new), 5), (leaf(&site.old), 3), (leaf(&site.lost), 2), (Digest::of(b"nobody"), 1)])
 }

@@ -1,0 +1,110 @@
+//! The operator's door: what is asked over the admin socket, and what is answered.
+//!
+//! A line of JSON is asked and a line of JSON is answered, as often as wanted on one connection. The daemon takes only
+//! its own user and root, as the kernel tells them.
+
+use std::{
+    io::{self, BufRead, BufReader, ErrorKind, Write},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::device_id::DeviceId;
+
+/// What an operator asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Ask {
+    /// To read the configuration and all that it names again.
+    Reload {
+        /// The number of devices that may be left without the key of their leaf.
+        #[serde(default)]
+        accept_stranded: Option<u64>,
+    },
+    /// Which devices cannot be freed.
+    Stranded {
+        /// Those after this one.
+        #[serde(default)]
+        after: Option<DeviceId>,
+    },
+}
+
+/// What the daemon answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Answer {
+    /// The new configuration is at work.
+    Reloaded {
+        /// The parts that have changed and are taken up at the next start only.
+        restart: Vec<String>,
+        /// What is worth knowing although nothing is wrong.
+        warnings: Vec<String>,
+    },
+    /// Devices that cannot be freed, as the key of what they have is not there; none when there are no more.
+    Stranded {
+        /// In the order of their names.
+        devices: Vec<DeviceId>,
+    },
+    /// Nothing has changed.
+    Refused {
+        /// A stable word for why.
+        code: String,
+        /// Everything that is wrong, a line each.
+        problems: Vec<String>,
+    },
+}
+
+/// Why a daemon could not be asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", socket.display())]
+pub struct Unreachable {
+    /// Its socket.
+    pub socket: PathBuf,
+    /// What is wrong.
+    pub problem: &'static str,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// A connection to a daemon.
+pub struct Client {
+    socket: PathBuf,
+    stream: BufReader<UnixStream>,
+}
+
+impl Client {
+    /// Connects to a daemon.
+    ///
+    /// # Errors
+    /// Where none listens there, or it takes nobody like us.
+    pub fn connect(socket: &Path) -> Result<Self, Unreachable> {
+        let stream = UnixStream::connect(socket).map_err(|cause| {
+            let problem = match cause.kind() {
+                ErrorKind::NotFound | ErrorKind::ConnectionRefused => "no daemon listens there",
+                ErrorKind::PermissionDenied => "only the daemon's own user and root may ask",
+                _ => "cannot be reached",
+            };
+            Unreachable { socket: socket.to_owned(), problem, source: cause }
+        })?;
+        Ok(Self { socket: socket.to_owned(), stream: BufReader::new(stream) })
+    }
+
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    /// Where the daemon goes away or answers what is none.
+    pub fn ask(&mut self, ask: &Ask) -> Result<Answer, Unreachable> {
+        let socket = &self.socket;
+        let lost = |source| Unreachable { socket: socket.clone(), problem: "the daemon does not answer", source };
+        let mut line = serde_json::to_string(ask).map_err(|cause| lost(cause.into()))?;
+        line.push('\n');
+        self.stream.get_mut().write_all(line.as_bytes()).map_err(lost)?;
+        let mut answer = String::new();
+        if self.stream.read_line(&mut answer).map_err(lost)? == 0 {
+            return Err(lost(ErrorKind::UnexpectedEof.into()));
+        }
+        serde_json::from_str(&answer).map_err(|cause| lost(cause.into()))
+    }
+}

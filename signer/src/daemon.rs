@@ -1,0 +1,245 @@
+//! The daemon as a whole: configuration → parts → sockets → serving → draining.
+//!
+//! Whatever can fail (files, keys, specs, ledger, sockets) fails in [`Daemon::start`], the sockets last. The
+//! configuration's place, the clock and the reason to stop are passed in, so that tests run a daemon within themselves.
+
+mod admin;
+mod bind;
+mod control;
+mod ready;
+mod systemd;
+mod watch;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    thread::available_parallelism,
+    time::{Duration, SystemTime},
+};
+
+use axum::Router;
+use tokio::{task::spawn_blocking, time::timeout};
+
+use self::bind::Doors;
+pub use self::{
+    bind::{Addresses, BindError},
+    control::{Changed, Control, ReloadError},
+};
+use crate::{
+    config::{self, ConfigError, credentials_directory},
+    http::{Readiness, mount},
+    ledger::{self, Clock, Commit, Ledger},
+    metrics::Metrics,
+    server::{self, Ended, Limits},
+    service::Service,
+    signing::Signing,
+    state::State,
+    stop::{Phase, Watch},
+    tls::Tls,
+};
+
+/// Where a daemon's configuration is, and what else comes from outside.
+#[derive(Clone)]
+pub struct Source {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// The folder of systemd's credentials.
+    pub credentials: Option<PathBuf>,
+    /// Where to listen with TCP, instead of what the file says.
+    pub tcp: Option<SocketAddr>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Source {
+    /// A configuration file, with the system's clock and credentials.
+    pub fn new(config: impl Into<PathBuf>) -> Self {
+        let clock = Arc::new(SystemTime::now);
+        Self { config: config.into(), credentials: credentials_directory(), tcp: None, clock }
+    }
+
+    /// Reads it and everything that it names.
+    ///
+    /// # Errors
+    /// As [`State::load`].
+    pub fn load(&self) -> Result<State, Vec<ConfigError>> {
+        let mut state = State::load_with(&self.config, self.credentials.as_deref(), (self.clock)())?;
+        state.config.listen.tcp = self.tcp.or(state.config.listen.tcp);
+        Ok(state)
+    }
+}
+
+/// Why a daemon does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration, or a file that it names, is wrong: everything at once.
+    #[error("the configuration has {} mistakes", .0.len())]
+    Config(Vec<ConfigError>),
+    /// The ledger does not open.
+    #[error("the ledger does not open")]
+    Ledger(#[from] ledger::Error),
+    /// A socket cannot be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// TLS cannot be had.
+    #[error("tls cannot be had")]
+    Tls(#[from] crate::tls::TlsError),
+    /// The system does not give what is needed.
+    #[error("the system gives no threads")]
+    Threads(#[from] io::Error),
+}
+
+/// A daemon that has everything and listens, and has answered nobody yet.
+pub struct Daemon {
+    control: Control,
+    doors: Doors,
+    limits: Limits,
+}
+
+impl Daemon {
+    /// Reads the configuration and what it names, opens the ledger, starts the threads, and binds the sockets.
+    ///
+    /// # Errors
+    /// [`StartError`]; then nothing listens.
+    pub async fn start(source: Source) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new());
+        let state = blocking(source.clone(), |source| source.load()).await?.map_err(StartError::Config)?;
+        state.undated_warnings((source.clock)()).iter().for_each(|warning| tracing::warn!("{warning}"));
+        let options = ledger_options(&state, &source, metrics.clone());
+        let ledger = blocking(options, Ledger::open).await??;
+        let limits = limits(&state.config.limits);
+        let signing = signing(&state.config.limits, metrics.clone())?;
+        let tls = state.tls.as_ref().map(Tls::new).transpose()?.map(Arc::new);
+        let doors = bind::all(&state.config, tls.as_ref()).await?;
+        let clock = source.clock.clone();
+        let service = Arc::new(Service::new(Arc::new(state), ledger, signing, metrics, clock));
+        let control = Control::new(service, source, tls);
+        Ok(Self { control, doors, limits })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.doors.addresses
+    }
+
+    /// What an operator may do with it.
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Serves until the watch says stop and what ran then has ended; then the ledger is closed.
+    pub async fn run(self, stop: Watch) -> Ended {
+        let Self { control, doors: Doors { listeners, unix_file: _unix_file, admin, .. }, limits } = self;
+        let service = control.service().clone();
+        let watching = tokio::spawn(watch::keep(control.clone()));
+        let serving_admin = tokio::spawn(admin::serve(admin, control.clone()));
+        tokio::spawn(tell_stopping(stop.clone()));
+        systemd::ready();
+        let app = application(&service, stop.clone());
+        let ended = server::serve(listeners, app, limits, service.metrics.clone(), stop.clone()).await;
+        watching.abort();
+        serving_admin.abort();
+        close(&service, stop).await;
+        ended
+    }
+}
+
+/// Everything that is served.
+fn application(service: &Arc<Service>, stop: Watch) -> Router {
+    let readiness = ready::checks(Readiness::new(stop), service);
+    mount(Router::new(), Arc::new(readiness))
+}
+
+fn ledger_options(state: &State, source: &Source, metrics: Arc<Metrics>) -> ledger::Options {
+    let config = &state.config;
+    let (keys, checkpoint_key) = (state.secrets.ledger_keys(), state.secrets.checkpoint_key.clone());
+    let on_commit = move |commit: Commit| metrics.commit_time.observe(commit.took.as_secs_f64());
+    ledger::Options {
+        checkpoints: config.audit.checkpoints.clone(),
+        clock: source.clock.clone(),
+        on_commit: Some(Arc::new(on_commit)),
+        ..ledger::Options::new(&config.ledger.path, keys, checkpoint_key)
+    }
+}
+
+fn signing(limits: &config::Limits, metrics: Arc<Metrics>) -> io::Result<Signing> {
+    let cores = available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let threads = u32::try_from(limits.signing_threads.unwrap_or(cores)).unwrap_or(u32::MAX);
+    Signing::start(threads, usize_of(limits.queue), metrics)
+}
+
+/// What the configuration leaves to the server's own choice follows from what it says.
+fn limits(config: &config::Limits) -> Limits {
+    let (connections, queue) = (usize_of(config.connections), usize_of(config.queue));
+    Limits {
+        connections,
+        connections_per_peer: connections.div_ceil(2),
+        // As many as wait for a signature, and as many again that need none.
+        requests: queue.saturating_mul(2).max(64),
+        requests_per_peer: queue.max(32),
+        header_bytes: usize_of(config.header_bytes),
+        uri_bytes: usize_of(config.uri_bytes),
+        body_bytes: usize_of(config.body_bytes),
+        handshake: config.handshake,
+        header: config.header,
+        body: config.body,
+        // A refusal for lateness has to be sent in time too.
+        request: config.total - (config.total / 8).min(Duration::from_secs(1)),
+        answer: config.total,
+        stall: config.total.min(Limits::default().stall),
+        drain: config.drain,
+        ..Limits::default()
+    }
+}
+
+async fn tell_stopping(mut stop: Watch) {
+    stop.reached(Phase::Draining).await;
+    systemd::stopping();
+}
+
+/// Everything that was answered is in the ledger already: what is done here may be left undone.
+async fn close(service: &Arc<Service>, mut stop: Watch) {
+    let signing = service.signing.clone();
+    let closing = async {
+        let _ = spawn_blocking(move || signing.stop()).await;
+        if let Err(error) = service.ledger.close().await {
+            tracing::warn!(error = %chain(&error), "the ledger has no last checkpoint");
+        }
+    };
+    tokio::select! {
+        ended = timeout(CLOSING, closing) => if ended.is_err() {
+            tracing::warn!("the ledger did not close in time");
+        },
+        () = stop.reached(Phase::Ended) => {}
+    }
+}
+
+/// An error and every cause beneath it, in one line: for the log and for an operator.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line.replace('\n', " ")
+}
+
+/// Runs what waits for the disk where it holds nobody up.
+async fn blocking<A, T>(argument: A, work: impl FnOnce(A) -> T + Send + 'static) -> io::Result<T>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+{
+    spawn_blocking(move || work(argument)).await.map_err(io::Error::other)
+}
+
+fn usize_of(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// How long the ledger may take to close.
+const CLOSING: Duration = Duration::from_secs(5);

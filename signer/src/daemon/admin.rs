@@ -1,0 +1,89 @@
+//! The operator's door, on the daemon's side.
+
+use std::{io, time::Duration};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::UnixStream,
+    task::JoinSet,
+    time::sleep,
+};
+
+use super::{Control, bind::UnixDoor, chain};
+use crate::admin::{Answer, Ask};
+
+/// Takes who may ask, for ever.
+pub(super) async fn serve(door: UnixDoor, control: Control) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Some(_) = connections.join_next() => {}
+            accepted = door.listener.accept() => match accepted {
+                Ok((stream, _)) => match caller(&stream, door.file.owner) {
+                    Some(by) if connections.len() < AT_ONCE => drop(connections.spawn(talk(stream, control.clone(), by))),
+                    Some(_) => tracing::warn!("too many operators ask at once"),
+                    None => tracing::warn!("somebody else than the daemon's user and root has asked for the operator's door"),
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "the operator's door does not open");
+                    sleep(PAUSE).await;
+                }
+            },
+        }
+    }
+}
+
+/// The daemon's own user, whom its socket belongs to, and root.
+fn caller(stream: &UnixStream, own: u32) -> Option<String> {
+    let uid = stream.peer_cred().ok()?.uid();
+    (uid == 0 || uid == own).then(|| format!("uid {uid}"))
+}
+
+async fn talk(stream: UnixStream, control: Control, by: String) {
+    // Who goes away in the middle has nobody to be told.
+    let _ = answer_all(BufReader::new(stream), &control, &by).await;
+}
+
+async fn answer_all(mut stream: BufReader<UnixStream>, control: &Control, by: &str) -> io::Result<()> {
+    loop {
+        let mut line = Vec::new();
+        (&mut stream).take(LONGEST_LINE).read_until(b'\n', &mut line).await?;
+        if line.is_empty() {
+            return Ok(());
+        }
+        let answer = match serde_json::from_slice(&line) {
+            Ok(ask) => answer(ask, control, by).await,
+            Err(cause) => refused("not-understood", vec![format!("what was asked is not understood: {cause}")]),
+        };
+        let mut line = serde_json::to_vec(&answer)?;
+        line.push(b'\n');
+        stream.write_all(&line).await?;
+    }
+}
+
+async fn answer(ask: Ask, control: &Control, by: &str) -> Answer {
+    match ask {
+        Ask::Reload { accept_stranded } => match control.reload(accept_stranded, by).await {
+            Ok(changed) => {
+                let restart = changed.restart.into_iter().map(Into::into).collect();
+                Answer::Reloaded { restart, warnings: changed.warnings }
+            }
+            Err(error) => refused(error.code(), error.problems()),
+        },
+        Ask::Stranded { after } => match control.stranded_devices(after, PAGE).await {
+            Ok(devices) => Answer::Stranded { devices },
+            Err(error) => refused("ledger-unavailable", vec![chain(&error)]),
+        },
+    }
+}
+
+fn refused(code: &str, problems: Vec<String>) -> Answer {
+    Answer::Refused { code: code.into(), problems }
+}
+
+const AT_ONCE: usize = 16;
+const PAUSE: Duration = Duration::from_millis(50);
+/// The most bytes that are asked at once.
+const LONGEST_LINE: u64 = 16 << 20;
+/// How many devices are listed in one answer.
+const PAGE: usize = 1000;

@@ -1,0 +1,192 @@
+//! What an operator does with a running daemon: reload it, and ask which devices it cannot free.
+
+use std::{io, sync::Arc};
+
+use tokio::sync::Mutex;
+
+use super::{Source, blocking, chain, systemd, watch};
+use crate::{
+    audit::Event,
+    config::ConfigError,
+    device_id::DeviceId,
+    digest::Digest,
+    ledger,
+    reload::{Reloaded, Stranded, reload, stranded_by},
+    service::Service,
+    state::State,
+    tls::{Tls, TlsError},
+};
+
+/// A handle to a daemon, for its operator. Clones share it.
+#[derive(Clone)]
+pub struct Control {
+    parts: Arc<Parts>,
+}
+
+pub(super) struct Parts {
+    service: Arc<Service>,
+    source: Source,
+    tls: Option<Arc<Tls>>,
+    /// One reload at a time.
+    turn: Mutex<()>,
+}
+
+/// Why a reload changed nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// The new configuration, or a file that it names, is wrong: everything at once.
+    #[error("the configuration has {} mistakes", .0.len())]
+    Config(Vec<ConfigError>),
+    /// Devices would be left without the key of their leaf.
+    #[error(transparent)]
+    Stranded(#[from] Stranded),
+    /// The ledger cannot say which devices depend on a key, or keep that there was a reload.
+    #[error("the ledger cannot be asked")]
+    Ledger(#[from] ledger::Error),
+    /// The listener does not take the new files.
+    #[error("tls cannot be had")]
+    Tls(#[from] TlsError),
+    /// The system does not give what is needed.
+    #[error("the files cannot be read")]
+    Io(#[from] io::Error),
+}
+
+/// What a reload has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The parts of the configuration that have changed and are taken up at the next start only.
+    pub restart: Vec<&'static str>,
+    /// What is worth knowing although nothing is wrong.
+    pub warnings: Vec<String>,
+}
+
+impl ReloadError {
+    /// A stable word for it, as the audit has it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Config(_) => "invalid-configuration",
+            Self::Stranded(_) => "would-strand",
+            Self::Ledger(_) => "ledger-unavailable",
+            Self::Tls(_) => "invalid-tls",
+            Self::Io(_) => "io-failed",
+        }
+    }
+
+    /// Everything that is wrong, a line each.
+    pub fn problems(&self) -> Vec<String> {
+        match self {
+            Self::Config(errors) => errors.iter().map(ConfigError::chain).collect(),
+            other => vec![chain(other)],
+        }
+    }
+}
+
+impl Control {
+    pub(super) fn new(service: Arc<Service>, source: Source, tls: Option<Arc<Tls>>) -> Self {
+        watch::show_ends(&service.metrics, &service.state());
+        Self { parts: Arc::new(Parts { service, source, tls, turn: Mutex::default() }) }
+    }
+
+    /// What the daemon works with.
+    pub fn service(&self) -> &Arc<Service> {
+        &self.parts.service
+    }
+
+    /// Reads the configuration and all that it names again, and works with it from now on: with all of it, or with
+    /// nothing of it. `by` is who asks, for the record.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; then nothing has changed. [`ReloadError::Stranded`] unless exactly its number is accepted.
+    pub async fn reload(&self, accepted: Option<u64>, by: &str) -> Result<Changed, ReloadError> {
+        let _turn = self.parts.turn.lock().await;
+        systemd::reloading();
+        let changed = self.exchange(accepted, by).await;
+        systemd::ready();
+        match &changed {
+            Ok(Changed { restart, warnings }) => {
+                warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+                tracing::info!(by, restart = restart.join(", "), "reloaded");
+            }
+            Err(error) => self.refused(error, by).await,
+        }
+        changed
+    }
+
+    async fn exchange(&self, accepted: Option<u64>, by: &str) -> Result<Changed, ReloadError> {
+        let service = self.service();
+        let new = blocking(self.parts.source.clone(), |source| source.load()).await?.map_err(ReloadError::Config)?;
+        let old = service.state();
+        let stranded = self.stranded_by(&old, &new).await?;
+        let Reloaded { state, restart } = reload(&old, new, stranded, accepted)?;
+        let now = (service.clock)();
+        let mut event = Event::done("reload").with("by", by);
+        if let Some(accepted) = accepted {
+            event = event.with("accepted_stranded", i64::try_from(accepted).unwrap_or(i64::MAX));
+        }
+        service.ledger.audit(event, now).await?;
+        if let (Some(tls), Some(settings)) = (&self.parts.tls, &state.tls) {
+            tls.reload(settings)?;
+        }
+        let warnings = state.warnings(now);
+        watch::show_ends(&service.metrics, &state);
+        service.replace(Arc::new(state));
+        self.refresh().await?;
+        Ok(Changed { restart, warnings })
+    }
+
+    /// The devices that a change of keys strands; one that has profiles of several lost leaves counts once.
+    async fn stranded_by(&self, old: &State, new: &State) -> Result<Option<Stranded>, ledger::Error> {
+        let ledger = &self.service().ledger;
+        let recorded = ledger.leaves().await?.into_iter().collect();
+        let Some(stranded) = stranded_by(&old.keyring, &new.keyring, &recorded) else { return Ok(None) };
+        let lost = |leaf: &Digest| stranded.leaves.iter().any(|(lost, _)| lost == leaf);
+        let kept = recorded.into_keys().filter(|leaf| !lost(leaf)).collect();
+        Ok(Some(Stranded { devices: ledger.stranded(&kept).await?, ..stranded }))
+    }
+
+    async fn refused(&self, error: &ReloadError, by: &str) {
+        for problem in error.problems() {
+            tracing::error!(by, code = error.code(), problem, "not reloaded");
+        }
+        let service = self.service();
+        let mut event = Event::refused("reload", error.code()).with("by", by);
+        if let ReloadError::Stranded(stranded) = error {
+            event = event.with("devices", i64::try_from(stranded.devices).unwrap_or(i64::MAX));
+        }
+        if let Err(error) = service.ledger.audit(event, (service.clock)()).await {
+            tracing::error!(error = %chain(&error), "the refusal is not in the record");
+        }
+    }
+
+    /// How many devices cannot be freed, as the key of what they have is not there.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn stranded(&self) -> Result<u64, ledger::Error> {
+        self.service().ledger.stranded(&self.service().state().keyring.held()).await
+    }
+
+    /// Those devices, in the order of their names and after one of them.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn stranded_devices(
+        &self,
+        after: Option<DeviceId>,
+        limit: usize,
+    ) -> Result<Vec<DeviceId>, ledger::Error> {
+        let held = self.service().state().keyring.held();
+        self.service().ledger.stranded_devices(&held, after, limit).await
+    }
+
+    /// Shows what the ledger says now.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn refresh(&self) -> Result<(), ledger::Error> {
+        let stranded = self.stranded().await?;
+        self.service().metrics.stranded_devices.set(i64::try_from(stranded).unwrap_or(i64::MAX));
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! What changes although nobody asks: certificates come to their end, devices come to depend on leaves.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use profile_kit::Certificate;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Control, chain};
+use crate::{Digest, keyring::days_left, metrics::Metrics, state::State};
+
+/// Looks every minute, for ever.
+pub(super) async fn keep(control: Control) {
+    let mut turns = interval(EVERY);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = Told::default();
+    loop {
+        turns.tick().await;
+        let service = control.service();
+        for warning in told.look(&service.state(), (service.clock)()) {
+            tracing::warn!("{warning}");
+        }
+        if let Err(error) = control.refresh().await {
+            tracing::warn!(error = %chain(&error), "the stranded devices cannot be counted");
+        }
+    }
+}
+
+/// Shows when every certificate ends, and no others.
+pub(super) fn show_ends(metrics: &Metrics, state: &State) {
+    metrics.certificate_ends.clear();
+    for it in state.keyring.certificates() {
+        if let Some(end) = it.certificate.not_after() {
+            metrics.certificate_ends(it.identity, it.certificate, end);
+        }
+    }
+    for certificate in tls_certificates(state) {
+        if let Some(end) = certificate.not_after() {
+            metrics.certificate_ends(TLS, &certificate, end);
+        }
+    }
+}
+
+/// Of which certificates a warning was given, and for how many days.
+#[derive(Default)]
+struct Told(BTreeMap<Digest, u64>);
+
+impl Told {
+    /// The warnings that are new: a certificate gives one 60, 30, 7 and 1 days before its end, and one after it.
+    fn look(&mut self, state: &State, at: SystemTime) -> Vec<String> {
+        let of_keyring =
+            state.keyring.ending(at).into_iter().map(|it| (it.identity.to_owned(), it.certificate.clone()));
+        let of_tls = tls_certificates(state).into_iter().map(|it| (TLS.to_owned(), it));
+        let mut warnings = Vec::new();
+        for (identity, certificate) in of_keyring.chain(of_tls) {
+            let Some(days) = certificate.not_after().and_then(|end| days_left(end, at)) else { continue };
+            if self.0.insert(Digest::of(certificate.der()), days) != Some(days) {
+                warnings.push(warning(&identity, &certificate, days));
+            }
+        }
+        warnings
+    }
+}
+
+fn warning(identity: &str, certificate: &Certificate, days: u64) -> String {
+    let subject = certificate.subject();
+    match days {
+        0 => format!("{identity}: certificate {subject} has ended"),
+        days => format!("{identity}: certificate {subject} ends within {days} days"),
+    }
+}
+
+fn tls_certificates(state: &State) -> Vec<Certificate> {
+    let pem = state.tls.as_ref().map(|tls| Certificate::from_pem(&tls.certificates));
+    pem.and_then(Result::ok).unwrap_or_default()
+}
+
+const EVERY: Duration = Duration::from_secs(60);
+/// What the certificates of the TLS listener are told by.
+const TLS: &str = "listen.tls";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Site, days, now};
+
+    #[test]
+    fn a_certificate_gives_a_warning_60_30_7_and_1_days_before_its_end_and_one_after_it() {
+        let site = Site::new();
+        let state = site.state();
+        let mut told = Told::default();
+        let mut leaf = |day: u64| {
+            let warnings = told.look(&state, now() + days(day));
+            warnings.into_iter().filter(|warning| warning.contains("CN=New")).collect::<Vec<_>>()
+        };
+        // The certificate ends on day 300.
+        for (day, expected) in [
+            (200, None),
+            (239, None),
+            (240, Some("within 60 days")),
+            (241, None),
+            (270, Some("within 30 days")),
+            (293, Some("within 7 days")),
+            (299, Some("within 1 days")),
+            (301, Some("has ended")),
+            (302, None),
+        ] {
+            let warnings = leaf(day);
+            assert_eq!(warnings.len(), usize::from(expected.is_some()), "day {day}: {warnings:?}");
+            assert!(expected.is_none_or(|end| warnings[0].ends_with(end)), "day {day}: {warnings:?}");
+        }
+    }
+
+    #[test]
+    fn the_listeners_certificate_is_watched_too() {
+        let site = Site::new();
+        site.change(
+            "unix = { path = \"signer.sock\" }",
+            "unix = { path = \"signer.sock\" }\n\
+             tls = { address = \"127.0.0.1:0\", certificate = \"lost.pem\", key = { file = \"lost.key\" } }",
+        );
+        site.write("lost.key", site.lost.key_pem().unwrap());
+        let warnings = Told::default().look(&site.state(), now() + days(295));
+        assert!(warnings.iter().any(|it| it == "listen.tls: certificate CN=Lost ends within 7 days"), "{warnings:?}");
+    }
+
+    #[test]
+    fn the_gauges_show_every_certificate_and_forget_those_that_went() {
+        let site = Site::new();
+        let metrics = Metrics::new();
+        show_ends(&metrics, &site.state());
+        let shown = |identity: &str| metrics.encode().matches(&format!("{{identity=\"{identity}\",")).count();
+        // Leaf, intermediate and root of those whose key there is; the leaf alone of the one that is gone.
+        assert_eq!((shown("new"), shown("lost")), (2, 1), "{}", metrics.encode());
+        site.change("[[identity]]\nname = \"lost\"\nstate = \"gone\"\ncertificate = \"lost.pem\"\n", "");
+        show_ends(&metrics, &site.state());
+        assert_eq!(shown("lost"), 0);
+    }
+}
