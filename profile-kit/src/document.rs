@@ -136,6 +136,22 @@ pub fn to_xml(dictionary: &Dictionary) -> Result<Vec<u8>> {
     write::xml(dictionary)
 }
 
+/// Writes XML with values of a type in it that no property list has in XML, such as a UID: `other` is told where each
+/// stands, by the text before it and its level. **Nothing is checked**: see [`to_xml`].
+pub(crate) fn to_xml_around(dictionary: &Dictionary, other: impl FnMut(&mut String, &Value, usize)) -> String {
+    write::xml_around(dictionary, other)
+}
+
+/// Writes a value as it stands in XML at a level of arrays and dictionaries. **Nothing is checked**: see [`to_xml`].
+pub(crate) fn value_to_xml(text: &mut String, value: &Value, level: usize) {
+    write::xml_value(text, value, level);
+}
+
+/// Whether XML can hold a text.
+pub(crate) fn is_xml_text(text: &str) -> bool {
+    text.chars().all(is_xml_char)
+}
+
 /// Writes XML whose root is an array.
 ///
 /// # Errors

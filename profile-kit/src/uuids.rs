@@ -6,7 +6,7 @@ use openssl::sha::Sha256;
 use plist::{Dictionary, Value};
 use uuid::Uuid;
 
-use crate::{Payload, Profile};
+use crate::Profile;
 
 /// Where missing UUIDs come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -26,23 +26,16 @@ pub enum UuidSource {
 impl Profile {
     /// Gives a UUID to each payload that has none, then to the profile if it has none.
     pub fn fill_uuids(&mut self, source: UuidSource) {
-        let identifier = self.identifier().to_owned();
-        let mut namesakes: HashMap<(Option<String>, Option<String>), u64> = HashMap::new();
-        for payload in self.payloads_mut() {
-            let name = (payload.identifier().map(str::to_owned), payload.kind().map(str::to_owned));
-            let before = namesakes.entry(name).or_default();
+        let named = self.payloads().iter().map(|payload| (payload.identifier(), payload.kind()));
+        let uuids = payload_uuids(self.identifier(), named, source);
+        for (payload, uuid) in self.payloads_mut().iter_mut().zip(uuids) {
             if payload.get(KEY).is_none() {
-                let uuid = match source {
-                    UuidSource::Content => payload_uuid(&identifier, payload, *before),
-                    UuidSource::Random => Uuid::new_v4(),
-                };
                 payload.insert(KEY, upper(uuid));
             }
-            *before += 1;
         }
         if self.get(KEY).is_none() {
             let uuid = match source {
-                UuidSource::Content => derived("profile", &[identifier.as_bytes(), &digest(&self.to_dictionary())]),
+                UuidSource::Content => profile_uuid(self.identifier(), &digest(&self.to_dictionary())),
                 UuidSource::Random => Uuid::new_v4(),
             };
             self.set(KEY, upper(uuid)).expect("a UUID breaks none of the promises of a profile");
@@ -50,10 +43,33 @@ impl Profile {
     }
 }
 
+/// A UUID for each payload of a profile, whether it has one or not; payloads come by identifier and type, in order.
+pub(crate) fn payload_uuids<'a>(
+    profile: &str,
+    payloads: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>,
+    source: UuidSource,
+) -> Vec<Uuid> {
+    let mut namesakes: HashMap<_, u64> = HashMap::new();
+    let uuid = |named: (Option<&'a str>, Option<&'a str>)| {
+        let before = namesakes.entry(named).or_default();
+        let uuid = match source {
+            UuidSource::Content => payload_uuid(profile, named, *before),
+            UuidSource::Random => Uuid::new_v4(),
+        };
+        *before += 1;
+        uuid
+    };
+    payloads.map(uuid).collect()
+}
+
+/// From the digest of all values but this one.
+pub(crate) fn profile_uuid(identifier: &str, digest: &[u8; 32]) -> Uuid {
+    derived("profile", &[identifier.as_bytes(), digest])
+}
+
 /// `before`: how many payloads of the same identifier and type stand before it.
-fn payload_uuid(profile: &str, payload: &Payload, before: u64) -> Uuid {
-    let identifier = payload.identifier().unwrap_or_default();
-    let kind = payload.kind().unwrap_or_default();
+fn payload_uuid(profile: &str, (identifier, kind): (Option<&str>, Option<&str>), before: u64) -> Uuid {
+    let (identifier, kind) = (identifier.unwrap_or_default(), kind.unwrap_or_default());
     let parts = [profile.as_bytes(), identifier.as_bytes(), kind.as_bytes(), &before.to_be_bytes()];
     derived("payload", &parts)
 }
@@ -73,45 +89,51 @@ pub(crate) fn upper(uuid: Uuid) -> String {
     uuid.as_hyphenated().encode_upper(&mut Uuid::encode_buffer()).to_owned()
 }
 
-/// A digest of values that does not depend on how a writer lays them out: kind, length, content, in order.
+/// A digest of values that does not depend on how a writer lays them out.
 pub(crate) fn digest(dictionary: &Dictionary) -> [u8; 32] {
+    let mut bytes = Vec::new();
+    digested(&mut bytes, dictionary, &mut |bytes, other| tagged(bytes, b'?', format!("{other:?}").as_bytes()));
     let mut hash = Sha256::new();
-    dictionary_into(&mut hash, dictionary);
+    hash.update(&bytes);
     hash.finish()
 }
 
-fn dictionary_into(hash: &mut Sha256, dictionary: &Dictionary) {
-    tagged(hash, b'D', &(dictionary.len() as u64).to_be_bytes());
+/// The bytes that are digested of a dictionary: kind, length, content, in order. Values of kinds that a profile does not
+/// have go to `other`.
+pub(crate) fn digested<F: FnMut(&mut Vec<u8>, &Value)>(bytes: &mut Vec<u8>, dictionary: &Dictionary, other: &mut F) {
+    tagged(bytes, b'D', &(dictionary.len() as u64).to_be_bytes());
     for (key, value) in dictionary {
-        tagged(hash, b'k', key.as_bytes());
-        value_into(hash, value);
+        tagged(bytes, b'k', key.as_bytes());
+        digested_value(bytes, value, other);
     }
 }
 
-fn value_into(hash: &mut Sha256, value: &Value) {
+/// The bytes that are digested of a value.
+pub(crate) fn digested_value<F: FnMut(&mut Vec<u8>, &Value)>(bytes: &mut Vec<u8>, value: &Value, other: &mut F) {
     match value {
-        Value::Dictionary(inner) => dictionary_into(hash, inner),
+        Value::Dictionary(inner) => digested(bytes, inner, other),
         Value::Array(items) => {
-            tagged(hash, b'A', &(items.len() as u64).to_be_bytes());
-            items.iter().for_each(|item| value_into(hash, item));
+            tagged(bytes, b'A', &(items.len() as u64).to_be_bytes());
+            items.iter().for_each(|item| digested_value(bytes, item, other));
         }
-        Value::String(text) => tagged(hash, b's', text.as_bytes()),
-        Value::Data(bytes) => tagged(hash, b'd', bytes),
-        Value::Boolean(flag) => tagged(hash, b'b', &[u8::from(*flag)]),
-        Value::Integer(number) => tagged(hash, b'i', number.to_string().as_bytes()),
-        Value::Real(number) => tagged(hash, b'r', &number.to_bits().to_be_bytes()),
-        Value::Date(date) => tagged(hash, b't', date.to_xml_format().as_bytes()),
-        other => tagged(hash, b'?', format!("{other:?}").as_bytes()),
+        Value::String(text) => tagged(bytes, b's', text.as_bytes()),
+        Value::Data(data) => tagged(bytes, b'd', data),
+        Value::Boolean(flag) => tagged(bytes, b'b', &[u8::from(*flag)]),
+        Value::Integer(number) => tagged(bytes, b'i', number.to_string().as_bytes()),
+        Value::Real(number) => tagged(bytes, b'r', &number.to_bits().to_be_bytes()),
+        Value::Date(date) => tagged(bytes, b't', date.to_xml_format().as_bytes()),
+        _ => other(bytes, value),
     }
 }
 
-fn tagged(hash: &mut Sha256, tag: u8, content: &[u8]) {
-    hash.update(&[tag]);
-    hash.update(&(content.len() as u64).to_be_bytes());
-    hash.update(content);
+fn tagged(bytes: &mut Vec<u8>, tag: u8, content: &[u8]) {
+    bytes.push(tag);
+    bytes.extend_from_slice(&(content.len() as u64).to_be_bytes());
+    bytes.extend_from_slice(content);
 }
 
-const KEY: &str = "PayloadUUID";
+/// Apple's key of a UUID.
+pub(crate) const KEY: &str = "PayloadUUID";
 
 /// This project's own namespace, chosen once at random.
 const NAMESPACE: Uuid = Uuid::from_u128(0x7c1f_0e52_93d4_4b6a_8e0d_5a1b_6f27_c348);
@@ -119,6 +141,7 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x7c1f_0e52_93d4_4b6a_8e0d_5a1b_6f27_c34
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Payload;
 
     fn profile(name: &str) -> Profile {
         let mut profile = Profile::new("jp.example.ivi-mdm", name);

@@ -16,6 +16,16 @@ pub(super) fn xml(dictionary: &Dictionary) -> Result<Vec<u8>> {
     sized(xml::write(dictionary).into_bytes())
 }
 
+/// An XML property list with values of its own in it, of a type that none has: those go to `other`. Nothing is checked.
+pub(super) fn xml_around(dictionary: &Dictionary, mut other: impl FnMut(&mut String, &Value, usize)) -> String {
+    xml::write_around(dictionary, &mut other)
+}
+
+/// A value of XML as it stands at a level. Nothing is checked.
+pub(super) fn xml_value(text: &mut String, value: &Value, level: usize) {
+    xml::write_value(text, value, level, &mut |_, _, _| unreachable!("only values that XML can hold are written"));
+}
+
 /// An XML property list whose root is an array: what is encrypted of a profile.
 pub(super) fn xml_array(items: &[Value]) -> Result<Vec<u8>> {
     Check::new(Form::XmlPlist).array(items, &Trail::Root)?;
