@@ -84,16 +84,17 @@ impl Placeholder {
     /// A sentence that names the placeholder; a secret text is not in it.
     pub fn value(&self, name: &str, given: Option<&str>) -> Result<Value, String> {
         let text = given.or(self.default.as_deref()).ok_or_else(|| format!("placeholder {name:?} has no value"))?;
-        let shown = if self.secret { "[redacted]".to_owned() } else { format!("{text:?}") };
+        let shown = || if self.secret { "[redacted]".to_owned() } else { format!("{text:?}") };
         if let Some(pattern) = &self.pattern
             && (text.len() > LONGEST_MATCHED || !pattern.regex.is_match(text))
         {
             return Err(format!(
-                "placeholder {name:?}: {shown} does not match the pattern {}",
+                "placeholder {name:?}: {} does not match the pattern {}",
+                shown(),
                 one_line(&pattern.text)
             ));
         }
-        self.kind.read(text).ok_or_else(|| format!("placeholder {name:?}: {shown} is not {}", self.kind))
+        self.kind.read(text).ok_or_else(|| format!("placeholder {name:?}: {} is not {}", shown(), self.kind))
     }
 }
 
