@@ -33,6 +33,7 @@
 //! | job | door |
 //! | --- | --- |
 //! | describe a profile for people | [`spec`], [`Template`] |
+//! | fill one template for many devices | [`template::Cut`] |
 //! | build one in code | [`Profile`], [`Payload`], the typed payloads in [`payload`], [`Removal`] |
 //! | read and write its bytes | [`Profile::from_bytes`], [`Profile::to_xml`], [`document`] |
 //! | sign | [`Identity`], [`SignOptions`], [`Signer`] |

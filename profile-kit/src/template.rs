@@ -3,6 +3,7 @@
 //! A value that is a placeholder and nothing else takes the declared type; inside a longer string a placeholder
 //! is text. Only values are filled, never keys. `%…%` and `$…` belong to others and pass untouched.
 
+mod cut;
 mod placeholder;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 
 use plist::{Dictionary, Value};
 
+pub use cut::{Cut, Filled};
 pub(crate) use placeholder::date;
 pub use placeholder::{Kind, Pattern, Placeholder};
 

@@ -1,0 +1,353 @@
+//! What a template and all its rows have in common, made once.
+
+use std::{borrow::Cow, sync::OnceLock};
+
+use openssl::sha::Sha256;
+use plist::{Dictionary, Value};
+use uuid::Uuid;
+
+use super::{
+    Filled,
+    hole::{Hole, Holes, filled, number},
+};
+use crate::{
+    Profile, Removal, UuidSource,
+    check::{self, Finding},
+    document::{self, LARGEST},
+    removal::PASSWORD_TYPE,
+    template::{Kind, Template},
+    uuids,
+};
+
+/// A template as it is written and digested, cut at its holes.
+pub(super) struct Form {
+    holes: Vec<Hole>,
+    xml: Vec<Slice>,
+    /// What follows the last hole.
+    xml_end: String,
+    /// The bytes of everything that no row changes.
+    fixed: usize,
+    /// What the profile's own UUID is derived from; `None` where it has one, or random ones.
+    digest: Option<Digest>,
+    identifier: Fact,
+    uuid: Fact,
+    payloads: Vec<PayloadFacts>,
+    source: UuidSource,
+    /// Whether a payload's UUID depends on the row.
+    payload_uuids_vary: bool,
+    removal: RemovalFact,
+    /// Whether an empty removal password is an error.
+    needs_password: bool,
+    /// Holes for which an empty text would be a structural error.
+    never_empty: Vec<usize>,
+    refusals: Vec<Finding>,
+}
+
+/// A piece of XML and the hole that follows it.
+struct Slice {
+    before: String,
+    hole: usize,
+    /// How deep the hole stands in arrays and dictionaries.
+    level: usize,
+}
+
+/// The bytes that are digested, cut at the holes.
+struct Digest {
+    /// The digest of what comes before the first hole.
+    start: Sha256,
+    /// A hole, and what comes between it and the next one.
+    rest: Vec<(usize, Vec<u8>)>,
+}
+
+/// A text that is the same in every row, or that of a hole.
+enum Fact {
+    /// `None` where it is missing or no text.
+    Fixed(Option<String>),
+    Hole(usize),
+}
+
+struct PayloadFacts {
+    identifier: Fact,
+    kind: Fact,
+    uuid: Fact,
+}
+
+enum RemovalFact {
+    Fixed(Removal),
+    /// The keys of the profile that say who may delete it, and no others.
+    Varies(Dictionary),
+}
+
+impl Form {
+    /// `None` where a value may change more than what stands in its place.
+    pub(super) fn of(template: &Template, source: UuidSource) -> Option<Self> {
+        let mut holes = Holes::new(template.placeholders.iter());
+        let mut whole = holes.dictionary(&template.dictionary)?;
+        if places(&whole).any(|place| version_varies(place, &holes)) || !holes.are_xml() {
+            return None;
+        }
+        let never_empty = places(&whole).flat_map(never_empty).collect();
+        let payload_uuids_vary = source == UuidSource::Random || names_vary(&whole);
+        give_payload_uuids(&mut whole, payload_uuids_vary.then_some(&mut holes));
+        let digest = give_profile_uuid(&mut whole, source, &mut holes);
+        let sample = filled(&whole, &|hole| sample(holes.kind(hole)));
+        document::to_xml(&sample).ok()?;
+        let refusals = check::refusals(&Profile::from_dictionary(sample).ok()?);
+        let (xml, xml_end) = slices(&whole);
+        Some(Self {
+            fixed: xml.iter().map(|slice| slice.before.len()).sum::<usize>() + xml_end.len(),
+            holes: holes.into_list(),
+            xml,
+            xml_end,
+            digest,
+            identifier: Fact::of(&whole, "PayloadIdentifier"),
+            uuid: Fact::of(&whole, uuids::KEY),
+            payloads: payloads(&whole).map(PayloadFacts::of).collect(),
+            source,
+            payload_uuids_vary,
+            removal: RemovalFact::of(&whole)?,
+            needs_password: template.password_is_placeholder(),
+            never_empty,
+            refusals,
+        })
+    }
+
+    /// A row between what is written already; `None` where something in it asks for a closer look.
+    pub(super) fn fill(&self, typed: &[Value], mut buffer: String) -> Option<Filled<'_>> {
+        let text = |value: &Value| value.as_string().is_none_or(document::is_xml_text);
+        let size = self.holes.iter().map(|hole| hole.size(typed)).sum::<usize>();
+        if !typed.iter().all(text) || self.fixed.checked_add(size)? > LARGEST {
+            return None;
+        }
+        let mut values: Vec<_> = self.holes.iter().map(|hole| hole.value(typed)).collect();
+        if self.never_empty.iter().any(|hole| values[*hole].as_string() == Some("")) {
+            return None;
+        }
+        let removal = self.removal.for_row(&values)?;
+        if self.needs_password && *removal == Removal::Password(String::new()) {
+            return None;
+        }
+        self.choose_uuids(&mut values);
+        self.write(&values, &mut buffer);
+        if buffer.len() > LARGEST {
+            return None;
+        }
+        Some(Filled {
+            xml: buffer,
+            identifier: self.identifier.for_row(&values)?,
+            uuid: self.uuid.for_row(&values),
+            payload_uuids: self.payloads.iter().map(|payload| payload.uuid.for_row(&values)).collect(),
+            removal,
+            refusals: Cow::Borrowed(&self.refusals),
+            profile: OnceLock::new(),
+        })
+    }
+
+    /// Those of payloads first: the profile's own is derived from them too.
+    fn choose_uuids(&self, values: &mut [Cow<'_, Value>]) {
+        if self.payload_uuids_vary {
+            let identifier = self.identifier.text(values).unwrap_or_default();
+            let named = self.payloads.iter().map(|it| (it.identifier.text(values), it.kind.text(values)));
+            let uuids = uuids::payload_uuids(identifier, named, self.source);
+            for (value, hole) in values.iter_mut().zip(&self.holes) {
+                if let Hole::PayloadUuid(payload) = hole {
+                    *value = Cow::Owned(Value::String(uuids::upper(uuids[*payload])));
+                }
+            }
+        }
+        if let Some(hole) = self.holes.iter().position(|hole| matches!(hole, Hole::ProfileUuid)) {
+            let uuid = match &self.digest {
+                Some(digest) => {
+                    let identifier = self.identifier.text(values).unwrap_or_default();
+                    uuids::profile_uuid(identifier, &digest.for_row(values))
+                }
+                None => Uuid::new_v4(),
+            };
+            values[hole] = Cow::Owned(Value::String(uuids::upper(uuid)));
+        }
+    }
+
+    fn write(&self, values: &[Cow<'_, Value>], text: &mut String) {
+        text.clear();
+        text.reserve(self.fixed + self.fixed / 8);
+        for slice in &self.xml {
+            text.push_str(&slice.before);
+            document::value_to_xml(text, &values[slice.hole], slice.level);
+        }
+        text.push_str(&self.xml_end);
+    }
+}
+
+impl Digest {
+    fn of(whole: &Dictionary) -> Self {
+        let mut bytes = Vec::new();
+        let mut holes = Vec::new();
+        uuids::digested(&mut bytes, whole, &mut |bytes, value| {
+            holes.extend(number(value).map(|hole| (hole, bytes.len())));
+        });
+        let ends = holes.iter().skip(1).map(|(_, at)| *at).chain([bytes.len()]);
+        let rest = holes.iter().zip(ends).map(|((hole, at), end)| (*hole, bytes[*at..end].to_vec())).collect();
+        let mut start = Sha256::new();
+        start.update(holes.first().map_or(&bytes, |(_, at)| &bytes[..*at]));
+        Self { start, rest }
+    }
+
+    fn for_row(&self, values: &[Cow<'_, Value>]) -> [u8; 32] {
+        let mut bytes = Vec::new();
+        for (hole, after) in &self.rest {
+            uuids::digested_value(&mut bytes, &values[*hole], &mut |_, _| unreachable!("a row has no UIDs"));
+            bytes.extend_from_slice(after);
+        }
+        let mut hash = self.start.clone();
+        hash.update(&bytes);
+        hash.finish()
+    }
+}
+
+impl Fact {
+    fn of(keys: &Dictionary, key: &str) -> Self {
+        let value = keys.get(key);
+        match value.and_then(number) {
+            Some(hole) => Fact::Hole(hole),
+            None => Fact::Fixed(value.and_then(Value::as_string).map(str::to_owned)),
+        }
+    }
+
+    fn text<'a>(&'a self, values: &'a [Cow<'_, Value>]) -> Option<&'a str> {
+        match self {
+            Fact::Fixed(text) => text.as_deref(),
+            Fact::Hole(hole) => values[*hole].as_string(),
+        }
+    }
+
+    fn for_row(&self, values: &[Cow<'_, Value>]) -> Option<Cow<'_, str>> {
+        match self {
+            Fact::Fixed(text) => text.as_deref().map(Cow::Borrowed),
+            Fact::Hole(hole) => values[*hole].as_string().map(|text| Cow::Owned(text.to_owned())),
+        }
+    }
+}
+
+impl PayloadFacts {
+    fn of(payload: &Dictionary) -> Self {
+        let [identifier, kind, uuid] =
+            ["PayloadIdentifier", "PayloadType", uuids::KEY].map(|key| Fact::of(payload, key));
+        Self { identifier, kind, uuid }
+    }
+}
+
+impl RemovalFact {
+    fn of(whole: &Dictionary) -> Option<Self> {
+        let password = |payload: &&Dictionary| match payload.get("PayloadType") {
+            Some(Value::String(kind)) => kind == PASSWORD_TYPE,
+            kind => kind.and_then(number).is_some(),
+        };
+        let only = |keys: &Dictionary, wanted: &[&str]| -> Dictionary {
+            let wanted = keys.iter().filter(|(key, _)| wanted.contains(&key.as_str()));
+            wanted.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        let passwords =
+            payloads(whole).filter(password).map(|payload| only(payload, &["PayloadType", "RemovalPassword"]));
+        let passwords = Value::Array(passwords.map(Value::Dictionary).collect());
+        let mut keys = Profile::new("x", "x").to_dictionary();
+        keys.extend(only(whole, &["PayloadRemovalDisallowed"]));
+        keys.insert("PayloadContent".into(), passwords);
+        if places(&keys).any(|keys| keys.values().any(|value| number(value).is_some())) {
+            return Some(RemovalFact::Varies(keys));
+        }
+        Some(RemovalFact::Fixed(Profile::from_dictionary(keys).ok()?.removal()))
+    }
+
+    fn for_row(&self, values: &[Cow<'_, Value>]) -> Option<Cow<'_, Removal>> {
+        Some(match self {
+            RemovalFact::Fixed(removal) => Cow::Borrowed(removal),
+            RemovalFact::Varies(keys) => {
+                let keys = filled(keys, &|hole| values[hole].clone().into_owned());
+                Cow::Owned(Profile::from_dictionary(keys).ok()?.removal())
+            }
+        })
+    }
+}
+
+fn payloads(whole: &Dictionary) -> impl Iterator<Item = &Dictionary> {
+    let content = whole.get("PayloadContent").and_then(Value::as_array);
+    content.into_iter().flatten().filter_map(Value::as_dictionary)
+}
+
+/// Where the keys stand that every profile and every payload has.
+fn places(whole: &Dictionary) -> impl Iterator<Item = &Dictionary> {
+    std::iter::once(whole).chain(payloads(whole))
+}
+
+/// Whether `PayloadVersion` is a structural error in one row and none in another.
+fn version_varies(keys: &Dictionary, holes: &Holes<'_>) -> bool {
+    let hole = keys.get("PayloadVersion").and_then(number);
+    hole.is_some_and(|hole| matches!(holes.kind(hole), Kind::String | Kind::Real))
+}
+
+fn never_empty(keys: &Dictionary) -> impl Iterator<Item = usize> {
+    ["PayloadIdentifier", "PayloadType", uuids::KEY].into_iter().filter_map(|key| keys.get(key).and_then(number))
+}
+
+fn names_vary(whole: &Dictionary) -> bool {
+    let varies = |keys: &Dictionary, key| keys.get(key).and_then(number).is_some();
+    varies(whole, "PayloadIdentifier")
+        || payloads(whole).any(|payload| varies(payload, "PayloadIdentifier") || varies(payload, "PayloadType"))
+}
+
+/// UUIDs for the payloads that have none: holes where they vary.
+fn give_payload_uuids(whole: &mut Dictionary, mut varying: Option<&mut Holes<'_>>) {
+    let text = |keys: &Dictionary, key: &str| keys.get(key).and_then(Value::as_string).map(str::to_owned);
+    let identifier = text(whole, "PayloadIdentifier").unwrap_or_default();
+    let names: Vec<_> = payloads(whole).map(|it| (text(it, "PayloadIdentifier"), text(it, "PayloadType"))).collect();
+    let names = names.iter().map(|(identifier, kind)| (identifier.as_deref(), kind.as_deref()));
+    let uuids = uuids::payload_uuids(&identifier, names, UuidSource::Content);
+    let content = whole.get_mut("PayloadContent").and_then(Value::as_array_mut);
+    let payloads = content.into_iter().flatten().filter_map(Value::as_dictionary_mut);
+    for (index, (payload, uuid)) in payloads.zip(uuids).enumerate() {
+        if !payload.contains_key(uuids::KEY) {
+            let uuid = match &mut varying {
+                Some(holes) => holes.add(Hole::PayloadUuid(index)),
+                None => Value::String(uuids::upper(uuid)),
+            };
+            payload.insert(uuids::KEY.into(), uuid);
+        }
+    }
+}
+
+/// A hole for the profile's UUID if it has none, and what it is derived from.
+fn give_profile_uuid(whole: &mut Dictionary, source: UuidSource, holes: &mut Holes<'_>) -> Option<Digest> {
+    if whole.contains_key(uuids::KEY) {
+        return None;
+    }
+    let digest = (source == UuidSource::Content).then(|| Digest::of(whole));
+    whole.insert(uuids::KEY.into(), holes.add(Hole::ProfileUuid));
+    digest
+}
+
+/// A value of a kind, whatever it is, that is not empty.
+fn sample(kind: Kind) -> Value {
+    match kind {
+        Kind::String => "x".into(),
+        Kind::Integer => Value::Integer(1.into()),
+        Kind::Real => Value::Real(1.0),
+        Kind::Boolean => Value::Boolean(true),
+        Kind::Date => Value::Date(std::time::UNIX_EPOCH.into()),
+        Kind::Data => Value::Data(vec![0]),
+    }
+}
+
+/// The XML up to each hole, and after the last one.
+fn slices(whole: &Dictionary) -> (Vec<Slice>, String) {
+    let mut holes = Vec::new();
+    let xml = document::to_xml_around(whole, |text, value, level| {
+        holes.extend(number(value).map(|hole| (text.len(), hole, level)));
+    });
+    let mut from = 0;
+    let slice = |(at, hole, level)| {
+        let before = xml[std::mem::replace(&mut from, at)..at].to_owned();
+        Slice { before, hole, level }
+    };
+    let slices = holes.into_iter().map(slice).collect();
+    (slices, xml[from..].to_owned())
+}
