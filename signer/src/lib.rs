@@ -9,6 +9,7 @@ pub mod config;
 pub mod daemon;
 pub mod dev;
 pub mod device_id;
+pub mod diagnosis;
 pub mod digest;
 #[cfg(test)]
 mod fixture;

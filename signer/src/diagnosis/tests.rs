@@ -1,0 +1,304 @@
+use profile_kit::{Os, Payload, Profile, SignOptions, SignedProfile};
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    fixture::{Site, leaf, now, signer},
+    installed::{Evidence, EvidenceFact},
+    issuance::{IssuanceId, ObservationId},
+    moment::from_millis,
+};
+
+const IVI: &str = "jp.example.ivi";
+
+/// The procedure's numbers, by its parts.
+const PARTS: [(&str, u32); 4] = [("S1.", 10), ("S2.", 8), ("S3.", 3), ("S4.", 8)];
+
+fn of(seq: u64) -> Basis {
+    Basis::Issuance(IssuanceId(Uuid::from_u128(seq.into())))
+}
+
+fn held(seq: u64, leaf: Digest, locked: bool) -> Held {
+    Held { of: of(seq), seq, uuid: seq.to_string(), leaf, leaf_key: leaf, locked, acknowledgement: None }
+}
+
+fn known(seq: u64, fact: EvidenceFact) -> Evidence {
+    Evidence { seq, at: from_millis(seq as i64), fact }
+}
+
+/// A site, and a profile that its identity signed.
+struct Stage {
+    site: Site,
+    keyring: Keyring,
+    installed: Arrival,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    fn with(change: impl FnOnce(&mut Profile)) -> Self {
+        let site = Site::new();
+        let mut profile = Profile::new(IVI, "IVI");
+        profile.set_removal(Removal::Disallowed);
+        let mut restrictions = Payload::new("com.apple.applicationaccess");
+        restrictions.insert("allowCamera", false);
+        profile.push(restrictions);
+        change(&mut profile);
+        let signed = site.new.identity().unwrap().sign_with(&profile, &SignOptions::new(now())).unwrap();
+        let installed = Arrival::from(&SignedProfile::verify_integrity(&signed).unwrap());
+        Self { keyring: site.state().keyring, site, installed }
+    }
+
+    fn own(&self) -> Digest {
+        leaf(&self.site.new)
+    }
+
+    fn locked(&self, seq: u64) -> Held {
+        held(seq, self.own(), true)
+    }
+
+    fn overwrite(&self, seq: u64) -> Held {
+        held(seq, self.own(), false)
+    }
+
+    /// On a supervised iOS 17.
+    fn ask(&self, held: Vec<Held>, evidence: Vec<Evidence>) -> Diagnosis {
+        self.ask_for(held, evidence, Target { os: Some(Os::ios(17)), supervised: Some(true) })
+    }
+
+    fn ask_for(&self, held: Vec<Held>, evidence: Vec<Evidence>, target: Target) -> Diagnosis {
+        let history = History { held, evidence };
+        let installed = Some(&self.installed);
+        super::of(&Case { identifier: IVI, history: &history, keyring: &self.keyring, installed, target, at: now() })
+    }
+}
+
+fn codes(diagnosis: &Diagnosis) -> Vec<&str> {
+    diagnosis.reasons.iter().map(|reason| reason.code).collect()
+}
+
+fn warnings(diagnosis: &Diagnosis) -> Vec<&str> {
+    diagnosis.warnings.iter().map(|warning| warning.warning).collect()
+}
+
+fn words(actions: &[Action]) -> Vec<&str> {
+    actions.iter().map(|action| action.action).collect()
+}
+
+#[test]
+fn a_device_that_was_never_offered_an_overwrite_is_warned_of_a_forced_inactivation() {
+    let stage = Stage::new();
+    let found = stage.ask(vec![stage.locked(1)], vec![known(2, EvidenceFact::Acknowledged(of(1)))]);
+    assert_eq!((found.standing, codes(&found)), (Standing::Locked, vec!["never-offered"]));
+    assert_eq!(warnings(&found), ["W1"]);
+    assert_eq!(found.next[0].action, "inactivate");
+    assert!(found.next[0].steps.contains(&"S1.4") && found.next[0].who == Who::Operator);
+    let outlook = found.outlook.unwrap();
+    assert_eq!((outlook.verdict, outlook.devices[0].form), ("frees", "omitted"));
+}
+
+#[test]
+fn an_offered_overwrite_waits_for_the_owner_and_tells_the_way_back() {
+    let stage = Stage::new();
+    let found = stage.ask(vec![stage.locked(1), stage.overwrite(2)], vec![]);
+    assert_eq!(codes(&found), ["offered", "unconfirmed"]);
+    assert_eq!((found.next[0].action, found.next[0].who), ("install-overwrite", Who::Owner));
+    assert_eq!(warnings(&found), ["W1", "W3", "W2"]);
+    assert_eq!(words(&found.warnings[1].then)[..3], ["enrol-again", "activate", "inactivate"]);
+}
+
+#[test]
+fn an_overwrite_that_was_not_installed_means_to_enrol_again_and_begin_from_the_start() {
+    let stage = Stage::new();
+    let listed = known(4, EvidenceFact::Listed { of: of(1), locked: true });
+    let acknowledged = known(2, EvidenceFact::Acknowledged(of(1)));
+    let found = stage.ask(vec![stage.locked(1), stage.overwrite(3)], vec![acknowledged, listed]);
+    assert_eq!(codes(&found), ["not-installed"]);
+    assert!(found.reasons[0].refs.contains(&"W3"));
+    assert_eq!(words(&found.next)[..3], ["enrol-again", "activate", "inactivate"]);
+    assert_eq!(found.next[2].steps[0], "S1.1");
+}
+
+#[test]
+fn after_a_new_enrolment_an_older_overwrite_counts_for_nothing() {
+    let stage = Stage::new();
+    let again = known(4, EvidenceFact::Acknowledged(of(3)));
+    let found = stage.ask(vec![stage.locked(1), stage.overwrite(2), stage.locked(3)], vec![again]);
+    assert_eq!(codes(&found), ["never-offered"]);
+}
+
+#[test]
+fn a_refused_overwrite_is_answered_by_what_the_device_said() {
+    let stage = Stage::new();
+    let refused = |code| {
+        let chain = vec![ErrorLink { domain: "D".into(), code, description: None }];
+        let overwrite = Held { acknowledgement: Some(Acknowledgement::Error { chain }), ..stage.overwrite(3) };
+        stage.ask(vec![stage.locked(1), overwrite], vec![known(2, EvidenceFact::Acknowledged(of(1)))])
+    };
+    let next = |code| refused(code).next[0].action;
+    assert_eq!([next(2002), next(4008), next(1)], ["ask-omitted", "report-profile-list", "report-profile-list"]);
+    assert_eq!(refused(4008).reasons[0].about[1], "D 4008");
+    assert_eq!(codes(&refused(1)), ["refused"]);
+}
+
+#[test]
+fn a_put_off_overwrite_is_waited_for() {
+    let stage = Stage::new();
+    let overwrite = Held { acknowledgement: Some(Acknowledgement::NotNow), ..stage.overwrite(3) };
+    let found = stage.ask(vec![stage.locked(1), overwrite], vec![known(2, EvidenceFact::Acknowledged(of(1)))]);
+    assert_eq!((codes(&found), found.next[0].action), (vec!["put-off"], "install-overwrite"));
+}
+
+#[test]
+fn an_installed_overwrite_is_left_to_the_owner_to_delete_the_apple_profile_first() {
+    let stage = Stage::new();
+    let installed = known(4, EvidenceFact::Listed { of: of(2), locked: false });
+    let found = stage.ask(vec![stage.locked(1), stage.overwrite(2)], vec![installed]);
+    assert_eq!((found.standing, codes(&found)), (Standing::Deletable, vec!["deletable"]));
+    assert_eq!(words(&found.next), ["delete-mdm-profile", "delete-profile", "delete-app", "close"]);
+}
+
+#[test]
+fn an_overwrite_that_is_locked_all_the_same_is_asked_for_in_the_other_form() {
+    let stage = Stage::new();
+    let listed = known(4, EvidenceFact::Listed { of: of(2), locked: true });
+    let found = stage.ask(vec![stage.locked(1), stage.overwrite(2)], vec![listed]);
+    assert_eq!((codes(&found), found.next[0].action), (vec!["still-locked"], "ask-omitted"));
+}
+
+#[test]
+fn the_client_app_goes_last_where_the_app_store_is_restricted() {
+    let stage = Stage::with(|profile| {
+        profile.payloads_mut()[0].insert("allowAppInstallation", false);
+    });
+    let locked = || vec![known(2, EvidenceFact::Acknowledged(of(1)))];
+    let deletable = || vec![known(4, EvidenceFact::Acknowledged(of(3)))];
+    for evidence in [locked(), deletable()] {
+        let found = stage.ask(vec![stage.locked(1), stage.overwrite(3)], evidence);
+        let warning = found.warnings.iter().find(|warning| warning.warning == "W4").unwrap();
+        assert_eq!(warning.keys, ["allowAppInstallation"]);
+        let place = |word| found.next.iter().position(|action| action.action == word).unwrap();
+        assert!(place("delete-profile") < place("delete-app"));
+    }
+    let gone = stage.ask(vec![stage.locked(1)], vec![known(9, EvidenceFact::Absent)]);
+    assert_eq!((gone.standing, warnings(&gone)), (Standing::Free, vec![]));
+}
+
+#[test]
+fn a_device_that_ignores_the_lock_needs_no_overwrite() {
+    let stage = Stage::new();
+    let target = Target { os: Some(Os::ios(17)), supervised: Some(false) };
+    let found = stage.ask_for(vec![stage.locked(1)], vec![], target);
+    assert_eq!((found.standing, codes(&found)), (Standing::Deletable, vec!["lock-ignored"]));
+}
+
+#[test]
+fn without_a_target_every_device_that_it_may_be_is_looked_at() {
+    let stage = Stage::new();
+    let found = stage.ask_for(vec![stage.locked(1)], vec![], Target::default());
+    let outlook = found.outlook.unwrap();
+    assert!(outlook.devices.len() > 16 && outlook.devices.iter().any(|device| device.os == "iOS 11.0"));
+}
+
+#[test]
+fn a_key_that_is_gone_leaves_the_wipe_and_what_the_profile_itself_allows() {
+    let stage = Stage::new();
+    let lost = leaf(&stage.site.lost);
+    let found = stage.ask(vec![held(1, lost, true)], vec![]);
+    assert_eq!((found.standing, words(&found.next)), (Standing::NeedsWipe, vec!["remove-by-mdm", "wipe"]));
+    assert!(codes(&found).contains(&"key-gone"));
+    let stage = Stage::with(|profile| profile.set_removal(Removal::Password("0p3n".into())));
+    let found = stage.ask(vec![held(1, leaf(&stage.site.lost), true)], vec![]);
+    assert_eq!((found.standing, found.next[0].action), (Standing::Locked, "enter-password"));
+}
+
+#[test]
+fn a_leaf_that_nobody_knows_is_brought_by_who_keeps_the_keys() {
+    let stage = Stage::new();
+    let found = stage.ask(vec![held(1, leaf(&signer("Stranger")), true)], vec![]);
+    assert_eq!((found.next[0].action, found.next[0].who), ("bring-key", Who::SignerKeeper));
+    assert_eq!(found.standing, Standing::Locked);
+}
+
+#[test]
+fn a_profile_that_forbids_installing_by_hand_is_overwritten_by_the_mdm() {
+    let stage = Stage::with(|profile| {
+        profile.payloads_mut()[0].insert("allowUIConfigurationProfileInstallation", false);
+    });
+    let found = stage.ask(vec![stage.locked(1)], vec![]);
+    let reason = found.reasons.iter().find(|reason| reason.code == "only-by-mdm").unwrap();
+    assert_eq!(reason.about[0], "InstallForbidden");
+    assert_eq!(words(&found.next)[..2], ["ask-overwrite", "send-overwrite"]);
+}
+
+#[test]
+fn what_is_ambiguous_or_foreign_asks_for_the_truth_first() {
+    let stage = Stage::new();
+    let old = leaf(&stage.site.old);
+    let found = stage.ask(vec![stage.locked(1), held(2, old, true)], vec![]);
+    assert_eq!((found.standing, codes(&found)), (Standing::Unknown, vec!["ambiguous"]));
+    assert_eq!(found.next[0].action, "report-profile-list");
+    let foreign = |leaf, locked| {
+        let sighting = Sighting { uuid: "X".into(), leaf, locked };
+        stage.ask(vec![stage.locked(1)], vec![known(2, EvidenceFact::Foreign(sighting))])
+    };
+    assert_eq!(foreign(Some(old), Some(true)).next[0].action, "hand-in");
+    assert_eq!(foreign(None, None).next[0].action, "bring-key");
+    assert_eq!(foreign(Some(leaf(&stage.site.lost)), Some(true)).standing, Standing::NeedsWipe);
+    assert_eq!(foreign(None, Some(false)).standing, Standing::Deletable);
+}
+
+#[test]
+fn a_certificate_that_has_ended_is_told_as_no_obstacle() {
+    let stage = Stage::new();
+    let history = History { held: vec![stage.locked(1)], evidence: vec![] };
+    let (installed, target) = (Some(&stage.installed), Target { os: Some(Os::ios(17)), supervised: Some(true) });
+    let at = now() + crate::fixture::days(400);
+    let case = Case { identifier: IVI, history: &history, keyring: &stage.keyring, installed, target, at };
+    let found = super::of(&case);
+    assert!(codes(&found).contains(&"certificate-ended") && found.standing == Standing::Locked);
+    assert_eq!(found.outlook.unwrap().verdict, "frees");
+}
+
+#[test]
+fn a_profile_that_was_issued_after_the_device_became_free_counts() {
+    let stage = Stage::new();
+    let free = known(3, EvidenceFact::Acknowledged(of(2)));
+    let found = stage.ask(vec![stage.locked(1), stage.overwrite(2), stage.locked(4)], vec![free]);
+    assert_eq!((found.standing, codes(&found)), (Standing::Locked, vec!["never-offered", "issued-later"]));
+}
+
+#[test]
+fn an_observed_profile_without_its_bytes_is_judged_by_the_record_alone() {
+    let stage = Stage::new();
+    let seen = Basis::Observed(ObservationId(Uuid::from_u128(1)));
+    let history = History {
+        held: vec![Held { of: seen, ..stage.locked(1) }],
+        evidence: vec![known(1, EvidenceFact::Observed(seen))],
+    };
+    let (keyring, target) = (&stage.keyring, Target::default());
+    let case = Case { identifier: IVI, history: &history, keyring, installed: None, target, at: now() };
+    let found = super::of(&case);
+    assert_eq!((codes(&found), &found.outlook), (vec!["never-offered"], &None));
+}
+
+#[test]
+fn every_step_and_warning_is_one_of_the_procedure() {
+    let step = |text: &str| {
+        let number = |(part, most): &(&str, u32)| {
+            text.strip_prefix(part)
+                .is_some_and(|rest| rest.parse::<u32>().is_ok_and(|number| (1..=*most).contains(&number)))
+        };
+        PARTS.iter().any(number)
+    };
+    let warning = |text: &str| ["W1", "W2", "W3", "W4"].contains(&text);
+    let fact = |text: &str| text.len() == 2 && "LR".contains(&text[..1]) && text[1..].parse::<u8>().is_ok();
+    for action in step::ALL {
+        assert!(action.steps.iter().all(|text| step(text) || warning(text)), "{action:?}");
+    }
+    for (code, _, refs) in REASONS {
+        assert!(refs.iter().all(|text| step(text) || warning(text) || fact(text)), "{code} {refs:?}");
+    }
+}
