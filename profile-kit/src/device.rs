@@ -21,7 +21,7 @@ mod arrival;
 mod install;
 mod list;
 mod pending;
-mod remove;
+pub(crate) mod remove;
 mod replace;
 
 use std::{sync::Arc, time::SystemTime};

@@ -247,15 +247,21 @@ impl Device {
 impl Installed {
     /// When it removes itself: the earlier of `RemovalDate` and `DurationUntilRemoval` after its install (L7).
     pub fn ends(&self) -> Option<SystemTime> {
-        let date = self.profile.get("RemovalDate").and_then(|date| date.as_date()).map(SystemTime::from);
-        let seconds = self.profile.get("DurationUntilRemoval");
-        let seconds =
-            seconds.and_then(|value| value.as_real().or(value.as_unsigned_integer().map(|number| number as f64)));
-        let duration =
-            seconds.filter(|seconds| *seconds > 0.0).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        let after = duration.and_then(|duration| self.at.checked_add(duration));
-        date.into_iter().chain(after).min()
+        let after = stay(&self.profile).and_then(|stay| self.at.checked_add(stay));
+        removal_date(&self.profile).into_iter().chain(after).min()
     }
+}
+
+/// `RemovalDate`.
+pub(crate) fn removal_date(profile: &Profile) -> Option<SystemTime> {
+    profile.get("RemovalDate").and_then(|date| date.as_date()).map(SystemTime::from)
+}
+
+/// `DurationUntilRemoval`: how long a profile stays after its install.
+pub(crate) fn stay(profile: &Profile) -> Option<Duration> {
+    let seconds = profile.get("DurationUntilRemoval")?;
+    let seconds = seconds.as_real().or(seconds.as_unsigned_integer().map(|number| number as f64))?;
+    Some(seconds).filter(|seconds| *seconds > 0.0).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
 /// Whether a profile has the lock.

@@ -1,9 +1,15 @@
 //! What can be done about an installed profile: whether an overwrite of some form frees it, and who must sign that.
 
-use std::{collections::BTreeSet, time::SystemTime};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
 use super::{Devices, Question, Row, Verdict};
-use crate::{Arrival, Certificate, InstalledBy, Os, Overwrite, PasswordForm, device::Signature};
+use crate::{
+    Arrival, Certificate, InstalledBy, Os, Overwrite, PasswordForm,
+    device::{Signature, remove},
+};
 
 /// What an overwrite could do for an installed profile.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +19,10 @@ pub struct Outlook {
     pub verdict: Verdict,
     /// The certificate that must sign the overwrite, also past its end (R5); `None` where the profile is unsigned.
     pub certificate: Option<Certificate>,
+    /// When it removes itself without an overwrite, whatever its lock says: `RemovalDate` (L7).
+    pub removal_date: Option<SystemTime>,
+    /// How long after its install it removes itself, if that comes earlier: `DurationUntilRemoval` (L7).
+    pub stay: Option<Duration>,
     /// Device by device.
     pub rows: Vec<OutlookRow>,
 }
@@ -55,7 +65,13 @@ pub fn outlook(installed: &Arrival, by: (InstalledBy, InstalledBy), devices: &De
         Signature::Signed { certificates, .. } => certificates.first().cloned(),
         Signature::Unsigned | Signature::Broken(_) => None,
     };
-    Outlook { verdict: Verdict::of_all(rows.iter().map(|row| row.verdict)), certificate, rows }
+    Outlook {
+        verdict: Verdict::of_all(rows.iter().map(|row| row.verdict)),
+        certificate,
+        removal_date: remove::removal_date(&installed.profile),
+        stay: remove::stay(&installed.profile),
+        rows,
+    }
 }
 
 /// The better form first.

@@ -111,6 +111,8 @@ pub fn outlook(installed: &str, ways: Ways, devices: &Devices, outlook: &Outlook
         "overwrite_by": way(ways.1),
         "policies": policies(devices),
         "certificate": certificate,
+        "removal_date": outlook.removal_date.map(text::time),
+        "duration_until_removal": outlook.stay.map(|stay| stay.as_secs_f64()),
         "devices": outlook.rows.iter().map(row).collect::<Vec<_>>(),
     })
 }

@@ -188,6 +188,9 @@ pub fn outlook(installed: &str, asked: &str, outlook: &Outlook) -> String {
     let mut told = format!("{}: {bold}{}{bold:#}: {can}\n", text::escape(installed), outlook.verdict);
     line(&mut told, "asked", asked);
     line(&mut told, "sign it with", &certificate(outlook.certificate.as_ref()));
+    if let Some(end) = end(outlook) {
+        line(&mut told, "removes itself", &format!("{end}, whatever its lock says (L7)"));
+    }
     let mut lines = vec![["devices", "verdict", "form", "otherwise"].map(String::from)];
     let mut rest = outlook.rows.as_slice();
     while let Some((first, _)) = rest.split_first() {
@@ -200,6 +203,16 @@ pub fn outlook(installed: &str, asked: &str, outlook: &Outlook) -> String {
     }
     table(&mut told, &lines);
     told
+}
+
+/// When the installed profile goes without an overwrite.
+fn end(outlook: &Outlook) -> Option<String> {
+    let date = outlook.removal_date.map(|date| format!("on {}", text::time(date)));
+    let stay = outlook.stay.map(|stay| format!("{} seconds after its install", stay.as_secs_f64()));
+    match (date, stay) {
+        (Some(date), Some(stay)) => Some(format!("{date} or {stay}, at the earlier one")),
+        (date, stay) => date.or(stay),
+    }
 }
 
 fn outlook_cells(row: &OutlookRow) -> [String; 3] {
