@@ -16,6 +16,7 @@ use std::{collections::HashMap, time::SystemTime};
 
 pub use crate::finding::{Code, Finding, Severity, UnknownCode};
 pub(crate) use dates::past;
+pub(crate) use device_type::other as other_device_type;
 
 use crate::{Profile, Target};
 

@@ -7,12 +7,17 @@ use crate::{KeyPath, OsVersion, Platform, Profile, Target};
 
 pub(super) fn check(profile: &Profile, target: &Target, findings: &mut Findings) {
     let Some(platform) = target.platform else { return };
-    let number = profile.get("TargetDeviceType").and_then(Value::as_unsigned_integer);
-    let Some(number) = number.filter(|number| (1..=6).contains(number)) else { return };
-    if !fits(number, platform) && target.version.is_none_or(|version| version >= heeded_since(platform)) {
-        let message = format!("is {number}, which is not {platform}: refused (1015)");
-        findings.push(Finding::new(Code::TargetDeviceTypeOther, KeyPath::root().key("TargetDeviceType"), message));
-    }
+    // What no system knows is told as such.
+    let Some(number) = other(profile, platform, target.version).filter(|number| *number <= 6) else { return };
+    let message = format!("is {number}, which is not {platform}: refused (1015)");
+    findings.push(Finding::new(Code::TargetDeviceTypeOther, KeyPath::root().key("TargetDeviceType"), message));
+}
+
+/// The number of another kind of device that a profile is for; a system that does not know the key passes it over.
+pub(crate) fn other(profile: &Profile, platform: Platform, version: Option<OsVersion>) -> Option<u64> {
+    let number = profile.get("TargetDeviceType").and_then(Value::as_unsigned_integer)?;
+    let is_heeded = version.is_none_or(|version| version >= heeded_since(platform));
+    (number != 0 && !fits(number, platform) && is_heeded).then_some(number)
 }
 
 /// A HomePod runs a tvOS of its own.

@@ -156,21 +156,13 @@ impl<'a> Install<'a> {
     }
 
     fn device_type(&mut self) -> Step {
-        let device = self.device;
-        let (own, since) = match device.os.platform {
-            Platform::Ios => (1, (12, 2)),
-            Platform::Watchos => (2, (5, 2)),
-            Platform::Tvos => (4, (12, 2)),
-            Platform::Macos => (5, (10, 15)),
-            Platform::Visionos => (6, (1, 1)),
-        };
-        let wanted = self.arrival.profile.get("TargetDeviceType").and_then(Value::as_unsigned_integer);
-        match wanted {
-            Some(kind) if kind != 0 && kind != own && device.since(since.0, since.1) => {
-                let sentence = format!("its TargetDeviceType is {kind}, not {own} for {}", device.os.platform);
+        let os = self.device.os;
+        match check::other_device_type(&self.arrival.profile, os.platform, Some(os.version)) {
+            Some(kind) => {
+                let sentence = format!("its TargetDeviceType is {kind}, which is not {}", os.platform);
                 self.refuse(Refusal::OtherDeviceType, sentence)
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
