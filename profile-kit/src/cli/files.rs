@@ -5,6 +5,7 @@ use std::{
     io::{self, IsTerminal, Read, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use super::outcome::{Exit, Failure};
@@ -31,13 +32,22 @@ impl Input {
     fn read_up_to(largest: u64, path: &Path, large: impl FnOnce(String) -> Failure) -> Result<Self, Failure> {
         let name = name(path, "standard input");
         let bytes = match is_dash(path) {
-            true => head(largest + 1, io::stdin().lock(), &name)?,
+            true => head(largest + 1, standard_input()?, &name)?,
             false => {
                 let file = File::open(path).map_err(|cause| Failure::io(&name, "cannot be opened", &cause))?;
                 head(largest + 1, file, &name)?
             }
         };
         if bytes.len() as u64 > largest { Err(large(name)) } else { Ok(Self { name, bytes }) }
+    }
+}
+
+/// There is one, and after its end it would be an empty file.
+fn standard_input() -> Result<io::StdinLock<'static>, Failure> {
+    static WAS_READ: AtomicBool = AtomicBool::new(false);
+    match WAS_READ.swap(true, Ordering::Relaxed) {
+        true => Err(Failure::usage("standard input: is read once: name other files, or - in one place")),
+        false => Ok(io::stdin().lock()),
     }
 }
 

@@ -3,12 +3,13 @@
 mod json;
 mod told;
 
-use std::{path::PathBuf, time::SystemTime};
+use std::{collections::HashSet, path::PathBuf, time::SystemTime};
 
 use clap::ValueEnum;
 use profile_kit::{
-    Arrival, InstalledBy, Os, OsVersion, Platform, Policies,
+    Arrival, InstalledBy, Os, OsVersion, Platform, Policies, Policy,
     device::Signature,
+    policy::UnknownPolicy,
     preflight::{self, Devices, Question},
 };
 
@@ -155,12 +156,16 @@ impl Args {
         if let Some(preset) = self.preset {
             devices = devices.with_preset(preset.policies());
         }
+        let mut named = HashSet::new();
         for given in &self.policy {
             let (name, value) = given.split_once('=').unwrap_or((given, ""));
-            let wrong =
-                |error: profile_kit::policy::UnknownPolicy| Failure::usage(format!("--policy {given}: {error}"));
-            devices.policies.set(name, value).map_err(wrong)?;
-            devices.fixed.push(name.parse().map_err(wrong)?);
+            let wrong = |problem: String| Failure::usage(format!("--policy {given}: {problem}"));
+            devices.policies.set(name, value).map_err(|error| wrong(error.to_string()))?;
+            let policy: Policy = name.parse().map_err(|error: UnknownPolicy| wrong(error.to_string()))?;
+            if !named.insert(policy) {
+                return Err(wrong(format!("{policy} is given twice")));
+            }
+            devices.fixed.push(policy);
         }
         Ok(devices)
     }
