@@ -4,14 +4,18 @@
 //! its own user and root, as the kernel tells them.
 
 use std::{
-    io::{self, BufRead, BufReader, ErrorKind, Write},
+    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
-use crate::device_id::DeviceId;
+use crate::{
+    device_id::DeviceId,
+    import::{Became, Offered},
+};
 
 /// What an operator asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +33,44 @@ pub enum Ask {
         #[serde(default)]
         after: Option<DeviceId>,
     },
+    /// To take profiles into the record that something else has issued.
+    Import {
+        /// At most [`BATCH`] at once, and [`BATCH_BYTES`].
+        profiles: Vec<Profile>,
+    },
+    /// To copy the record: the bytes of the files follow the answer.
+    Backup,
 }
+
+/// A signed profile that is to be taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    device: DeviceId,
+    /// In base64.
+    signed: String,
+    from: String,
+}
+
+impl From<&Offered> for Profile {
+    fn from(offered: &Offered) -> Self {
+        let Offered { device, signed, from } = offered;
+        Self { device: device.clone(), signed: STANDARD.encode(signed), from: from.clone() }
+    }
+}
+
+impl TryFrom<Profile> for Offered {
+    type Error = base64::DecodeError;
+
+    fn try_from(Profile { device, signed, from }: Profile) -> Result<Self, base64::DecodeError> {
+        Ok(Self { device, signed: STANDARD.decode(signed)?, from })
+    }
+}
+
+/// How many profiles are imported at once.
+pub const BATCH: usize = 64;
+/// How many bytes of signed profiles.
+pub const BATCH_BYTES: usize = 8 << 20;
 
 /// What the daemon answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +87,16 @@ pub enum Answer {
     Stranded {
         /// In the order of their names.
         devices: Vec<DeviceId>,
+    },
+    /// What became of each profile.
+    Imported {
+        /// In the order in which they were asked.
+        became: Vec<Became>,
+    },
+    /// A verified copy of the record, whose files' bytes follow one after the other.
+    Backup {
+        /// The files: name and length.
+        files: Vec<(String, u64)>,
     },
     /// Nothing has changed.
     Refused {
@@ -106,5 +157,10 @@ impl Client {
             return Err(lost(ErrorKind::UnexpectedEof.into()));
         }
         serde_json::from_str(&answer).map_err(|cause| lost(cause.into()))
+    }
+
+    /// The bytes that follow an answer.
+    pub fn bytes(&mut self, length: u64) -> impl Read {
+        (&mut self.stream).take(length)
     }
 }

@@ -1,8 +1,15 @@
 //! The verbs, one file each.
 
+mod audit;
+mod backup;
 mod check;
+mod completions;
+mod import;
+mod man;
 mod outcome;
+mod record;
 mod reload;
+mod restore;
 mod serve;
 mod stranded;
 mod text;
@@ -31,6 +38,12 @@ enum Verb {
     Reload(reload::Args),
     Stranded(stranded::Args),
     Token(token::Args),
+    Audit(audit::Args),
+    Import(import::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs the program and turns what became of it into an exit status.
@@ -66,5 +79,11 @@ fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Reload(args) => reload::run(&args),
         Verb::Stranded(args) => stranded::run(&args),
         Verb::Token(args) => token::run(&args),
+        Verb::Audit(args) => audit::run(&args),
+        Verb::Import(args) => import::run(&args),
+        Verb::Backup(args) => backup::run(&args),
+        Verb::Restore(args) => restore::run(&args),
+        Verb::Completions(args) => completions::run(&args),
+        Verb::Man(args) => man::run(&args),
     }
 }

@@ -311,13 +311,23 @@ pub fn admin_socket(path: &Path) -> Result<PathBuf, Vec<ConfigError>> {
     admin.map(|admin| admin.socket).ok_or(errors)
 }
 
+/// What a configuration file says of ledger and audit, whatever else is wrong with it: for who looks at the record while
+/// no daemon runs.
+///
+/// # Errors
+/// Everything that is wrong, where it does not say so much.
+pub fn record_of(path: &Path, credentials: Option<&Path>) -> Result<(Ledger, Audit), Vec<ConfigError>> {
+    let Draft { ledger, audit, errors, .. } = Draft::load(path, credentials);
+    ledger.zip(audit).ok_or(errors)
+}
+
 /// What a configuration file says of the log, whatever else is wrong with it: so that what is wrong is told as it says.
 pub fn log_of(path: &Path) -> Log {
     Draft::load(path, credentials_directory().as_deref()).log
 }
 
 /// The folder where systemd puts credentials, where there is one.
-pub(crate) fn credentials_directory() -> Option<PathBuf> {
+pub fn credentials_directory() -> Option<PathBuf> {
     env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 

@@ -25,7 +25,7 @@ use tokio::{task::spawn_blocking, time::timeout};
 use self::bind::Doors;
 pub use self::{
     bind::{Addresses, BindError},
-    control::{Changed, Control, ReloadError},
+    control::{Changed, Control, Copy, ReloadError, operator},
 };
 use crate::{
     config::{self, ConfigError, credentials_directory},

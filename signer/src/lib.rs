@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod audit;
 pub mod auth;
+pub mod backup;
 pub mod caller;
 pub mod catalogue;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod digest;
 #[cfg(test)]
 mod fixture;
 pub mod http;
+pub mod import;
 pub mod installed;
 pub mod issuance;
 pub mod keyring;

@@ -106,11 +106,30 @@ impl Secrets {
         LedgerKeys::new(LedgerKey::of(&self.seal_key, &self.parameter_key))
     }
 
+    /// Reads those that a configuration names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn of(ledger: &config::Ledger, audit: &config::Audit) -> Result<Self, Vec<ConfigError>> {
+        let mut errors = Vec::new();
+        let secrets = Self::take(Some(ledger), Some(audit), &mut errors);
+        secrets.filter(|_| errors.is_empty()).ok_or(errors)
+    }
+
     /// Reads all of them, and notes everything that is wrong.
     fn read(draft: &mut Draft) -> Option<Self> {
         let mut errors = Vec::new();
+        let secrets = Self::take(draft.ledger(), draft.audit(), &mut errors);
+        draft.errors.extend(errors);
+        secrets
+    }
+
+    fn take(
+        ledger: Option<&config::Ledger>,
+        audit: Option<&config::Audit>,
+        errors: &mut Vec<ConfigError>,
+    ) -> Option<Self> {
         let mut take = |read: Result<_, ConfigError>| read.map_err(|error| errors.push(error)).ok();
-        let ledger = draft.ledger();
         let seal_key = ledger.and_then(|ledger| take(ledger.seal_key.key()));
         let parameter_key = ledger.and_then(|ledger| take(ledger.parameter_key.key()));
         if let (Some(ledger), Some(seal), Some(parameter)) = (ledger, &seal_key, &parameter_key)
@@ -118,9 +137,8 @@ impl Secrets {
         {
             errors.push(ConfigError::new(ledger.parameter_key.place.clone(), "is the same key as ledger.seal_key"));
         }
-        let checkpoint_key = draft.audit().map(|audit| checkpoint_key(&audit.checkpoint_key));
+        let checkpoint_key = audit.map(|audit| checkpoint_key(&audit.checkpoint_key));
         let checkpoint_key = checkpoint_key.and_then(|read| read.map_err(|error| errors.push(error)).ok());
-        draft.errors.extend(errors);
         Some(Self { seal_key: seal_key?, parameter_key: parameter_key?, checkpoint_key: checkpoint_key? })
     }
 }

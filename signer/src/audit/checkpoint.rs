@@ -106,6 +106,11 @@ impl CheckpointVerifier {
         Ok(Self { key, id: Digest::of(&spki) })
     }
 
+    /// SHA-256 of it, as SubjectPublicKeyInfo in DER.
+    pub fn id(&self) -> Digest {
+        self.id
+    }
+
     /// The public key in PEM, to be kept by whoever verifies.
     ///
     /// # Errors

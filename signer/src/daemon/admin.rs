@@ -3,6 +3,7 @@
 use std::{io, time::Duration};
 
 use tokio::{
+    fs,
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::UnixStream,
     task::JoinSet,
@@ -10,7 +11,11 @@ use tokio::{
 };
 
 use super::{Control, bind::UnixDoor, chain};
-use crate::admin::{Answer, Ask};
+use crate::{
+    admin::{Answer, Ask},
+    backup,
+    import::Offered,
+};
 
 /// Takes who may ask, for ever.
 pub(super) async fn serve(door: UnixDoor, control: Control) {
@@ -52,13 +57,38 @@ async fn answer_all(mut stream: BufReader<UnixStream>, control: &Control, by: &s
             return Ok(());
         }
         let answer = match serde_json::from_slice(&line) {
+            Ok(Ask::Backup) => {
+                back_up(&mut stream, control, by).await?;
+                continue;
+            }
             Ok(ask) => answer(ask, control, by).await,
             Err(cause) => refused("not-understood", vec![format!("what was asked is not understood: {cause}")]),
         };
-        let mut line = serde_json::to_vec(&answer)?;
-        line.push(b'\n');
-        stream.write_all(&line).await?;
+        tell(&mut stream, &answer).await?;
     }
+}
+
+async fn tell(stream: &mut BufReader<UnixStream>, answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    stream.write_all(&line).await
+}
+
+/// A copy that lies beside the ledger until it was sent: the operator's folders are not the daemon's to write to.
+async fn back_up(stream: &mut BufReader<UnixStream>, control: &Control, by: &str) -> io::Result<()> {
+    let folder = match control.back_up(by).await {
+        Ok(folder) => folder,
+        Err(error) => return tell(stream, &refused("not-copied", vec![chain(&error)])).await,
+    };
+    let mut files = Vec::new();
+    for name in backup::FILES {
+        files.push((name.to_owned(), fs::metadata(folder.path().join(name)).await?.len()));
+    }
+    tell(stream, &Answer::Backup { files }).await?;
+    for name in backup::FILES {
+        tokio::io::copy(&mut fs::File::open(folder.path().join(name)).await?, stream).await?;
+    }
+    Ok(())
 }
 
 async fn answer(ask: Ask, control: &Control, by: &str) -> Answer {
@@ -74,6 +104,17 @@ async fn answer(ask: Ask, control: &Control, by: &str) -> Answer {
             Ok(devices) => Answer::Stranded { devices },
             Err(error) => refused("ledger-unavailable", vec![chain(&error)]),
         },
+        Ask::Import { profiles } => {
+            let offered: Result<Vec<Offered>, _> = profiles.into_iter().map(TryInto::try_into).collect();
+            let Ok(offered) = offered else {
+                return refused("not-understood", vec!["a profile is not in base64".into()]);
+            };
+            match control.import(offered, by).await {
+                Ok(became) => Answer::Imported { became },
+                Err(error) => refused("ledger-unavailable", vec![chain(&error)]),
+            }
+        }
+        Ask::Backup => refused("not-understood", vec!["a backup is no line".into()]),
     }
 }
 

@@ -1,17 +1,26 @@
 //! What an operator does with a running daemon: reload it, and ask which devices it cannot free.
 
-use std::{io, sync::Arc};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 
-use tokio::sync::Mutex;
+use tokio::{runtime::Handle, sync::Mutex, task::spawn_blocking};
+use uuid::Uuid;
 
 use super::{Source, blocking, chain, systemd, watch};
 use crate::{
     audit::Event,
+    backup::{self, BackupError, Record},
     config::ConfigError,
     device_id::DeviceId,
     digest::Digest,
-    ledger,
+    import::{self, Became, Offered},
+    ledger::{self, Request},
     reload::{Reloaded, Stranded, reload, stranded_by},
+    role::Role,
     service::Service,
     state::State,
     tls::{Tls, TlsError},
@@ -23,8 +32,10 @@ pub struct Control {
     parts: Arc<Parts>,
 }
 
-pub(super) struct Parts {
+struct Parts {
     service: Arc<Service>,
+    /// As it was at the start: another ledger, or other keys for it, wait for the next one.
+    record: Record,
     source: Source,
     tls: Option<Arc<Tls>>,
     /// One reload at a time.
@@ -84,8 +95,15 @@ impl ReloadError {
 
 impl Control {
     pub(super) fn new(service: Arc<Service>, source: Source, tls: Option<Arc<Tls>>) -> Self {
-        watch::show_ends(&service.metrics, &service.state());
-        Self { parts: Arc::new(Parts { service, source, tls, turn: Mutex::default() }) }
+        let state = service.state();
+        watch::show_ends(&service.metrics, &state);
+        let record = Record {
+            ledger: state.config.ledger.path.clone(),
+            checkpoints: state.config.audit.checkpoints.clone(),
+            keys: state.secrets.ledger_keys(),
+            verifier: state.secrets.checkpoint_key.verifier(),
+        };
+        Self { parts: Arc::new(Parts { service, record, source, tls, turn: Mutex::default() }) }
     }
 
     /// What the daemon works with.
@@ -180,6 +198,40 @@ impl Control {
         self.service().ledger.stranded_devices(&held, after, limit).await
     }
 
+    /// Takes profiles into the record that something else has issued, and says what became of each.
+    ///
+    /// # Errors
+    /// When the ledger does not take them; then none is recorded.
+    pub async fn import(&self, offered: Vec<Offered>, by: &str) -> Result<Vec<Became>, ledger::Error> {
+        let (service, request) = (self.service().clone(), operator(by, (self.service().clock)()));
+        let runtime = Handle::current();
+        let taking = spawn_blocking(move || {
+            let state = service.state();
+            let levels = state.config.limits.plist_depth;
+            runtime.block_on(import::take(&service.ledger, &state.keyring, levels, &request, offered))
+        });
+        taking.await.map_err(|_| ledger::Error::Panicked)?
+    }
+
+    /// Copies the record into a folder beside the ledger, and verifies the copy. The folder goes when it is dropped.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub async fn back_up(&self, by: &str) -> Result<Copy, BackupError> {
+        let service = self.service().clone();
+        let at = (service.clock)();
+        service.ledger.checkpoint().await?;
+        let copy = Copy::beside(&self.parts.record.ledger);
+        let (record, folder) = (self.parts.record.clone(), copy.0.clone());
+        let state = service.state();
+        let made = spawn_blocking(move || backup::make(&record, &state.keyring, &folder, at));
+        let contents = made.await.map_err(|_| ledger::Error::Panicked)??;
+        let records = i64::try_from(contents.records).unwrap_or(i64::MAX);
+        service.ledger.audit(Event::done("backup").with("by", by).with("records", records), at).await?;
+        tracing::info!(by, records, profiles = contents.profiles, "copied the record");
+        Ok(copy)
+    }
+
     /// Shows what the ledger says now.
     ///
     /// # Errors
@@ -189,4 +241,33 @@ impl Control {
         self.service().metrics.stranded_devices.set(i64::try_from(stranded).unwrap_or(i64::MAX));
         Ok(())
     }
+}
+
+/// A copy of the record that is on its way to the operator.
+pub struct Copy(PathBuf);
+
+impl Copy {
+    fn beside(ledger: &Path) -> Self {
+        let mut name = ledger.as_os_str().to_owned();
+        name.push(format!(".backup-{}", Uuid::now_v7()));
+        Self(name.into())
+    }
+
+    /// The folder that it is in.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, folder = %self.0.display(), "a copy of the record was left behind");
+        }
+    }
+}
+
+/// A request of the operator's, who is known by his user.
+pub fn operator(by: &str, at: SystemTime) -> Request {
+    Request { caller: by.into(), role: Role::Admin.word().into(), id: None, idempotency: None, at }
 }

@@ -66,6 +66,15 @@ impl Archive {
         Ok(chain::checkpoints(&self.db, 0)?)
     }
 
+    /// Copies the ledger, as it is at one moment, while its daemon may go on; writes beside, syncs, renames.
+    ///
+    /// # Errors
+    ///
+    /// When the copy is there already or cannot be written.
+    pub fn copy(&self, to: &Path) -> Result<()> {
+        copy(&self.db, to)
+    }
+
     /// Writes the audit as JSON Lines, a record a line, and gives their number.
     ///
     /// # Errors

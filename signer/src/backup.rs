@@ -1,0 +1,308 @@
+//! A copy of the record that can be put back: ledger, checkpoints, and what says which keys open them.
+//!
+//! The keys themselves are not in it. Who has the copy alone can read which device got what, and verify the audit; the
+//! profiles stay sealed. `backup.json` names the keys that have to be kept elsewhere, those of ledger and audit by their
+//! name, and the signing identities, without which devices cannot be freed, by their leaf.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use openssl::sha::Sha256;
+use serde::{Deserialize, Serialize};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    Digest,
+    audit::{Checkpoint, CheckpointFile, CheckpointVerifier},
+    keyring::{Holding, Keyring},
+    ledger::{self, Archive, Check, LedgerKeys},
+};
+
+/// What is copied, and where a copy is put back.
+#[derive(Clone)]
+pub struct Record {
+    /// The ledger's file.
+    pub ledger: PathBuf,
+    /// The file of checkpoints.
+    pub checkpoints: PathBuf,
+    /// What opens the ledger.
+    pub keys: LedgerKeys,
+    /// What verifies the checkpoints.
+    pub verifier: CheckpointVerifier,
+}
+
+/// What a backup says of itself, in `backup.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contents {
+    /// The form of this file: 1.
+    pub format: u32,
+    /// When it was made (RFC 3339).
+    pub made: String,
+    /// The program's version.
+    pub version: String,
+    /// How many audit records there are.
+    pub records: u64,
+    /// The number of the last one that a checkpoint covers.
+    pub covered: u64,
+    /// How many signed profiles there are.
+    pub profiles: u64,
+    /// The name of the key that opens the profiles: of `ledger.seal_key` and `ledger.parameter_key` together.
+    pub ledger_key: String,
+    /// SHA-256 of the public half of `audit.checkpoint_key`.
+    pub checkpoint_key: Digest,
+    /// The identities whose keys free devices.
+    pub identities: Vec<Needed>,
+    /// The other files, each with its SHA-256.
+    pub files: BTreeMap<String, Digest>,
+}
+
+/// A leaf certificate that the keyring knows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Needed {
+    /// The identity's name.
+    pub identity: String,
+    /// SHA-256 of the leaf.
+    pub leaf: Digest,
+    /// Whose it is.
+    pub subject: String,
+    /// Whether its key was there.
+    pub held: bool,
+}
+
+/// Why a copy was not made, or is not good.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// A file cannot be read or written.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        problem: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something is there already, and is not written over.
+    #[error("{}: is there already: take it away first", .0.display())]
+    Exists(PathBuf),
+    /// The folder holds no backup, or one that was changed.
+    #[error("{}: {problem}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Another key made it than the configuration names.
+    #[error("the backup needs {needs} {wanted}, and the configuration's is {found}")]
+    OtherKey {
+        /// Which key.
+        needs: &'static str,
+        /// Its name in the backup.
+        wanted: String,
+        /// The one that there is.
+        found: String,
+    },
+    /// The ledger does not hold.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+}
+
+/// Copies the record into a new folder, and verifies the copy: every profile opens, every audit record is as it was
+/// written. A daemon may go on meanwhile.
+///
+/// # Errors
+/// [`BackupError`]; what was written of a copy that is not good is left for looking at.
+pub fn make(record: &Record, keyring: &Keyring, folder: &Path, at: SystemTime) -> Result<Contents, BackupError> {
+    make_folder(folder)?;
+    // First the checkpoints: none of them tells of more than the ledger's copy has.
+    let checkpoints = fs::read(&record.checkpoints).map_err(failed(&record.checkpoints, "cannot be read"))?;
+    write(&folder.join(CHECKPOINTS), &checkpoints)?;
+    Archive::open(&record.ledger)?.copy(&folder.join(LEDGER))?;
+    let public = record.verifier.to_pem().map_err(|cause| damaged(folder, cause.to_string()))?;
+    write(&folder.join(PUBLIC_KEY), &public)?;
+    let check = check_copy(record, folder)?;
+    let mut files = BTreeMap::new();
+    for name in [LEDGER, CHECKPOINTS, PUBLIC_KEY] {
+        files.insert(name.to_owned(), digest_of(&folder.join(name))?);
+    }
+    let contents = Contents {
+        format: FORMAT,
+        made: OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_default(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        records: check.audit.head.seq,
+        covered: check.audit.covered,
+        profiles: check.profiles,
+        ledger_key: record.keys.active.id().into(),
+        checkpoint_key: record.verifier.id(),
+        identities: needed(keyring),
+        files,
+    };
+    let mut text = serde_json::to_vec_pretty(&contents).map_err(|cause| damaged(folder, cause.to_string()))?;
+    text.push(b'\n');
+    write(&folder.join(CONTENTS), &text)?;
+    Ok(contents)
+}
+
+/// Reads what a backup says of itself, and that its files are those.
+///
+/// # Errors
+/// [`BackupError::Damaged`] where a file is missing or another.
+pub fn read(folder: &Path) -> Result<Contents, BackupError> {
+    let path = folder.join(CONTENTS);
+    let text = fs::read(&path).map_err(failed(&path, "cannot be read"))?;
+    let contents: Contents = serde_json::from_slice(&text).map_err(|cause| damaged(&path, cause.to_string()))?;
+    if contents.format != FORMAT {
+        return Err(damaged(&path, format!("has format {}, and only {FORMAT} is known", contents.format)));
+    }
+    for name in [LEDGER, CHECKPOINTS, PUBLIC_KEY] {
+        let path = folder.join(name);
+        if contents.files.get(name) != Some(&digest_of(&path)?) {
+            return Err(damaged(&path, "is not the file that the backup was made with".into()));
+        }
+    }
+    Ok(contents)
+}
+
+/// Verifies a backup with the keys that have to open it.
+///
+/// # Errors
+/// [`BackupError`]: it is damaged, or needs other keys.
+pub fn verify(folder: &Path, record: &Record) -> Result<(Contents, Check), BackupError> {
+    let contents = read(folder)?;
+    let other = |needs, wanted: String, found: String| match wanted == found {
+        true => Ok(()),
+        false => Err(BackupError::OtherKey { needs, wanted, found }),
+    };
+    other("the ledger keys of name", contents.ledger_key.clone(), record.keys.active.id().into())?;
+    let (wanted, found) = (contents.checkpoint_key, record.verifier.id());
+    other("the checkpoint key whose public half has SHA-256", wanted.to_string(), found.to_string())?;
+    let check = check_copy(record, folder)?;
+    Ok((contents, check))
+}
+
+/// Puts a backup where a configuration says that the record is, and verifies it there. Nothing is written over.
+///
+/// # Errors
+/// [`BackupError`]; [`BackupError::Exists`] where there is a record already.
+pub fn restore(folder: &Path, record: &Record) -> Result<(Contents, Check), BackupError> {
+    let lies_beside = |end: &str| {
+        let mut name = record.ledger.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    // A write-ahead log of another ledger would be read into this one.
+    let in_the_way = [record.ledger.clone(), record.checkpoints.clone(), lies_beside("-wal"), lies_beside("-shm")];
+    if let Some(path) = in_the_way.into_iter().find(|path| fs::symlink_metadata(path).is_ok()) {
+        return Err(BackupError::Exists(path));
+    }
+    let verified = verify(folder, record)?;
+    put(&folder.join(CHECKPOINTS), &record.checkpoints)?;
+    // Last: where it is, the rest is too.
+    put(&folder.join(LEDGER), &record.ledger)?;
+    Ok(verified)
+}
+
+/// The names of a backup's files, in the order in which they are written.
+pub const FILES: [&str; 4] = [LEDGER, CHECKPOINTS, PUBLIC_KEY, CONTENTS];
+
+fn check_copy(record: &Record, folder: &Path) -> Result<Check, BackupError> {
+    let path = folder.join(CHECKPOINTS);
+    let text = fs::read_to_string(&path).map_err(failed(&path, "cannot be read"))?;
+    let checkpoints: Vec<Checkpoint> =
+        CheckpointFile::read(&text).map_err(failed(&path, "holds something that is no checkpoint"))?;
+    let archive = Archive::open(&folder.join(LEDGER))?;
+    Ok(archive.check(&record.keys, std::slice::from_ref(&record.verifier), &checkpoints)?)
+}
+
+fn needed(keyring: &Keyring) -> Vec<Needed> {
+    let leaves = keyring.certificates().into_iter().filter(|it| it.is_leaf);
+    let mut needed: Vec<_> = leaves
+        .map(|it| Needed {
+            identity: it.identity.to_owned(),
+            leaf: it.digest,
+            subject: it.certificate.subject(),
+            held: keyring.holding(&it.digest) == Holding::Held,
+        })
+        .collect();
+    needed.sort();
+    needed
+}
+
+/// A folder of its owner's only, which was not there or is empty.
+pub fn make_folder(folder: &Path) -> Result<(), BackupError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder).and_then(|()| fs::read_dir(folder));
+    match made.map_err(failed(folder, "cannot be made"))?.next() {
+        None => Ok(()),
+        Some(_) => Err(BackupError::Exists(folder.to_owned())),
+    }
+}
+
+/// Copies a file into its place, whole or not at all; who owns the folder owns it.
+fn put(from: &Path, to: &Path) -> Result<(), BackupError> {
+    let mut beside = to.as_os_str().to_owned();
+    beside.push(".restored");
+    let beside = PathBuf::from(beside);
+    let copied = || {
+        let mut file = own(&beside)?;
+        io::copy(&mut File::open(from)?, &mut file)?;
+        file.sync_all()?;
+        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let owner = fs::metadata(folder)?;
+        let written = fs::metadata(&beside)?;
+        if (owner.uid(), owner.gid()) != (written.uid(), written.gid()) {
+            chown(&beside, Some(owner.uid()), Some(owner.gid()))?;
+        }
+        fs::rename(&beside, to)?;
+        File::open(folder)?.sync_all()
+    };
+    copied().map_err(failed(to, "cannot be written"))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
+    let written = || {
+        let mut file = own(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    written().map_err(failed(path, "cannot be written"))
+}
+
+fn own(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+fn digest_of(path: &Path) -> Result<Digest, BackupError> {
+    let digest = || {
+        let (mut file, mut sha, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; 1 << 16]);
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(Digest(sha.finish())),
+                count => sha.update(&buffer[..count]),
+            }
+        }
+    };
+    digest().map_err(failed(path, "cannot be read"))
+}
+
+fn damaged(path: &Path, problem: String) -> BackupError {
+    BackupError::Damaged { path: path.to_owned(), problem }
+}
+
+fn failed(path: &Path, problem: &'static str) -> impl FnOnce(io::Error) -> BackupError {
+    move |source| BackupError::File { path: path.to_owned(), problem, source }
+}
+
+const FORMAT: u32 = 1;
+const LEDGER: &str = "ledger.db";
+const CHECKPOINTS: &str = "checkpoints.jsonl";
+const PUBLIC_KEY: &str = "checkpoint-key.pub.pem";
+const CONTENTS: &str = "backup.json";

@@ -1,0 +1,91 @@
+//! `signer backup`: a copy of the record of a running daemon.
+
+use std::{
+    fs::OpenOptions,
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use signer::{
+    admin::{Answer, Ask, Client},
+    backup::{self, BackupError, Contents},
+    daemon::chain,
+};
+
+use super::{
+    outcome::{Exit, Failure},
+    reload::{Daemon, refused},
+    text,
+};
+
+/// Copy the record of the running daemon: ledger and audit checkpoints, verified
+///
+/// The keys are not in the copy: backup.json names those that have to be kept elsewhere.
+#[derive(clap::Args)]
+#[command(after_help = "Example: signer backup --config /etc/signer/signer.toml /var/backups/signer/2026-01-01")]
+pub struct Args {
+    #[command(flatten)]
+    daemon: Daemon,
+    /// The folder for it, which is made
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// Receives the copy and compares it with what the daemon has verified.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let mut client = args.daemon.connect()?;
+    backup::make_folder(&args.folder).map_err(|error| failure(&error))?;
+    let files = match client.ask(&Ask::Backup)? {
+        Answer::Backup { files } => files,
+        other => return Err(refused(other)),
+    };
+    for (name, length) in files {
+        let path = args.folder.join(expected(&name)?);
+        receive(&mut client, &path, length)
+            .map_err(|cause| Failure::could_not_ask(format!("{}: {cause}", path.display())))?;
+    }
+    let contents = backup::read(&args.folder).map_err(|error| failure(&error))?;
+    text::print(&told("copied", &contents))?;
+    text::print(&kept_elsewhere(&contents))?;
+    Ok(Exit::Yes)
+}
+
+/// What a copy holds, in a line.
+pub fn told(what: &str, contents: &Contents) -> String {
+    let Contents { records, covered, profiles, .. } = contents;
+    format!("{what}: {profiles} profiles, {records} audit records (a checkpoint covers {covered}); all of them hold\n")
+}
+
+fn kept_elsewhere(contents: &Contents) -> String {
+    let identities = contents.identities.iter().filter(|it| it.held);
+    let identities: String = identities
+        .map(|it| format!("  the key of identity {:?}: {}, {}\n", it.identity, it.subject, it.leaf))
+        .collect();
+    format!(
+        "keep elsewhere, the copy is of no use without them:\n  ledger.seal_key and ledger.parameter_key: {}\n  \
+         audit.checkpoint_key: {}\n{identities}",
+        contents.ledger_key, contents.checkpoint_key
+    )
+}
+
+/// A backup that is no good was looked at; a file that cannot be read was not.
+pub fn failure(error: &BackupError) -> Failure {
+    match error {
+        BackupError::File { .. } => Failure::of(error),
+        other => Failure::no(vec![chain(other)]),
+    }
+}
+
+fn expected(name: &str) -> Result<&str, Failure> {
+    let known = backup::FILES.into_iter().find(|known| *known == name);
+    known.ok_or_else(|| Failure::could_not_ask("the daemon sends a file that is none of a backup"))
+}
+
+fn receive(client: &mut Client, path: &Path, length: u64) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    match io::copy(&mut client.bytes(length), &mut file)? == length {
+        true => file.sync_all(),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}

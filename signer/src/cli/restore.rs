@@ -1,0 +1,41 @@
+//! `signer restore`: a copy of the record is put where a daemon will find it.
+
+use std::path::PathBuf;
+
+use signer::backup;
+
+use super::{
+    backup::{failure, told},
+    outcome::{Exit, Failure},
+    record::Place,
+    text,
+};
+
+/// Put a backup where the configuration says that the record is, after verifying it
+///
+/// Nothing is written over: a record that is there has to be taken away first. The keys that opened the record have to
+/// be back already.
+#[derive(clap::Args)]
+#[command(after_help = "Example: signer restore --config /etc/signer/signer.toml /var/backups/signer/2026-01-01")]
+pub struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Verify it only
+    #[arg(long)]
+    check: bool,
+    /// The folder of the backup
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// Verifies, and restores unless that was all.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let record = args.place.record()?;
+    let (what, done) = match args.check {
+        true => ("good", backup::verify(&args.folder, &record)),
+        false => ("restored", backup::restore(&args.folder, &record)),
+    };
+    let (contents, _) = done.map_err(|error| failure(&error))?;
+    text::print(&told(what, &contents))?;
+    Ok(Exit::Yes)
+}

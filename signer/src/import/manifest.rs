@@ -1,0 +1,165 @@
+//! What a batch of `profile-kit` made: by its manifest (JSON Lines), out of its folder or tar archive.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use super::{Entries, LARGEST, Offered, Unread, is_inside};
+use crate::Digest;
+
+/// Reads a manifest: `DIR/manifest.jsonl`, or `FILE.tar.manifest.jsonl` beside its archive.
+///
+/// # Errors
+/// Where it is none, is of overwrites, or its archive cannot be read.
+pub fn manifest(path: &Path) -> Result<Entries, Unread> {
+    let name = path.display().to_string();
+    let wrong = |problem: String| Unread { from: name.clone(), problem };
+    let mut lines = BufReader::new(File::open(path).map_err(|cause| wrong(cause.to_string()))?);
+    let head = line(&mut lines).map_err(|cause| wrong(cause.to_string()))?.unwrap_or_default();
+    let head: Head = serde_json::from_slice(&head).map_err(|_| wrong("is no manifest of a batch".into()))?;
+    if (head.format, head.made.as_str()) != (1, "profiles") {
+        return Err(wrong("is no manifest of locked profiles in a form that is known".into()));
+    }
+    let mut files = Files::beside(path).map_err(|cause| wrong(format!("its files cannot be read: {cause}")))?;
+    let mut number = 1;
+    let next = move || -> Option<Result<Offered, Unread>> {
+        loop {
+            number += 1;
+            let from = format!("{name}, line {number}");
+            let wrong = |problem: String| Some(Err(Unread { from: from.clone(), problem }));
+            let text = match line(&mut lines) {
+                Ok(text) => text?,
+                Err(cause) => return wrong(cause.to_string()),
+            };
+            match serde_json::from_slice(&text) {
+                Ok(Line::Made(made)) => return Some(offered(made, &mut files, from)),
+                Ok(Line::Failed { row, problems }) => {
+                    let problems: Vec<_> = problems.into_iter().map(|it| it.problem).collect();
+                    return wrong(format!("nothing was made of row {row}: {}", problems.join("; ")));
+                }
+                Ok(Line::End { .. }) => {}
+                Err(_) => return wrong("is no line of a manifest".into()),
+            }
+        }
+    };
+    Ok(Box::new(std::iter::from_fn(next)))
+}
+
+#[derive(Deserialize)]
+struct Head {
+    format: u64,
+    made: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Made(Made),
+    Failed {
+        row: u64,
+        problems: Vec<Problem>,
+    },
+    /// How many rows there were: nothing to import.
+    End {
+        #[serde(rename = "rows")]
+        _rows: u64,
+    },
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    problem: String,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    device: String,
+    file: String,
+    signed: String,
+}
+
+fn offered(made: Made, files: &mut Files, from: String) -> Result<Offered, Unread> {
+    let wrong = |problem: String| Unread { from: from.clone(), problem };
+    let Made { device, file, signed: digest } = made;
+    let device = device.parse().map_err(|_| wrong("its device is no device id".into()))?;
+    if !is_inside(&file) {
+        return Err(wrong(format!("{file} leads out of the folder")));
+    }
+    let signed = files.read(&file).map_err(|cause| wrong(format!("{file} cannot be read: {cause}")))?;
+    let digest: Option<Digest> = digest.trim_start_matches("sha256:").parse().ok();
+    match digest == Some(Digest::of(&signed)) {
+        true => Ok(Offered { device, signed, from }),
+        false => Err(wrong(format!("{file} is not the file that was made"))),
+    }
+}
+
+/// A line without its end; none at the end of the file, also where it ends within a line.
+fn line(lines: &mut BufReader<File>) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    lines.take(LONGEST).read_until(b'\n', &mut line)?;
+    Ok((line.pop() == Some(b'\n')).then_some(line))
+}
+
+/// Where the files of a batch are.
+enum Files {
+    Folder(PathBuf),
+    /// The archive, and where in it each file is.
+    Tar(File, HashMap<String, (u64, u64)>),
+}
+
+impl Files {
+    fn beside(manifest: &Path) -> io::Result<Self> {
+        let name = manifest.to_string_lossy();
+        match name.strip_suffix(".manifest.jsonl") {
+            None => Ok(Files::Folder(manifest.parent().map(Path::to_owned).unwrap_or_default())),
+            Some(archive) if archive.ends_with(".tar") => Files::tar(Path::new(archive)),
+            Some(_) => {
+                Err(io::Error::other("only folders and tar archives are read: unpack others beside the manifest"))
+            }
+        }
+    }
+
+    fn tar(path: &Path) -> io::Result<Self> {
+        let mut archive = tar::Archive::new(File::open(path)?);
+        let mut places = HashMap::new();
+        for entry in archive.entries_with_seek()? {
+            let entry = entry?;
+            let name = entry.path()?.to_string_lossy().into_owned();
+            places.insert(name, (entry.raw_file_position(), entry.size()));
+        }
+        Ok(Files::Tar(File::open(path)?, places))
+    }
+
+    fn read(&mut self, name: &str) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let length = match self {
+            Files::Folder(folder) => {
+                let file = File::open(folder.join(name))?;
+                file.take(LARGEST + 1).read_to_end(&mut bytes)? as u64
+            }
+            Files::Tar(file, places) => {
+                let (place, size) = *places.get(name).ok_or(io::ErrorKind::NotFound)?;
+                file.seek(SeekFrom::Start(place))?;
+                file.take(size.min(LARGEST + 1)).read_to_end(&mut bytes)? as u64
+            }
+        };
+        match length > LARGEST {
+            true => Err(io::ErrorKind::FileTooLarge.into()),
+            false => Ok(bytes),
+        }
+    }
+}
+
+/// The manifest of a folder, if a batch made it.
+pub(super) fn of_folder(folder: &Path) -> Option<PathBuf> {
+    let path = folder.join("manifest.jsonl");
+    fs::exists(&path).unwrap_or(false).then_some(path)
+}
+
+/// Bytes of a line.
+const LONGEST: u64 = 8 << 20;
