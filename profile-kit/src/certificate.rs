@@ -134,6 +134,17 @@ impl Certificate {
         self.x509.public_key().map_or_else(|_| KeyKind::Other("unreadable".into()), |key| kind(&key))
     }
 
+    /// The public key as `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7) in DER.
+    ///
+    /// # Errors
+    /// [`Error::Crypto`] where the key is of a kind that cannot be read.
+    pub fn public_key_der(&self) -> Result<Vec<u8>> {
+        self.x509
+            .public_key()
+            .and_then(|key| key.public_key_to_der())
+            .map_err(|cause| Error::Crypto { doing: "encoding a public key", source: openssl(cause) })
+    }
+
     /// Whether subject and issuer are the same name and its own key made its signature.
     pub fn is_self_signed(&self) -> bool {
         let own_key = |key: PKey<Public>| self.x509.verify(&key).unwrap_or(false);

@@ -165,8 +165,8 @@ fn whole(answer: &[u8]) -> usize {
 
 async fn sign(signing: &Signing, identity: &Identity) -> Vec<u8> {
     let options = SignOptions::new(SystemTime::now());
-    let job = Job { caller: "bench".into(), identity: identity.clone(), options, what: Box::new(profile()) };
-    signing.sign(job).await.expect("the queue is long enough")
+    let job = Job { identity: identity.clone(), options, what: Box::new(profile()) };
+    signing.sign("bench".into(), job).await.expect("the queue is long enough").bytes
 }
 
 /// So much at once that no thread waits.

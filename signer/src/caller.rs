@@ -5,26 +5,36 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 use crate::{
     Refusal,
     config::CallerConfig,
+    device_id::DeviceId,
     ledger::Scope,
     role::{Overwrite, RoleType},
 };
 
 /// A caller that was recognised; only [`Authenticator::who`](crate::auth::Authenticator::who) makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller(Arc<CallerConfig>);
+pub struct Caller {
+    config: Arc<CallerConfig>,
+    /// Whose share of the signing queue it is.
+    share: Arc<str>,
+}
 
 impl Caller {
     pub(crate) fn new(config: CallerConfig) -> Self {
-        Self(Arc::new(config))
+        Self { share: config.name.as_str().into(), config: Arc::new(config) }
     }
 
     /// What the record calls it.
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.config.name
+    }
+
+    /// What its share of the signing queue is counted by.
+    pub fn share(&self) -> Arc<str> {
+        self.share.clone()
     }
 
     pub(crate) fn config(&self) -> &CallerConfig {
-        &self.0
+        &self.config
     }
 
     /// Leave to act on one device, in a role, by a spec. Without a spec (something of which no spec is known) a caller
@@ -32,15 +42,8 @@ impl Caller {
     ///
     /// # Errors
     /// [`Refusal::RoleMissing`], [`Refusal::OutOfScope`].
-    pub fn may<R: RoleType>(&self, device: &str, spec: Option<&str>) -> Result<Permit<R>, Refusal> {
-        self.has::<R>()?;
-        if !self.covers_device(device) {
-            return Err(self.out_of_scope("device"));
-        }
-        if !self.covers_spec(spec) {
-            return Err(self.out_of_scope("spec"));
-        }
-        Ok(Permit { caller: self.clone(), device: device.to_owned(), role: PhantomData })
+    pub fn may<R: RoleType>(&self, device: &DeviceId, spec: Option<&str>) -> Result<Permit<R>, Refusal> {
+        self.may_sweep::<R>()?.permit(device, spec)
     }
 
     /// Leave to look at many devices, each of which [`Sweep::covers`] has to be asked about.
@@ -53,29 +56,30 @@ impl Caller {
     }
 
     fn has<R: RoleType>(&self) -> Result<(), Refusal> {
-        match self.0.roles.contains(&R::ROLE) {
+        match self.config.roles.contains(&R::ROLE) {
             true => Ok(()),
-            false => Err(Refusal::RoleMissing { caller: self.0.name.clone(), role: R::ROLE.word() }),
+            false => Err(Refusal::RoleMissing { caller: self.config.name.clone(), role: R::ROLE.word() }),
         }
     }
 
     fn covers_device(&self, device: &str) -> bool {
-        self.0.devices.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(device)))
+        self.config.devices.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(device)))
     }
 
     fn covers_spec(&self, spec: Option<&str>) -> bool {
-        self.0.specs.as_ref().is_none_or(|specs| spec.is_some_and(|spec| specs.contains(spec)))
+        self.config.specs.as_ref().is_none_or(|specs| spec.is_some_and(|spec| specs.contains(spec)))
     }
 
     fn out_of_scope(&self, what: &'static str) -> Refusal {
-        Refusal::OutOfScope { caller: self.0.name.clone(), what }
+        Refusal::OutOfScope { caller: self.config.name.clone(), what }
     }
 }
 
 /// Leave for a role on one device: what a decision asks for, so that no handler can forget to.
 pub struct Permit<R> {
     caller: Caller,
-    device: String,
+    device: DeviceId,
+    spec: Option<String>,
     role: PhantomData<R>,
 }
 
@@ -86,15 +90,20 @@ impl<R> Permit<R> {
     }
 
     /// The device that it is for.
-    pub fn device(&self) -> &str {
+    pub fn device(&self) -> &DeviceId {
         &self.device
+    }
+
+    /// The spec that it is for; `None` where none is known.
+    pub fn spec(&self) -> Option<&str> {
+        self.spec.as_deref()
     }
 }
 
 impl Permit<Overwrite> {
     /// The most overwrites that the caller may have within an hour, this one included; `None`: no limit.
     pub fn overwrites_per_hour(&self) -> Option<u32> {
-        self.caller.0.overwrites_per_hour
+        self.caller.config.overwrites_per_hour
     }
 }
 
@@ -119,7 +128,7 @@ impl<R> Sweep<R> {
     /// no leave where there is none.
     pub fn covers_all<'a>(&self, device: &str, specs: impl IntoIterator<Item = Option<&'a str>>) -> bool {
         let mut specs = specs.into_iter().peekable();
-        let known = self.caller.0.specs.is_none() || specs.peek().is_some();
+        let known = self.caller.config.specs.is_none() || specs.peek().is_some();
         known && self.caller.covers_device(device) && specs.all(|spec| self.caller.covers_spec(spec))
     }
 
@@ -138,7 +147,20 @@ impl<R> Sweep<R> {
 
     /// As far as it goes, for the ledger.
     pub fn scope(&self) -> Scope {
-        Scope { devices: self.caller.0.devices.clone(), specs: self.caller.0.specs.clone() }
+        Scope { devices: self.caller.config.devices.clone(), specs: self.caller.config.specs.clone() }
+    }
+
+    /// Leave to act on one device, by a spec.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfScope`].
+    pub fn permit(&self, device: &DeviceId, spec: Option<&str>) -> Result<Permit<R>, Refusal> {
+        self.device(device.as_str())?;
+        if !self.caller.covers_spec(spec) {
+            return Err(self.caller.out_of_scope("spec"));
+        }
+        let (caller, device, spec) = (self.caller.clone(), device.clone(), spec.map(str::to_owned));
+        Ok(Permit { caller, device, spec, role: PhantomData })
     }
 }
 
@@ -165,6 +187,10 @@ mod tests {
         role::{Admin, Issue, Read, Role},
     };
 
+    fn device(name: &str) -> DeviceId {
+        name.parse().unwrap()
+    }
+
     fn caller(roles: &[Role], devices: Option<&[&str]>, specs: Option<&[&str]>) -> Caller {
         Caller::new(CallerConfig {
             name: "core".into(),
@@ -181,36 +207,36 @@ mod tests {
     fn admin_implies_nothing() {
         let admin = caller(&[Role::Admin], None, None);
         assert!(admin.may_sweep::<Admin>().is_ok());
-        let refusal = admin.may::<Overwrite>("C02A", None).unwrap_err();
+        let refusal = admin.may::<Overwrite>(&device("C02A"), None).unwrap_err();
         assert_eq!(refusal, Refusal::RoleMissing { caller: "core".into(), role: "overwrite" });
     }
 
     #[test]
     fn every_other_role_together_does_not_imply_overwrite() {
         let others = Role::ALL.into_iter().filter(|role| *role != Role::Overwrite).collect::<Vec<_>>();
-        assert!(caller(&others, None, None).may::<Overwrite>("C02A", None).is_err());
+        assert!(caller(&others, None, None).may::<Overwrite>(&device("C02A"), None).is_err());
     }
 
     #[test]
     fn a_scope_of_several_patterns_covers_what_one_of_them_does() {
         let caller = caller(&[Role::Issue], Some(&["C02*", "F9*"]), None);
-        assert!(caller.may::<Issue>("F9X", None).is_ok());
-        let refusal = caller.may::<Issue>("X02", None).unwrap_err();
+        assert!(caller.may::<Issue>(&device("F9X"), None).is_ok());
+        let refusal = caller.may::<Issue>(&device("X02"), None).unwrap_err();
         assert_eq!(refusal, Refusal::OutOfScope { caller: "core".into(), what: "device" });
     }
 
     #[test]
     fn an_empty_scope_covers_nothing() {
-        assert!(caller(&[Role::Issue], Some(&[]), None).may::<Issue>("C02A", None).is_err());
-        assert!(caller(&[Role::Issue], None, Some(&[])).may::<Issue>("C02A", Some("ivi")).is_err());
+        assert!(caller(&[Role::Issue], Some(&[]), None).may::<Issue>(&device("C02A"), None).is_err());
+        assert!(caller(&[Role::Issue], None, Some(&[])).may::<Issue>(&device("C02A"), Some("ivi")).is_err());
     }
 
     #[test]
     fn who_is_bound_to_specs_has_no_leave_where_none_is_known() {
         let caller = caller(&[Role::Issue], None, Some(&["ivi"]));
-        assert!(caller.may::<Issue>("C02A", Some("ivi")).is_ok());
+        assert!(caller.may::<Issue>(&device("C02A"), Some("ivi")).is_ok());
         for spec in [Some("kiosk"), None] {
-            let refusal = caller.may::<Issue>("C02A", spec).unwrap_err();
+            let refusal = caller.may::<Issue>(&device("C02A"), spec).unwrap_err();
             assert_eq!(refusal, Refusal::OutOfScope { caller: "core".into(), what: "spec" });
         }
     }
@@ -223,7 +249,10 @@ mod tests {
 
     #[test]
     fn a_permit_knows_who_what_and_how_many() {
-        let permit = caller(&[Role::Overwrite], None, None).may::<Overwrite>("C02A", None).unwrap();
-        assert_eq!((permit.caller().name(), permit.device(), permit.overwrites_per_hour()), ("core", "C02A", Some(3)));
+        let permit = caller(&[Role::Overwrite], None, None).may::<Overwrite>(&device("C02A"), None).unwrap();
+        assert_eq!(
+            (permit.caller().name(), permit.device().as_str(), permit.overwrites_per_hour()),
+            ("core", "C02A", Some(3))
+        );
     }
 }

@@ -9,13 +9,14 @@ mod parameters;
 mod tests;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::SystemTime,
 };
 
 use profile_kit::{
-    Profile, Removal, Target, Template, UuidSource,
+    Profile, Removal, Signable, Target, Template, UuidSource,
     check::{self, Finding, Severity},
     template::{Declarations, Kind},
 };
@@ -169,6 +170,21 @@ impl Spec {
         let uuid = uuid.as_hyphenated().encode_upper(&mut Uuid::encode_buffer()).to_owned();
         profile.set("PayloadUUID", uuid).map_err(without_form)?;
         Ok(profile)
+    }
+}
+
+/// What [`Spec::fill`] has checked is not checked again.
+impl Signable for Filled {
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn content(&self) -> profile_kit::Result<Cow<'_, [u8]>> {
+        self.profile.content()
+    }
+
+    fn refusals(&self) -> Vec<Finding> {
+        Vec::new()
     }
 }
 

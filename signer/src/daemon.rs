@@ -29,7 +29,7 @@ pub use self::{
 };
 use crate::{
     config::{self, ConfigError, credentials_directory},
-    http::{Readiness, mount},
+    http::{Readiness, mount, routes},
     ledger::{self, Clock, Commit, Ledger},
     metrics::Metrics,
     server::{self, Ended, Limits},
@@ -150,7 +150,7 @@ impl Daemon {
 /// Everything that is served.
 fn application(service: &Arc<Service>, stop: Watch) -> Router {
     let readiness = ready::checks(Readiness::new(stop), service);
-    mount(Router::new(), Arc::new(readiness))
+    mount(routes(service.clone()), Arc::new(readiness))
 }
 
 fn ledger_options(state: &State, source: &Source, metrics: Arc<Metrics>) -> ledger::Options {

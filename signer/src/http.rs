@@ -1,6 +1,12 @@
-//! What every route has in common: how a refusal looks, how a request is followed, what says that the daemon lives.
+//! The routes, and what they have in common: who asks, what a refusal looks like, how a request is followed, what says
+//! that the daemon lives. No SQL, no OpenSSL.
 
+mod asking;
+mod body;
+mod form;
+mod path;
 mod problem;
+mod profiles;
 mod readiness;
 mod trace;
 
@@ -12,39 +18,58 @@ use axum::{
     http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 
+pub(crate) use self::problem::bare;
 pub use self::{
-    problem::{Problem, ProblemCode},
+    asking::{Asking, guarded},
+    body::{PostedJson, media_type, read},
+    form::Form,
+    path::{FromPath, InPath, ProfileName},
     readiness::{Readiness, Report},
     trace::{RequestId, Trace},
 };
-use crate::metrics::{self, Metrics};
+use crate::{Refusal, metrics, refusal::Denied, role, role::Role, service::Service};
 
-/// Makes the application whole: `/livez` and `/readyz`, which are open to everyone, a problem for what no route takes,
+/// Everything that callers ask for, each behind its guard; for [`mount`].
+pub fn routes(service: Arc<Service>) -> Router {
+    let door = |action, role, routes| guarded(&service, action, role, routes);
+    Router::new()
+        .route("/v1/devices/{device}/profiles/{profile}", door("issue", Role::Issue, post(profiles::issue)))
+        .route("/metrics", door("metrics", Role::Read, get(metrics)))
+}
+
+/// Makes the application whole: `/livez` and `/readyz`, which are open to everyone, a refusal for what no route takes,
 /// and for the log the pattern of the route that took a request. Routes that are added afterwards have none of this.
 pub fn mount(routes: Router, readiness: Arc<Readiness>) -> Router {
-    routes
+    let routes = routes
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(async move || readyz(&readiness).await))
         .route_layer(middleware::from_fn(note_route))
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no-such-route", "there is no such route"))
-        .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "the route does not take this method")
-        })
+        .fallback(async || Refusal::NotFound);
+    // Around the router as a whole: it writes `Allow` outside of its own layers.
+    Router::new().fallback_service(routes).layer(middleware::map_response(name_methods))
 }
 
-/// `/metrics`, for the caller to put behind its own guard.
-pub fn metrics_route(metrics: Arc<Metrics>) -> Router {
-    let answer = async move || ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.encode());
-    Router::new().route("/metrics", get(answer))
+async fn metrics(asking: Asking) -> Result<Response, Denied> {
+    asking.may_sweep::<role::Read>()?;
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], asking.service.metrics.encode()).into_response())
 }
 
 async fn readyz(readiness: &Readiness) -> Response {
     let report = readiness.report().await;
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(&*report)).into_response()
+}
+
+/// The router answers a method that a route does not have with `Allow` and no body.
+async fn name_methods(response: Response) -> Response {
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return response;
+    }
+    let allow = response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok()).unwrap_or_default();
+    Refusal::MethodNotAllowed { allow: allow.to_owned() }.into_response()
 }
 
 /// Where the pattern of a request's route is noted: the server looks there when it writes its line.

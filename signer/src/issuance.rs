@@ -2,8 +2,7 @@
 
 use std::{fmt, str::FromStr, sync::Mutex, time::SystemTime};
 
-use openssl::x509::X509;
-use profile_kit::{Certificate, VerifiedProfile};
+use profile_kit::{Certificate, Profile, VerifiedProfile};
 use serde::{Deserialize, Serialize};
 use uuid::{ContextV7, Timestamp, Uuid};
 
@@ -158,24 +157,28 @@ pub struct ProfileFacts {
 impl ProfileFacts {
     /// What is kept of a signed profile that was read and verified.
     pub fn of(verified: &VerifiedProfile) -> Self {
-        let profile = verified.profile();
+        let (plist, leaf) = (Digest::of(verified.content()), verified.leaf());
+        Self::by_parts(verified.profile(), plist, Digest::of(leaf.der()), key_digest(leaf))
+    }
+
+    /// Of a profile, the digest of its property list, and those of the leaf that signs it and of that leaf's key.
+    pub fn by_parts(profile: &Profile, plist: Digest, leaf: Digest, leaf_key: Digest) -> Self {
         let uuid = |uuid: Option<&str>| uuid.unwrap_or_default().to_owned();
         Self {
             identifier: profile.identifier().to_owned(),
             uuid: uuid(profile.uuid()),
             payload_uuids: profile.payloads().iter().map(|payload| uuid(payload.uuid())).collect(),
-            plist: Digest::of(verified.content()),
-            leaf: Digest::of(verified.leaf().der()),
-            leaf_key: key_digest(verified.leaf()),
+            plist,
+            leaf,
+            leaf_key,
         }
     }
 }
 
 /// SHA-256 of the SubjectPublicKeyInfo; of nothing where the certificate's key is of a kind that cannot be read, which
 /// verifies no signature either.
-fn key_digest(certificate: &Certificate) -> Digest {
-    let key = X509::from_der(certificate.der()).and_then(|x509| x509.public_key()?.public_key_to_der());
-    Digest::of(&key.unwrap_or_default())
+pub(crate) fn key_digest(certificate: &Certificate) -> Digest {
+    Digest::of(&certificate.public_key_der().unwrap_or_default())
 }
 
 /// Which of the two profiles of a device it is.

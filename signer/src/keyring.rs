@@ -23,6 +23,7 @@ use crate::{
     Digest, Refusal,
     catalogue::Filled,
     config::{ConfigError, IdentityConfig, SpecConfig},
+    signing::Job,
 };
 
 /// Every identity, by leaf and by what it issues.
@@ -41,6 +42,7 @@ struct Key {
     name: Arc<str>,
     active: bool,
     identity: Identity,
+    leaf: Digest,
 }
 
 /// A leaf certificate that the keyring knows.
@@ -189,19 +191,20 @@ impl Issuing {
 
     /// SHA-256 of the certificate that signs.
     pub fn leaf(&self) -> Digest {
-        Digest::of(self.certificate().der())
+        self.key.leaf
     }
 
-    /// Signs what the spec made, at the moment that it was asked for.
+    /// The signature of what the spec made, at the moment that it was asked for, as a job for the signing threads.
     ///
     /// # Errors
-    /// [`Error::Identity`] for another spec's profile, and as [`Identity::sign_with`].
-    pub fn sign(&self, filled: &Filled) -> Result<SignedProfile, Error> {
+    /// [`Error::Identity`] for another spec's profile.
+    pub fn job(&self, filled: Filled) -> Result<Job, Error> {
         if filled.spec() != self.spec {
             let problem = format!("leave to sign spec {:?} does not serve spec {:?}", self.spec, filled.spec());
             return Err(Error::Identity { problem, source: None });
         }
-        self.key.identity.sign_with(filled.profile(), &SignOptions::new(self.at))
+        let (identity, options) = (self.key.identity.clone(), SignOptions::new(self.at));
+        Ok(Job { identity, options, what: Box::new(filled) })
     }
 }
 
@@ -229,12 +232,13 @@ impl Freeing {
         self.leaf
     }
 
-    /// Signs an overwrite of a profile that this very leaf signed, also after the leaf's end.
+    /// The signature of an overwrite of a profile that this very leaf signed, also after the leaf's end, as a job for the
+    /// signing threads.
     ///
     /// # Errors
     /// [`Error::OtherSigner`] where another leaf signed what it overwrites; [`Error::Identity`] where it was not made of
-    /// a signed profile; and as [`Identity::sign_with`].
-    pub fn sign(&self, overwrite: &Overwrite, at: SystemTime) -> Result<SignedProfile, Error> {
+    /// a signed profile.
+    pub fn job(&self, overwrite: Overwrite, at: SystemTime) -> Result<Job, Error> {
         let Some(installed) = overwrite.leaf() else {
             let problem = "an overwrite that was not made of a signed profile is not signed".into();
             return Err(Error::Identity { problem, source: None });
@@ -243,7 +247,7 @@ impl Freeing {
             let (installed, offered) = (installed.fingerprint(), self.certificate().fingerprint());
             return Err(Error::OtherSigner { installed, offered });
         }
-        self.identity.sign_with(overwrite, &SignOptions::new(at))
+        Ok(Job { identity: self.identity.clone(), options: SignOptions::new(at), what: Box::new(overwrite) })
     }
 }
 

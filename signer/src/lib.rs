@@ -18,6 +18,7 @@ pub mod http;
 pub mod import;
 pub mod installed;
 pub mod issuance;
+pub mod issue;
 pub mod keyring;
 pub mod ledger;
 pub mod log;

@@ -81,6 +81,8 @@ refusals! {
     } 406 "not-acceptable" "No acceptable form" "Accept names none of the forms that there are: {offered}"
     /// The request did not arrive in time.
     Timeout 408 "timeout" "Request too slow" "the request did not arrive in time"
+    /// The body did not arrive as a whole.
+    BodyBroken 400 "body-broken" "Body broken off" "the body broke off or is framed wrongly"
     /// The body is longer than the limit.
     BodyTooLarge {
         /// The most bytes that a body may have.
@@ -131,9 +133,6 @@ refusals! {
     /// The same key came with another request.
     IdempotencyConflict 422 "idempotency-conflict" "Idempotency-Key used for another request"
         "this Idempotency-Key was used before, with another request"
-    /// The same request with the same key is being answered at this moment.
-    IdempotencyInProgress 409 "idempotency-in-progress" "Request in progress"
-        "the same request with this Idempotency-Key is still being answered"
 
     /// Nothing is known of the device.
     UnknownDevice {
@@ -174,6 +173,22 @@ refusals! {
         candidates: Vec<Candidate>,
     } 409 "ambiguous-installation" "Ambiguous installation"
         "the device may have profiles of different signers: name the issuance that is installed"
+    /// The device was seen to have a profile that is not in the record.
+    ForeignInstallation {
+        /// The device.
+        device: String,
+        /// The profile's identifier.
+        identifier: String,
+        /// What was issued since and may be there instead.
+        candidates: Vec<Candidate>,
+    } 409 "foreign-installation" "Foreign installation"
+        "device {device:?} was seen to have a profile {identifier:?} that is not in the record: hand it in, or name the issuance that is installed"
+    /// The owner could not delete the profile after this overwrite either.
+    Strands {
+        /// What stands in the way, in stable words.
+        reasons: Vec<String>,
+    } 422 "strands" "Overwrite would strand the device"
+        "this overwrite would not free the device that was named: choose a form by name if it has to be this one"
     /// No overwrite can be made of what the device has.
     NoOverwrite {
         /// What stands in the way.
@@ -219,9 +234,12 @@ refusals! {
     TicketNotApproved 403 "ticket-not-approved" "Ticket not approved" "another caller has to approve the ticket first"
     /// Who asked for a ticket cannot approve it.
     TicketSelfApproval 403 "ticket-self-approval" "Own ticket" "who asked for a ticket cannot approve it"
-    /// The ticket is for other devices or another caller.
-    TicketNotForThis 403 "ticket-not-for-this" "Ticket for something else"
-        "the ticket is for other devices, or was given to another caller"
+    /// Who approved a ticket cannot use it.
+    TicketOwnUse 403 "ticket-own-use" "Ticket approved by its user" "who approved a ticket cannot use it"
+    /// Somebody approved the ticket before.
+    TicketAlreadyApproved 409 "ticket-already-approved" "Ticket approved already" "the ticket was approved before"
+    /// The ticket is for other devices.
+    TicketNotForThis 403 "ticket-not-for-this" "Ticket for something else" "the ticket is for other devices"
     /// The ticket served already.
     TicketUsed 409 "ticket-used" "Ticket used" "the ticket was used before"
     /// The ticket's time is over.
@@ -245,9 +263,27 @@ refusals! {
         retry_after: Duration,
     } 503 "ledger-unavailable" "Record unavailable" "nothing can be recorded at this moment, so nothing is issued"
     /// The answer was not ready in time.
-    DeadlineExceeded 503 "deadline-exceeded" "Answer too slow" "the answer was not ready in time"
+    DeadlineExceeded {
+        /// When to try again.
+        retry_after: Duration,
+    } 503 "deadline-exceeded" "Answer too slow" "the answer was not ready in time"
     /// Something failed that should not.
     Internal 500 "internal" "Internal error" "the daemon failed; its log knows why"
+}
+
+/// A refusal on its way to the caller.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Denied {
+    /// Why.
+    pub refusal: Refusal,
+    /// Whether the audit has it already.
+    pub recorded: bool,
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, recorded: false }
+    }
 }
 
 /// A parameter that cannot be used.
@@ -276,9 +312,26 @@ impl Refusal {
         match self {
             Self::BudgetExceeded { retry_after }
             | Self::Overloaded { retry_after }
-            | Self::LedgerUnavailable { retry_after } => Some(*retry_after),
+            | Self::LedgerUnavailable { retry_after }
+            | Self::DeadlineExceeded { retry_after } => Some(*retry_after),
             _ => None,
         }
+    }
+
+    /// Whether it says what was decided, and so is for the audit; the others say that nothing could be, or that no request
+    /// arrived as a whole.
+    pub fn is_decision(&self) -> bool {
+        !matches!(
+            self,
+            Self::Timeout
+                | Self::BodyBroken
+                | Self::BodyTooLarge { .. }
+                | Self::Overloaded { .. }
+                | Self::Draining
+                | Self::LedgerUnavailable { .. }
+                | Self::DeadlineExceeded { .. }
+                | Self::Internal
+        )
     }
 
     /// The sentence for the caller: no secrets, no causes.
@@ -297,7 +350,8 @@ impl Refusal {
             | Self::TooDeep { limit } => json!({ "limit": limit }),
             Self::InvalidParameters { problems } => json!({ "parameters": parameters(problems) }),
             Self::UnfreeableProfile { findings } => json!({ "findings": findings }),
-            Self::AmbiguousInstallation { candidates } => {
+            Self::Strands { reasons } => json!({ "reasons": reasons }),
+            Self::AmbiguousInstallation { candidates } | Self::ForeignInstallation { candidates, .. } => {
                 json!({ "candidates": candidates.iter().map(candidate).collect::<Vec<_>>() })
             }
             Self::SignatureBroken { verdict } => json!({ "verdict": verdict }),
@@ -381,6 +435,7 @@ mod tests {
             Refusal::BudgetExceeded { retry_after },
             Refusal::Overloaded { retry_after },
             Refusal::LedgerUnavailable { retry_after },
+            Refusal::DeadlineExceeded { retry_after },
         ] {
             assert_eq!(refusal.retry_after(), Some(retry_after));
         }

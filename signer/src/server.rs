@@ -2,8 +2,8 @@
 //! an answer.
 //!
 //! It knows nothing of the routes: the application is a router that is passed in, and so are the sockets and the reason
-//! to stop. What it refuses itself it refuses as a [`Problem`]; only heads that are no HTTP or are
-//! too long are answered by hyper, with a bare 400 or 431.
+//! to stop. What it refuses itself it refuses with a [`Refusal`]; only heads that are no HTTP
+//! or are too long are answered by hyper, with a bare 400 or 431.
 
 mod activity;
 mod body;
@@ -17,7 +17,7 @@ mod wire;
 
 use std::{io, sync::Arc, time::Duration};
 
-use axum::{Router, http::StatusCode};
+use axum::Router;
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
@@ -34,7 +34,8 @@ pub use self::{
     peer::Peer,
 };
 use crate::{
-    http::Problem,
+    Refusal,
+    http::bare,
     metrics::{CapLabels, ListenerLabels, Metrics},
     stop::{Phase, Watch},
 };
@@ -112,9 +113,7 @@ impl Door {
             }
             Err(cap) => {
                 metrics.connections_refused.get_or_create(&CapLabels { cap: cap.name() }).inc();
-                let detail = "too many connections are open";
-                let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail);
-                socket.refuse(&problem.retry_after(Duration::from_secs(1)).bare());
+                socket.refuse(&bare(&Refusal::Overloaded { retry_after: Duration::from_secs(1) }));
             }
         }
     }

@@ -10,7 +10,7 @@ mod bench;
 mod queue;
 
 use std::{
-    io,
+    fmt, io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
@@ -20,25 +20,39 @@ use std::{
     time::{Duration, Instant},
 };
 
-use profile_kit::{Identity, SignOptions, Signable};
+use profile_kit::{Error, Identity, SignOptions, Signable};
 use tokio::sync::oneshot;
 
 use self::{
     bench::Bench,
     queue::{Queue, Turn},
 };
-use crate::metrics::Metrics;
+use crate::{Refusal, issuance::ProfileFacts, metrics::Metrics, refusal::Denied};
 
-/// What is to be signed, by whom, and for whom.
+/// What is to be signed, and by whom.
 pub struct Job {
-    /// Whose share of the queue it takes: the caller's configured name.
-    pub caller: Arc<str>,
     /// Whose key signs.
     pub identity: Identity,
     /// On what terms.
     pub options: SignOptions,
     /// What is signed.
     pub what: Box<dyn Signable + Send>,
+}
+
+/// What was signed, and verified.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The signed bytes, DER.
+    pub bytes: Vec<u8>,
+    /// What stands in it, and who signed it.
+    pub facts: ProfileFacts,
+}
+
+/// The bytes may hold a removal password.
+impl fmt::Debug for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signed({} bytes)", self.bytes.len())
+    }
 }
 
 /// Why nothing was signed.
@@ -54,6 +68,9 @@ pub enum Refused {
     /// The threads are ending.
     #[error("signing is ending")]
     Stopping,
+    /// What was to be signed could not be made.
+    #[error("nothing was made that could be signed")]
+    Unmade(#[source] Refusal),
     /// The kit does not sign this.
     #[error("the profile was not signed")]
     Kit(#[from] profile_kit::Error),
@@ -66,6 +83,29 @@ pub enum Refused {
     /// The job panicked. The thread lives on, with new contexts.
     #[error("signing panicked")]
     Panicked,
+}
+
+/// What the caller is told; what failed, the log hears.
+impl From<Refused> for Denied {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Overloaded { retry_after } => Refusal::Overloaded { retry_after },
+            Refused::Stopping => Refusal::Draining,
+            Refused::Unmade(refusal) => refusal,
+            Refused::Kit(Error::Unwritable { .. }) => {
+                Refusal::InvalidRequest { problem: "the profile would hold a value that no property list can".into() }
+            }
+            Refused::Kit(cause) => {
+                tracing::error!(cause = cause.with_causes(), "not signed");
+                Refusal::Internal
+            }
+            Refused::Unverified { .. } | Refused::Panicked => {
+                tracing::error!(cause = %refused, "not signed");
+                Refusal::Internal
+            }
+        }
+        .into()
+    }
 }
 
 /// A handle to the signing threads, cheap to clone. Where the last one is dropped, the threads end.
@@ -88,9 +128,48 @@ struct Shared {
 }
 
 struct Waiting {
-    job: Job,
+    task: Box<dyn Task>,
     since: Instant,
-    answer: oneshot::Sender<Result<Vec<u8>, Refused>>,
+}
+
+/// What a thread does for somebody who waits.
+trait Task: Send {
+    /// Whether nobody waits any more.
+    fn is_abandoned(&self) -> bool;
+    /// Does it, and answers.
+    fn serve(self: Box<Self>, bench: &mut Bench, shared: &Shared);
+}
+
+struct Order<T, F> {
+    make: F,
+    answer: oneshot::Sender<Result<(Signed, T), Refused>>,
+}
+
+impl<T, F> Task for Order<T, F>
+where
+    T: Send,
+    F: FnOnce() -> Result<(Job, T), Refusal> + Send,
+{
+    fn is_abandoned(&self) -> bool {
+        self.answer.is_closed()
+    }
+
+    fn serve(self: Box<Self>, bench: &mut Bench, shared: &Shared) {
+        let Self { make, answer } = *self;
+        let begun = Instant::now();
+        let work = || {
+            let (job, with) = make().map_err(Refused::Unmade)?;
+            Ok((bench.sign(&job)?, with))
+        };
+        let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+            shared.metrics.panics.inc();
+            *bench = Bench::default();
+            Err(Refused::Panicked)
+        });
+        shared.worked(begun.elapsed());
+        // A caller who has gone away meanwhile gets no answer; what was signed is dropped.
+        let _ = answer.send(result);
+    }
 }
 
 impl Signing {
@@ -110,16 +189,27 @@ impl Signing {
         Ok(Self { pool: Arc::new(pool) })
     }
 
-    /// Signs, verifies, and answers the signed bytes. Where the future is dropped before a thread has taken the job,
-    /// nothing is signed and the job's place is free.
+    /// Signs and verifies; `caller` is whose share of the queue it takes. Where the future is dropped before a thread has
+    /// taken the job, nothing is signed and the job's place is free.
     ///
     /// # Errors
     /// [`Refused`]; [`Refused::Overloaded`] and [`Refused::Stopping`] at once.
-    pub async fn sign(&self, job: Job) -> Result<Vec<u8>, Refused> {
+    pub async fn sign(&self, caller: Arc<str>, job: Job) -> Result<Signed, Refused> {
+        Ok(self.make(caller, || Ok((job, ()))).await?.0)
+    }
+
+    /// Makes what is to be signed in a signing thread too, as that takes its time; gives back what else came of it.
+    ///
+    /// # Errors
+    /// As [`sign`](Signing::sign), and [`Refused::Unmade`].
+    pub async fn make<T, F>(&self, caller: Arc<str>, make: F) -> Result<(Signed, T), Refused>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<(Job, T), Refusal> + Send + 'static,
+    {
         let shared = &*self.pool.shared;
         let (answer, answered) = oneshot::channel();
-        let caller = job.caller.clone();
-        let waiting = Waiting { job, since: Instant::now(), answer };
+        let waiting = Waiting { task: Box::new(Order { make, answer }), since: Instant::now() };
         let number = shared.queue.push(&caller, waiting).map_err(|full| shared.refused(full))?;
         shared.count();
         let mut place = Place { shared, caller, number: Some(number) };
@@ -195,21 +285,13 @@ impl Shared {
 
     fn serve(&self, waiting: Waiting, bench: &mut Bench) {
         self.count();
-        let Waiting { job, since, answer } = waiting;
-        if answer.is_closed() {
+        let Waiting { task, since } = waiting;
+        if task.is_abandoned() {
             self.metrics.abandoned.inc();
             return;
         }
         self.metrics.queue_time.observe(since.elapsed().as_secs_f64());
-        let begun = Instant::now();
-        let result = catch_unwind(AssertUnwindSafe(|| bench.sign(&job))).unwrap_or_else(|_| {
-            self.metrics.panics.inc();
-            *bench = Bench::default();
-            Err(Refused::Panicked)
-        });
-        self.worked(begun.elapsed());
-        // A caller who has gone away meanwhile gets no answer; what was signed is dropped.
-        let _ = answer.send(result);
+        task.serve(bench, self);
     }
 
     fn worked(&self, time: Duration) {

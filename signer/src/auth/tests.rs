@@ -148,7 +148,7 @@ const ASKED: [(Role, Ask); 5] = [
 ];
 
 fn leave<R: RoleType>(caller: &Caller, device: &str, spec: Option<&str>) -> bool {
-    caller.may::<R>(device, spec).is_ok()
+    caller.may::<R>(&device.parse().unwrap(), spec).is_ok()
 }
 
 #[test]

@@ -48,7 +48,8 @@ impl Keyring {
         try_out(&identity, at).map_err(wrong)?;
         let leaves = identity.certificates().map(|leaf| (leaf.clone(), identity.with_leaf(leaf))).collect();
         self.know(config, leaves)?;
-        self.keys.push(Arc::new(Key { name: config.name.as_str().into(), active, identity }));
+        let leaf = Digest::of(identity.certificate().der());
+        self.keys.push(Arc::new(Key { name: config.name.as_str().into(), active, identity, leaf }));
         Ok(())
     }
 

@@ -28,6 +28,11 @@ fn overwrite(installed: &VerifiedProfile) -> Overwrite {
     Overwrite::of(installed).build_at(now()).unwrap()
 }
 
+/// What a signing thread makes of a job.
+fn signed(job: Job) -> VerifiedProfile {
+    job.identity.sign_with(&*job.what, &job.options).unwrap().verify_integrity().unwrap()
+}
+
 /// Long after every certificate here.
 fn later() -> SystemTime {
     now() + days(4000)
@@ -38,7 +43,7 @@ fn the_active_identity_issues_its_spec() {
     let site = Site::new();
     let state = site.state();
     let issuing = state.keyring.issuing("ivi", now()).unwrap();
-    let signed = issuing.sign(&filled(&state, "ivi")).unwrap().verify_integrity().unwrap();
+    let signed = signed(issuing.job(filled(&state, "ivi")).unwrap());
     assert_eq!(signed.leaf(), site.new.certificate());
     assert_eq!((issuing.name(), issuing.leaf()), ("new", leaf(&site.new)));
     assert_eq!(signed.profile().identifier(), "jp.example.ivi");
@@ -49,7 +54,7 @@ fn leave_for_one_spec_does_not_serve_another() {
     let site = Site::new();
     site.change("[[caller]]", "[[spec]]\nname = \"other\"\nfile = \"ivi.toml\"\nidentity = \"new\"\n[[caller]]");
     let state = site.state();
-    let refused = state.keyring.issuing("ivi", now()).unwrap().sign(&filled(&state, "other"));
+    let refused = state.keyring.issuing("ivi", now()).unwrap().job(filled(&state, "other"));
     assert!(matches!(refused, Err(Error::Identity { .. })));
 }
 
@@ -88,8 +93,8 @@ fn an_overwrite_is_signed_by_the_leaf_that_signed_what_is_installed_also_past_it
     for (issued, name) in [(&site.new, "new"), (&site.old, "old")] {
         for at in [now(), later()] {
             let freeing = state.keyring.freeing(&leaf(issued)).unwrap();
-            let signed = freeing.sign(&overwrite(&installed(&state, issued)), at).unwrap();
-            assert_eq!(signed.verify_integrity().unwrap().leaf(), issued.certificate());
+            let signed = signed(freeing.job(overwrite(&installed(&state, issued)), at).unwrap());
+            assert_eq!(signed.leaf(), issued.certificate());
             assert_eq!((freeing.name(), freeing.leaf()), (name, leaf(issued)));
         }
     }
@@ -100,7 +105,7 @@ fn an_identity_does_not_free_what_another_one_signed() {
     let site = Site::new();
     let state = site.state();
     let freeing = state.keyring.freeing(&leaf(&site.old)).unwrap();
-    let refused = freeing.sign(&overwrite(&installed(&state, &site.new)), now());
+    let refused = freeing.job(overwrite(&installed(&state, &site.new)), now());
     assert!(matches!(refused, Err(Error::OtherSigner { .. })));
 }
 
@@ -109,7 +114,7 @@ fn an_overwrite_of_something_unsigned_is_not_signed() {
     let site = Site::new();
     let state = site.state();
     let overwrite = Overwrite::of_unsigned(filled(&state, "ivi").profile()).build_at(now()).unwrap();
-    let refused = state.keyring.freeing(&leaf(&site.new)).unwrap().sign(&overwrite, now());
+    let refused = state.keyring.freeing(&leaf(&site.new)).unwrap().job(overwrite, now());
     assert!(matches!(refused, Err(Error::Identity { .. })));
 }
 
@@ -144,8 +149,8 @@ fn each_certificate_of_a_renewed_key_frees_what_it_signed() {
     assert_eq!(state.keyring.issuing("ivi", now()).unwrap().leaf(), leaf(&second));
     for issued in [&first, &second] {
         let freeing = state.keyring.freeing(&leaf(issued)).unwrap();
-        let signed = freeing.sign(&overwrite(&installed(&state, issued)), later()).unwrap();
-        assert_eq!(signed.verify_integrity().unwrap().leaf(), issued.certificate());
+        let signed = signed(freeing.job(overwrite(&installed(&state, issued)), later()).unwrap());
+        assert_eq!(signed.leaf(), issued.certificate());
     }
 }
 
@@ -154,7 +159,7 @@ fn a_certificate_does_not_free_what_another_of_the_same_key_signed() {
     let site = Site::new();
     let [first, second] = renew(&site);
     let state = site.state();
-    let refused = state.keyring.freeing(&leaf(&first)).unwrap().sign(&overwrite(&installed(&state, &second)), now());
+    let refused = state.keyring.freeing(&leaf(&first)).unwrap().job(overwrite(&installed(&state, &second)), now());
     assert!(matches!(refused, Err(Error::OtherSigner { .. })));
 }
 

@@ -3,9 +3,11 @@
 use std::{error::Error as StdError, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
+    Refusal,
     audit::Fault,
     device_id::DeviceId,
     issuance::{Basis, IssuanceId, TicketId},
+    refusal::Denied,
 };
 
 /// What the ledger's fallible functions return.
@@ -158,30 +160,68 @@ impl fmt::Display for TicketRefusal {
 }
 
 impl Error {
-    /// The stable code of a refusal; `None` when nothing was decided because something failed.
-    pub fn code(&self) -> Option<&'static str> {
+    /// The refusal that it is; `None` when nothing was decided because something failed.
+    pub fn refusal(&self) -> Option<Refusal> {
         Some(match self {
-            Self::Conflict => "idempotency-conflict",
-            Self::UnknownIssuance(_) => "unknown-issuance",
-            Self::UnknownBasis(_) => "unknown-basis",
-            Self::BudgetSpent { .. } => "budget-spent",
+            Self::Conflict => Refusal::IdempotencyConflict,
+            Self::UnknownIssuance(_) | Self::UnknownBasis(_) => Refusal::UnknownIssuance,
+            Self::BudgetSpent { retry_after, .. } => Refusal::BudgetExceeded { retry_after: *retry_after },
             Self::Ticket { refusal, .. } => match refusal {
-                TicketRefusal::Unknown => "ticket-unknown",
-                TicketRefusal::Expired => "ticket-expired",
-                TicketRefusal::NotApproved => "ticket-not-approved",
-                TicketRefusal::AlreadyApproved => "ticket-already-approved",
-                TicketRefusal::OwnApproval => "ticket-own-approval",
-                TicketRefusal::OwnUse => "ticket-own-use",
-                TicketRefusal::OtherDevice(_) => "ticket-other-device",
-                TicketRefusal::Used(_) => "ticket-used",
+                TicketRefusal::Unknown => Refusal::UnknownTicket,
+                TicketRefusal::Expired => Refusal::TicketExpired,
+                TicketRefusal::NotApproved => Refusal::TicketNotApproved,
+                TicketRefusal::AlreadyApproved => Refusal::TicketAlreadyApproved,
+                TicketRefusal::OwnApproval => Refusal::TicketSelfApproval,
+                TicketRefusal::OwnUse => Refusal::TicketOwnUse,
+                TicketRefusal::OtherDevice(_) => Refusal::TicketNotForThis,
+                TicketRefusal::Used(_) => Refusal::TicketUsed,
             },
             _ => return None,
         })
     }
 
+    /// The stable code of a refusal; `None` when nothing was decided because something failed.
+    pub fn code(&self) -> Option<&'static str> {
+        self.refusal().map(|refusal| refusal.code())
+    }
+
+    /// What the caller is told where nothing was decided.
+    fn failure(&self) -> Refusal {
+        match self {
+            Self::Busy => Refusal::Overloaded { retry_after: RETRY },
+            Self::Closed => Refusal::Draining,
+            Self::Unavailable { .. } | Self::Read { .. } => Refusal::LedgerUnavailable { retry_after: RETRY },
+            _ => Refusal::Internal,
+        }
+    }
+
     pub(super) fn unavailable(source: impl StdError + Send + Sync + 'static) -> Self {
         Self::Unavailable { source: Some(Arc::new(source)) }
     }
+}
+
+/// What a write refuses it has recorded in the same transaction. What failed, the log hears.
+impl From<Error> for Denied {
+    fn from(error: Error) -> Self {
+        match error.refusal() {
+            Some(refusal) => Self { refusal, recorded: true },
+            None => {
+                tracing::error!(cause = in_one_line(&error), "the ledger failed");
+                error.failure().into()
+            }
+        }
+    }
+}
+
+/// An error and its causes, the outermost first.
+pub(super) fn in_one_line(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        text = format!("{text}: {one}");
+        cause = one.source();
+    }
+    text.replace('\n', " ")
 }
 
 /// A failed statement, as a question; the writer tells its own failures apart before.
@@ -190,3 +230,6 @@ impl From<rusqlite::Error> for Error {
         Self::Read { source: Arc::new(source) }
     }
 }
+
+/// When to try again what the ledger could not do: it heals within this time, where it can.
+const RETRY: Duration = Duration::from_secs(1);

@@ -79,7 +79,7 @@ async fn refuses_an_overwrite_of_a_profile_of_another_device() {
     let stage = Stage::new();
     let id = issue(&stage, draft("d", "U", A)).await;
     let other = overwrite("e", "O", A, Basis::Issuance(id));
-    assert_eq!(code(stage.ledger.record(other).await), "unknown-basis");
+    assert_eq!(code(stage.ledger.record(other).await), "unknown-issuance");
     assert_eq!(stage.last_event()["action"], "overwrite");
 }
 
@@ -178,7 +178,7 @@ async fn a_refused_request_may_come_again_under_its_key() {
     let id = issue(&stage, draft("d", "U", A)).await;
     let budget = |limit| Some(Budget { limit, window: Duration::from_secs(60) });
     let asked = Draft { request: keyed("mdm", "k", "x"), ..overwrite("d", "O", A, Basis::Issuance(id)) };
-    assert_eq!(code(stage.ledger.record(Draft { budget: budget(0), ..asked.clone() }).await), "budget-spent");
+    assert_eq!(code(stage.ledger.record(Draft { budget: budget(0), ..asked.clone() }).await), "budget-exceeded");
     assert!(stage.ledger.record(Draft { budget: budget(1), ..asked }).await.is_ok());
 }
 
@@ -622,11 +622,11 @@ async fn a_ticket_does_not_allow_what_it_is_not_for() {
     let of_d = || overwrite("d", "O", A, of);
     assert_eq!(
         code(ask(ticket, "anna", 5, overwrite("x", "O", A, Basis::Issuance(other))).await),
-        "ticket-other-device"
+        "ticket-not-for-this"
     );
     assert_eq!(code(ask(ticket, "anna", 100, of_d()).await), "ticket-expired");
     assert_eq!(code(ask(ticket, "ben", 5, of_d()).await), "ticket-own-use");
-    assert_eq!(code(ask(unknown, "anna", 5, of_d()).await), "ticket-unknown");
+    assert_eq!(code(ask(unknown, "anna", 5, of_d()).await), "unknown-ticket");
     assert!(ask(ticket, "anna", 99, of_d()).await.is_ok());
 }
 
@@ -637,7 +637,7 @@ async fn a_ticket_is_approved_once_in_time_and_by_another() {
     let ticket = stage.ledger.create_ticket(&request("anna"), wanted(&["d"])).await.unwrap().value.id;
     let unapproved = with(ticket, "anna", 5, overwrite("d", "O", A, Basis::Issuance(id)));
     assert_eq!(code(stage.ledger.record(unapproved).await), "ticket-not-approved");
-    assert_eq!(code(stage.ledger.approve_ticket(&request("anna"), ticket).await), "ticket-own-approval");
+    assert_eq!(code(stage.ledger.approve_ticket(&request("anna"), ticket).await), "ticket-self-approval");
     let late = Request { at: at(100), ..request("ben") };
     assert_eq!(code(stage.ledger.approve_ticket(&late, ticket).await), "ticket-expired");
     stage.ledger.approve_ticket(&request("ben"), ticket).await.unwrap();

@@ -1,7 +1,6 @@
 //! The one thread that writes: it takes all that waits, commits it at once, and answers when it is durable.
 
 use std::{
-    error::Error as _,
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -16,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Commit, Health, Options, chain,
-    error::{Error, Result},
+    error::{Error, Result, in_one_line},
     seal::LedgerKeys,
     sqlite,
 };
@@ -353,16 +352,6 @@ fn unavailable(error: Error) -> Error {
         Error::Unavailable { .. } => error,
         error => Error::unavailable(error),
     }
-}
-
-fn in_one_line(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(one) = cause {
-        text = format!("{text}: {one}");
-        cause = one.source();
-    }
-    text.replace('\n', " ")
 }
 
 /// How many writes share a commit at most.

@@ -8,15 +8,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use axum::{
-    body::{Body, Bytes, HttpBody},
-    http::StatusCode,
-};
+use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Limits, activity::Visit};
-use crate::http::Problem;
+use crate::Refusal;
 
 /// A request's body. What is wrong with it is noted where the server looks, whatever the application makes of the
 /// error.
@@ -87,21 +84,11 @@ impl Drop for Inbound {
 }
 
 impl Flaw {
-    pub(super) fn problem(self, limits: &Limits) -> Problem {
+    pub(super) fn refusal(self, limits: &Limits) -> Refusal {
         match self {
-            Flaw::TooLarge => Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body-too-large",
-                format!("the body is longer than {} bytes", limits.body_bytes),
-            ),
-            Flaw::TooSlow => Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "body-too-slow",
-                format!("the body took longer than {} s", limits.body.as_secs_f32()),
-            ),
-            Flaw::Broken => {
-                Problem::new(StatusCode::BAD_REQUEST, "body-unreadable", "the body broke off or is framed wrongly")
-            }
+            Flaw::TooLarge => Refusal::BodyTooLarge { limit: limits.body_bytes as u64 },
+            Flaw::TooSlow => Refusal::Timeout,
+            Flaw::Broken => Refusal::BodyBroken,
         }
     }
 }

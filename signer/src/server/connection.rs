@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use axum::http::{Request, StatusCode};
+use axum::http::Request;
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
@@ -35,7 +35,8 @@ use super::{
     wire::{Duplex, Protocol, Wire, sniff},
 };
 use crate::{
-    http::Problem,
+    Refusal,
+    http::bare,
     metrics::DeadlineLabels,
     stop::{Phase, Watch},
 };
@@ -87,7 +88,7 @@ impl Opened {
             Err(_) if ahead.is_empty() => Err(End::Overdue("header")),
             Err(_) => {
                 let activity = Activity::new(true);
-                say_late(Wire::new(stream, ahead, activity, limits.stall), limits).await;
+                say_late(Wire::new(stream, ahead, activity, limits.stall)).await;
                 Err(End::Overdue("header"))
             }
         }
@@ -111,7 +112,7 @@ impl Opened {
         let end = supervise(Pin::new(&mut connection), &activity, limits, stop, false).await;
         let wire = connection.into_parts().io.into_inner();
         match end {
-            End::Overdue("header") => say_late(wire, limits).await,
+            End::Overdue("header") => say_late(wire).await,
             End::Closed if activity.has_unread() => linger(wire).await,
             _ => {}
         }
@@ -194,11 +195,9 @@ fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
 }
 
 /// A head that never ended has no request that could be answered; this is the answer all the same.
-async fn say_late(mut wire: Wire, limits: &Limits) {
-    let detail = format!("the request's head took longer than {} s", limits.header.as_secs_f32());
-    let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, "head-too-slow", detail);
+async fn say_late(mut wire: Wire) {
     // Whether it arrives is the client's affair.
-    if wire.write_all(problem.bare().as_bytes()).await.is_ok() {
+    if wire.write_all(bare(&Refusal::Timeout).as_bytes()).await.is_ok() {
         let _ = wire.shutdown().await;
     }
 }

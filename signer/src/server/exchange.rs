@@ -5,12 +5,13 @@ use std::{
     pin::pin,
     sync::{Arc, OnceLock},
     task::Poll,
+    time::Duration,
 };
 
 use axum::{
     Router,
     body::Body,
-    http::{HeaderValue, Request, Response, StatusCode, Version, header},
+    http::{HeaderValue, Request, Response, Version, header},
     response::IntoResponse,
 };
 use hyper::body::Incoming;
@@ -26,8 +27,10 @@ use super::{
     slots::Slots,
 };
 use crate::{
-    http::{Problem, ProblemCode, RequestId, Route, Trace},
+    Refusal,
+    http::{RequestId, Route, Trace},
     metrics::{CodeLabels, Metrics, RequestLabels},
+    refusal::Denied,
     stop::{Phase, Watch},
 };
 
@@ -60,7 +63,7 @@ impl Exchange {
         trace.map(|trace| extensions.insert(trace));
         let visit = Arc::new(visit);
         let admitted = self.admit(request, origin, visit.clone()).instrument(line.span.clone());
-        let mut response = admitted.await.unwrap_or_else(Problem::into_response);
+        let mut response = admitted.await.unwrap_or_else(Refusal::into_response);
         id.answer(response.headers_mut());
         if let Some(trace) = trace {
             trace.answer(response.headers_mut());
@@ -77,48 +80,33 @@ impl Exchange {
         request: Request<Incoming>,
         origin: Origin,
         visit: Arc<Visit>,
-    ) -> Result<Response<Body>, Problem> {
+    ) -> Result<Response<Body>, Refusal> {
         let flaw = Arc::new(OnceLock::new());
         let announced =
             request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let uri_bytes = request.uri().path_and_query().map_or(0, |it| it.as_str().len());
         let request = request.map(|body| Inbound::new(body, &self.limits, flaw.clone(), visit));
         if uri_bytes > self.limits.uri_bytes {
-            let detail = format!("path and query are longer than {} bytes", self.limits.uri_bytes);
-            return Err(Problem::new(StatusCode::URI_TOO_LONG, "uri-too-long", detail));
+            return Err(Refusal::UriTooLong { limit: self.limits.uri_bytes as u64 });
         }
         if announced.is_some_and(|announced: usize| announced > self.limits.body_bytes) {
-            return Err(Flaw::TooLarge.problem(&self.limits));
+            return Err(Flaw::TooLarge.refusal(&self.limits));
         }
-        let _slot = self.requests.take(origin).map_err(|cap| busy(cap.name()))?;
+        let _slot = self.requests.take(origin).map_err(|_| Refusal::Overloaded { retry_after: RETRY })?;
         let running = timeout(self.limits.request, caught(self.app.clone().oneshot(request.map(Body::new))));
         let response = running.await;
         if let Some(flaw) = flaw.get() {
-            return Err(flaw.problem(&self.limits));
+            return Err(flaw.refusal(&self.limits));
         }
-        match response.map_err(|_| late(&self.limits))? {
+        match response.map_err(|_| Refusal::DeadlineExceeded { retry_after: RETRY })? {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(never)) => match never {},
             Err(Panicked) => {
                 self.metrics.panics.inc();
-                let detail = "the daemon failed; its log knows more";
-                Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail))
+                Err(Refusal::Internal)
             }
         }
     }
-}
-
-fn busy(cap: &str) -> Problem {
-    let detail = match cap {
-        "peer" => "this peer has too many requests in work",
-        _ => "too many requests are in work",
-    };
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(std::time::Duration::from_secs(1))
-}
-
-fn late(limits: &Limits) -> Problem {
-    let detail = format!("there was no answer within {} s", limits.request.as_secs_f32());
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-late", detail).retry_after(limits.request)
 }
 
 /// What panicked, and why, the panic hook has told.
@@ -160,7 +148,7 @@ impl Line {
     }
 
     fn end(mut self, response: &Response<Body>) {
-        let code = response.extensions().get::<ProblemCode>().map(|code| code.0);
+        let code = response.extensions().get::<Denied>().map(|denied| denied.refusal.code());
         self.tell(response.status().as_u16(), code);
     }
 
@@ -187,5 +175,7 @@ impl Drop for Line {
     }
 }
 
+/// When to try again what found no place: requests are short.
+const RETRY: Duration = Duration::from_secs(1);
 /// How many characters of a path the log holds.
 const LONGEST: usize = 256;

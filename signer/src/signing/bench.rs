@@ -1,17 +1,18 @@
 //! What a signing thread keeps: contexts made ready, and a verifier that knows the last certificates.
 
-use std::{
-    borrow::Cow,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{borrow::Cow, time::UNIX_EPOCH};
 
 use profile_kit::{
-    Certificate, Profile, SignOptions, Signable, Signer,
+    Certificate, Identity, Profile, SignOptions, Signable, Signer,
     check::Finding,
     verify::{Verification, Verifier, VerifyOptions},
 };
 
-use super::{Job, Refused};
+use super::{Job, Refused, Signed};
+use crate::{
+    Digest,
+    issuance::{ProfileFacts, key_digest},
+};
 
 pub(super) struct Bench {
     /// The newest last.
@@ -22,6 +23,8 @@ pub(super) struct Bench {
 /// A signer is found again by its leaf, as only one key belongs to that, and by its terms without the time.
 struct Kept {
     leaf: Certificate,
+    /// SHA-256 of the leaf, and of its public key.
+    digests: (Digest, Digest),
     terms: SignOptions,
     signer: Signer,
 }
@@ -33,37 +36,40 @@ impl Default for Bench {
 }
 
 impl Bench {
-    pub(super) fn sign(&mut self, job: &Job) -> Result<Vec<u8>, Refused> {
+    pub(super) fn sign(&mut self, job: &Job) -> Result<Signed, Refused> {
         let once = Once { what: &*job.what, content: job.what.content()? };
-        let signed = self.signer(job)?.sign(&once)?.into_bytes();
         let asked = job.what.required_leaf().and_then(|leaf| job.identity.with_leaf(leaf));
-        let leaf = asked.as_ref().unwrap_or(&job.identity).certificate();
+        let identity = asked.as_ref().unwrap_or(&job.identity);
+        let kept = self.kept(identity, job)?;
+        let (signed, (leaf, leaf_key)) = (kept.signer.sign(&once)?.into_bytes(), kept.digests);
         let verification = self.verifier.verify(&signed)?;
-        match flaw(&verification, leaf, &once.content) {
-            None => Ok(signed),
-            Some(problem) => Err(Refused::Unverified { problem }),
+        if let Some(problem) = flaw(&verification, identity.certificate(), &once.content) {
+            return Err(Refused::Unverified { problem });
         }
+        let facts = ProfileFacts::by_parts(job.what.profile(), Digest::of(&once.content), leaf, leaf_key);
+        Ok(Signed { bytes: signed, facts })
     }
 
-    fn signer(&mut self, job: &Job) -> Result<&mut Signer, Refused> {
+    fn kept(&mut self, identity: &Identity, job: &Job) -> Result<&mut Kept, Refused> {
         let terms = SignOptions { signing_time: UNIX_EPOCH, ..job.options.clone() };
-        let leaf = job.identity.certificate();
+        let leaf = identity.certificate();
         let at = match self.kept.iter().position(|kept| kept.leaf == *leaf && kept.terms == terms) {
             Some(at) => at,
-            None => self.keep(job, terms)?,
+            None => self.keep(identity, terms)?,
         };
-        let signer = &mut self.kept[at].signer;
-        let time: SystemTime = job.options.signing_time;
-        signer.set_signing_time(time);
-        Ok(signer)
+        let kept = &mut self.kept[at];
+        kept.signer.set_signing_time(job.options.signing_time);
+        Ok(kept)
     }
 
-    fn keep(&mut self, job: &Job, terms: SignOptions) -> Result<usize, Refused> {
-        let signer = Signer::new(&job.identity, terms.clone())?;
+    fn keep(&mut self, identity: &Identity, terms: SignOptions) -> Result<usize, Refused> {
+        let signer = Signer::new(identity, terms.clone())?;
+        let leaf = identity.certificate().clone();
+        let digests = (Digest::of(leaf.der()), key_digest(&leaf));
         if self.kept.len() == MOST {
             self.kept.remove(0);
         }
-        self.kept.push(Kept { leaf: job.identity.certificate().clone(), terms, signer });
+        self.kept.push(Kept { leaf, digests, terms, signer });
         Ok(self.kept.len() - 1)
     }
 }

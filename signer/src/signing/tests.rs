@@ -21,8 +21,8 @@ use super::*;
 async fn what_it_answers_verifies_and_has_the_identitys_leaf() {
     let identity = identity();
     let signing = start(1, 8);
-    let signed = signing.sign(job("core", &identity, profile())).await.unwrap();
-    let verified = SignedProfile::from_bytes(signed).unwrap().verify_integrity().unwrap();
+    let signed = signing.sign("core".into(), job(&identity, profile())).await.unwrap();
+    let verified = SignedProfile::from_bytes(signed.bytes).unwrap().verify_integrity().unwrap();
     assert_eq!(verified.leaf(), identity.certificate());
     assert_eq!(verified.profile().identifier(), "jp.example.mdm");
 }
@@ -33,26 +33,26 @@ async fn an_overwrite_is_signed_by_the_installed_leaf_past_a_renewal() {
     let installed = old.sign(&profile()).unwrap().verify_integrity().unwrap();
     let overwrite = Overwrite::of(&installed).build().unwrap();
     let signing = start(1, 8);
-    let signed = signing.sign(job("core", &renewed, overwrite)).await.unwrap();
-    let verified = SignedProfile::from_bytes(signed).unwrap().verify_integrity().unwrap();
+    let signed = signing.sign("core".into(), job(&renewed, overwrite)).await.unwrap();
+    let verified = SignedProfile::from_bytes(signed.bytes).unwrap().verify_integrity().unwrap();
     assert_eq!(verified.leaf(), old.certificate());
 }
 
 #[tokio::test]
 async fn the_kits_refusal_is_passed_on() {
     let identity = identity();
-    let mut job = job("core", &identity, profile());
+    let mut job = job(&identity, profile());
     job.options.signing_time += Duration::from_secs(400 * 86_400);
-    assert!(matches!(start(1, 8).sign(job).await, Err(Refused::Kit(_))));
+    assert!(matches!(start(1, 8).sign("core".into(), job).await, Err(Refused::Kit(_))));
 }
 
 #[tokio::test]
 async fn a_full_queue_refuses_at_once_and_says_when_to_come_back() {
     let (signing, gate) = held(2);
     let identity = identity();
-    let mut first = pin!(signing.sign(job("core", &identity, profile())));
+    let mut first = pin!(signing.sign("core".into(), job(&identity, profile())));
     assert!(started(first.as_mut()));
-    let mut second = pin!(signing.sign(job("core", &identity, profile())));
+    let mut second = pin!(signing.sign("core".into(), job(&identity, profile())));
     let Poll::Ready(Err(Refused::Overloaded { .. })) = polled(second.as_mut()) else { panic!("it was queued") };
     gate.open();
     first.await.unwrap();
@@ -62,9 +62,10 @@ async fn a_full_queue_refuses_at_once_and_says_when_to_come_back() {
 async fn a_caller_does_not_take_the_place_of_another() {
     let (signing, gate) = held(8);
     let identity = identity();
-    let mut greedy: Vec<_> = (0..8).map(|_| Box::pin(signing.sign(job("greedy", &identity, profile())))).collect();
+    let mut greedy: Vec<_> =
+        (0..8).map(|_| Box::pin(signing.sign("greedy".into(), job(&identity, profile())))).collect();
     assert_eq!(greedy.iter_mut().filter_map(|it| started(it.as_mut()).then_some(())).count(), 4);
-    let mut modest = Box::pin(signing.sign(job("modest", &identity, profile())));
+    let mut modest = Box::pin(signing.sign("modest".into(), job(&identity, profile())));
     assert!(started(modest.as_mut()));
     gate.open();
     modest.await.unwrap();
@@ -76,13 +77,13 @@ async fn a_client_that_went_away_is_not_signed_for() {
     let identity = identity();
     let (told, signed) = mpsc::channel();
     {
-        let mut gone = pin!(signing.sign(job("core", &identity, Telling { profile: profile(), told })));
+        let mut gone = pin!(signing.sign("core".into(), job(&identity, Telling { profile: profile(), told })));
         assert!(started(gone.as_mut()));
         assert_eq!(signing.waiting(), 1);
     }
     assert_eq!(signing.waiting(), 0);
     gate.open();
-    signing.sign(job("core", &identity, profile())).await.unwrap();
+    signing.sign("core".into(), job(&identity, profile())).await.unwrap();
     assert!(signed.try_recv().is_err());
 }
 
@@ -90,8 +91,8 @@ async fn a_client_that_went_away_is_not_signed_for() {
 async fn a_panic_answers_an_error_and_the_thread_lives_on() {
     let signing = start(1, 8);
     let identity = identity();
-    assert!(matches!(signing.sign(job("core", &identity, Panicking(profile()))).await, Err(Refused::Panicked)));
-    signing.sign(job("core", &identity, profile())).await.unwrap();
+    assert!(matches!(signing.sign("core".into(), job(&identity, Panicking(profile()))).await, Err(Refused::Panicked)));
+    signing.sign("core".into(), job(&identity, profile())).await.unwrap();
     assert_eq!(signing.pool.shared.metrics.panics.get(), 1);
 }
 
@@ -100,7 +101,7 @@ async fn the_content_is_written_once() {
     let signing = start(1, 8);
     let identity = identity();
     let (told, contents) = mpsc::channel();
-    signing.sign(job("core", &identity, Telling { profile: profile(), told })).await.unwrap();
+    signing.sign("core".into(), job(&identity, Telling { profile: profile(), told })).await.unwrap();
     assert_eq!(contents.try_iter().count(), 1);
 }
 
@@ -108,28 +109,28 @@ async fn the_content_is_written_once() {
 async fn stopping_finishes_what_waits_and_takes_nothing_more() {
     let (signing, gate) = held(4);
     let identity = identity();
-    let mut waiting = Box::pin(signing.sign(job("core", &identity, profile())));
+    let mut waiting = Box::pin(signing.sign("core".into(), job(&identity, profile())));
     assert!(started(waiting.as_mut()));
     gate.open();
     let stopping = signing.clone();
     tokio::task::spawn_blocking(move || stopping.stop()).await.unwrap();
     waiting.await.unwrap();
-    assert!(matches!(signing.sign(job("core", &identity, profile())).await, Err(Refused::Stopping)));
+    assert!(matches!(signing.sign("core".into(), job(&identity, profile())).await, Err(Refused::Stopping)));
 }
 
 #[tokio::test]
 async fn after_forgetting_it_signs_on() {
     let signing = start(2, 8);
     let identity = identity();
-    let first = signing.sign(job("core", &identity, profile())).await.unwrap();
+    let first = signing.sign("core".into(), job(&identity, profile())).await.unwrap();
     signing.forget();
-    assert_eq!(first.len(), signing.sign(job("core", &identity, profile())).await.unwrap().len());
+    assert_eq!(first.bytes.len(), signing.sign("core".into(), job(&identity, profile())).await.unwrap().bytes.len());
 }
 
 #[tokio::test]
 async fn queue_time_and_work_time_are_told_apart() {
     let signing = start(1, 8);
-    signing.sign(job("core", &identity(), profile())).await.unwrap();
+    signing.sign("core".into(), job(&identity(), profile())).await.unwrap();
     let text = signing.pool.shared.metrics.encode();
     assert!(text.contains("signer_signing_queue_seconds_count 1"));
     assert!(text.contains("signer_signing_work_seconds_count 1"));
@@ -141,8 +142,8 @@ fn held(capacity: usize) -> (Signing, Gate) {
     let (open, opened) = mpsc::channel();
     let (taken, taking) = mpsc::channel();
     let holding = Holding { profile: profile(), taken, opened: Mutex::new(opened) };
-    let (held, job) = (signing.clone(), job("gate", &identity(), holding));
-    let mut holding = Box::pin(async move { held.sign(job).await });
+    let (held, job) = (signing.clone(), job(&identity(), holding));
+    let mut holding = Box::pin(async move { held.sign("gate".into(), job).await });
     assert!(started(holding.as_mut()));
     taking.recv().unwrap();
     (signing, Gate { open, _holding: holding })
@@ -150,7 +151,7 @@ fn held(capacity: usize) -> (Signing, Gate) {
 
 struct Gate {
     open: mpsc::Sender<()>,
-    _holding: std::pin::Pin<Box<dyn Future<Output = Result<Vec<u8>, Refused>>>>,
+    _holding: std::pin::Pin<Box<dyn Future<Output = Result<Signed, Refused>>>>,
 }
 
 impl Gate {
@@ -171,9 +172,9 @@ fn start(threads: u32, capacity: usize) -> Signing {
     Signing::start(threads, capacity, Arc::default()).unwrap()
 }
 
-fn job(caller: &str, identity: &Identity, what: impl Signable + Send + 'static) -> Job {
+fn job(identity: &Identity, what: impl Signable + Send + 'static) -> Job {
     let options = SignOptions::new(SystemTime::now());
-    Job { caller: caller.into(), identity: identity.clone(), options, what: Box::new(what) }
+    Job { identity: identity.clone(), options, what: Box::new(what) }
 }
 
 pub(super) fn profile() -> Profile {

@@ -21,7 +21,7 @@ async fn a_head_that_does_not_end_is_answered_408() {
     let running = Running::start(Limits { header: SHORT, ..Limits::default() }).await;
     for part in ["P", "GET /hello HTTP/1.1\r\nhost: it\r\n"] {
         let refusal = running.ask(part).await;
-        assert_eq!((status(&refusal), code(&refusal)), (408, "head-too-slow".into()), "{part:?}");
+        assert_eq!((status(&refusal), code(&refusal)), (408, "timeout".into()), "{part:?}");
         assert_eq!(header(&refusal, "connection"), Some("close"));
     }
     assert!(running.overdue("header"));
@@ -60,7 +60,7 @@ async fn the_second_head_has_a_deadline_too() {
 async fn a_body_that_does_not_come_is_answered_408() {
     let running = Running::start(Limits { body: SHORT, ..Limits::default() }).await;
     let refusal = running.ask("POST /echo HTTP/1.1\r\nhost: it\r\ncontent-length: 5\r\n\r\nhel").await;
-    assert_eq!((status(&refusal), code(&refusal)), (408, "body-too-slow".into()));
+    assert_eq!((status(&refusal), code(&refusal)), (408, "timeout".into()));
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_request_that_is_not_done_in_time_is_answered_503() {
     let running = Running::start(Limits { request: SHORT, ..Limits::default() }).await;
     let mut stream = running.connect().await;
     let refusal = exchange(&mut stream, GET_NEVER).await;
-    assert_eq!((status(&refusal), code(&refusal)), (503, "too-late".into()));
+    assert_eq!((status(&refusal), code(&refusal)), (503, "deadline-exceeded".into()));
     assert!(header(&refusal, "retry-after").is_some());
     assert_eq!(status(&exchange(&mut stream, GET_HELLO).await), 200);
 }

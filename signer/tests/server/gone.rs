@@ -49,8 +49,8 @@ fn routes(signing: Signing, watched: Watched) -> Router {
     let identity = identity();
     let handler = async move || {
         let (options, what) = (SignOptions::new(SystemTime::now()), Box::new(watched.clone()));
-        let job = Job { caller: "core".into(), identity: identity.clone(), options, what };
-        signing.sign(job).await.unwrap().len().to_string()
+        let job = Job { identity: identity.clone(), options, what };
+        signing.sign("core".into(), job).await.unwrap().bytes.len().to_string()
     };
     Router::new().route("/sign", post(handler))
 }

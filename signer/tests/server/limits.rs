@@ -53,7 +53,7 @@ async fn a_client_that_sends_on_hears_the_refusal_all_the_same() {
 async fn a_body_that_breaks_off_is_a_bad_request() {
     let running = Running::start(Limits::default()).await;
     let refusal = running.ask("POST /echo HTTP/1.1\r\nhost: it\r\ntransfer-encoding: chunked\r\n\r\nno size\r\n").await;
-    assert_eq!((status(&refusal), code(&refusal)), (400, "body-unreadable".into()));
+    assert_eq!((status(&refusal), code(&refusal)), (400, "body-broken".into()));
 }
 
 #[tokio::test]

@@ -5,14 +5,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use axum::{Extension, Router, http::StatusCode, response::IntoResponse, routing::post};
+use axum::{Extension, Router, response::IntoResponse, routing::post};
 use profile_kit::{
     Identity, Profile, SignOptions, UuidSource,
     payload::Restrictions,
     pki::{Authority, KeySpec, Leaf, Validity},
 };
 use signer::{
-    http::Problem,
+    Refusal,
     metrics::Metrics,
     server::{Limits, Peer},
     signing::{Job, Refused, Signing},
@@ -197,14 +197,11 @@ fn signing(threads: u32, places: usize) -> Router {
             let Peer::Plain { address } = peer else { unreachable!() };
             let options = SignOptions::new(SystemTime::now());
             let (caller, what) = (address.ip().to_string().into(), Box::new(profile.clone()));
-            let job = Job { caller, identity: identity.clone(), options, what };
-            match signing.sign(job).await {
+            let job = Job { identity: identity.clone(), options, what };
+            match signing.sign(caller, job).await {
                 // What is answered here is read as text.
-                Ok(signed) => signed.len().to_string().into_response(),
-                Err(Refused::Overloaded { retry_after }) => {
-                    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "the queue is full");
-                    problem.retry_after(retry_after).into_response()
-                }
+                Ok(signed) => signed.bytes.len().to_string().into_response(),
+                Err(Refused::Overloaded { retry_after }) => Refusal::Overloaded { retry_after }.into_response(),
                 Err(other) => panic!("{other}"),
             }
         }),

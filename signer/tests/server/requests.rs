@@ -5,11 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use signer::{
-    http::metrics_route,
-    metrics::Metrics,
-    server::{Limits, Listener},
-};
+use signer::server::{Limits, Listener};
 use tokio::{
     io::AsyncWriteExt,
     net::{UnixListener, UnixStream},
@@ -44,7 +40,7 @@ async fn a_request_ends_where_its_client_goes_away() {
 async fn unknown_routes_and_methods_are_problems() {
     let running = Running::start(Limits::default()).await;
     let refusal = running.get("/nowhere").await;
-    assert_eq!((status(&refusal), code(&refusal)), (404, "no-such-route".into()));
+    assert_eq!((status(&refusal), code(&refusal)), (404, "not-found".into()));
     let refusal = running.ask("DELETE /hello HTTP/1.1\r\nhost: it\r\nconnection: close\r\n\r\n").await;
     assert_eq!((status(&refusal), code(&refusal)), (405, "method-not-allowed".into()));
     assert_eq!(header(&refusal, "allow"), Some("GET,HEAD"));
@@ -76,15 +72,6 @@ async fn it_says_that_it_lives_and_is_ready() {
 }
 
 #[tokio::test]
-async fn metrics_are_told_in_their_format() {
-    let metrics = Arc::new(Metrics::new());
-    let running = Running::with(Limits::default(), metrics_route(metrics)).await;
-    let answer = running.get("/metrics").await;
-    assert!(header(&answer, "content-type").unwrap().starts_with("application/openmetrics-text"));
-    assert!(answer.ends_with("# EOF\n"));
-}
-
-#[tokio::test]
 async fn requests_are_counted_by_pattern_and_refusals_by_code() {
     let running = Running::start(Limits::default()).await;
     running.get("/hello?secret=1").await;
@@ -92,7 +79,7 @@ async fn requests_are_counted_by_pattern_and_refusals_by_code() {
     let text = running.metrics.encode();
     assert!(text.contains("signer_requests_total{route=\"/hello\",status=\"200\"} 1"), "{text}");
     assert!(text.contains("signer_requests_total{route=\"none\",status=\"404\"} 1"));
-    assert!(text.contains("signer_refusals_total{code=\"no-such-route\"} 1"));
+    assert!(text.contains("signer_refusals_total{code=\"not-found\"} 1"));
 }
 
 #[tokio::test]

@@ -1,0 +1,101 @@
+//! The locked profile: what one spec makes for one device, signed, recorded, and only then handed out.
+
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    Refusal,
+    caller::Permit,
+    issuance::{SpecRef, Variant},
+    ledger::{Draft, Issued, Request},
+    metrics::IssuanceLabels,
+    refusal::Denied,
+    role::Issue,
+    service::Service,
+    signing::Job,
+    state::State,
+};
+
+/// Issues the locked profile of the spec that the permit is for, with these parameters.
+///
+/// The profile's `PayloadUUID` is the issuance's own. A request that comes again is known when it is recorded: where
+/// two race, the first durable record is the answer to both, and what was signed for the other is thrown away.
+///
+/// # Errors
+/// The refusals of spec, parameters, key and [`Ledger::record`](crate::ledger::Ledger::record); that there is too much
+/// to do.
+pub async fn issue(
+    service: &Service,
+    state: &Arc<State>,
+    permit: &Permit<Issue>,
+    parameters: Map<String, Value>,
+    request: Request,
+) -> Result<Issued, Denied> {
+    let draft = draft(service, state, permit, parameters, &request).await;
+    record(service, draft, &request, "issue").await
+}
+
+async fn draft(
+    service: &Service,
+    state: &Arc<State>,
+    permit: &Permit<Issue>,
+    parameters: Map<String, Value>,
+    request: &Request,
+) -> Result<Draft, Denied> {
+    let spec = state.catalogue.spec(permit.spec().unwrap_or_default())?;
+    let spec = SpecRef { name: spec.name().to_owned(), digest: spec.digest() };
+    let kept = canonical(&parameters);
+    let (state, name, at) = (state.clone(), spec.name.clone(), request.at);
+    let make = move || Ok((job(&state, &name, &parameters, at)?, ()));
+    let (signed, ()) = service.signing.make(permit.caller().share(), make).await?;
+    Ok(Draft {
+        device: permit.device().clone(),
+        profile: signed.facts,
+        variant: Variant::Locked,
+        spec: Some(spec),
+        parameters: Some(kept),
+        signed: signed.bytes,
+        remarks: Value::Object(Map::new()),
+        ticket: None,
+        budget: None,
+        request: request.clone(),
+    })
+}
+
+/// What a signing thread is to sign.
+fn job(state: &State, spec: &str, parameters: &Map<String, Value>, at: SystemTime) -> Result<Job, Refusal> {
+    let issuing = state.keyring.issuing(spec, at)?;
+    let filled = state.catalogue.spec(spec)?.fill(parameters, Uuid::new_v4(), at)?;
+    issuing.job(filled).map_err(|cause| {
+        tracing::error!(cause = cause.with_causes(), "not signed");
+        Refusal::Internal
+    })
+}
+
+/// Records what was made, and gives it out once that is durable. Where nothing was made, a request that was answered
+/// before gets that answer again, whatever has changed since.
+pub(crate) async fn record(
+    service: &Service,
+    draft: Result<Draft, Denied>,
+    request: &Request,
+    action: &'static str,
+) -> Result<Issued, Denied> {
+    let issued = match draft {
+        Ok(draft) => service.ledger.record(draft).await?,
+        Err(denied) if !denied.refusal.is_decision() || denied.recorded => return Err(denied),
+        Err(denied) => service.ledger.replay(request, action).await?.ok_or(denied)?,
+    };
+    if !issued.is_replayed() {
+        let labels = IssuanceLabels { variant: issued.issuance().variant.word(), caller: request.caller.clone() };
+        service.metrics.issuances.get_or_create(&labels).inc();
+    }
+    Ok(issued)
+}
+
+/// The same text for the same parameters, in whatever order they came.
+fn canonical(parameters: &Map<String, Value>) -> Vec<u8> {
+    let sorted: BTreeMap<_, _> = parameters.iter().collect();
+    serde_json::to_vec(&sorted).expect("a map of JSON values is JSON")
+}

@@ -1,0 +1,9 @@
+//! The daemon's API as its callers see it: in this process, on port 0.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail by panic")]
+
+mod client;
+mod daemon;
+mod issue;
+mod refusals;
+mod site;
