@@ -75,16 +75,9 @@ proptest! {
         supervised in any::<bool>(),
         (preset, os) in preset_and_system(),
     ) {
-        let overwrite = Overwrite::of_unsigned(&installed).target(os).build_at(day(1)).unwrap();
-        let certificates = if signed { CERTIFICATES.a.clone() } else { Vec::new() };
-        let case = Case {
-            overwrite: arrival(overwrite.profile().clone(), &certificates),
-            installed: arrival(installed, &certificates),
-            installed_by: InstalledBy::Hand,
-            overwrite_by: InstalledBy::Hand,
-            os,
-            supervised,
-        };
+        let (installed, overwrite) = if signed { signed_pair(&installed, os) } else { unsigned_pair(installed, os) };
+        let by = InstalledBy::Hand;
+        let case = Case { overwrite, installed, installed_by: by, overwrite_by: by, os, supervised };
         let report = case.question().ask(&case.devices().with_preset(preset));
         prop_assert!(report.verdict.is_free(), "{:?}", report);
         prop_assert!(report.rows[0].cases[0].replaces == Some(true));
@@ -108,7 +101,24 @@ proptest! {
     }
 }
 
-/// As above, with real signatures, and past the end of the certificate that signs.
+/// A profile and its overwrite as the service makes them: each really signed, the second from what was verified of the
+/// first, and both read back.
+fn signed_pair(installed: &Profile, os: Os) -> (Arrival, Arrival) {
+    let identity = CERTIFICATES.signer.identity().unwrap();
+    let options = SignOptions::new(day(1));
+    let installed = identity.sign_with(installed, &options).unwrap();
+    let overwrite = Overwrite::of(&installed.verify_integrity().unwrap()).target(os).build_at(day(1)).unwrap();
+    let overwrite = identity.sign_with(&overwrite, &options).unwrap();
+    let [installed, overwrite] = [installed, overwrite].map(|signed| Arrival::from_bytes(signed.as_bytes()).unwrap());
+    (installed, overwrite)
+}
+
+fn unsigned_pair(installed: Profile, os: Os) -> (Arrival, Arrival) {
+    let overwrite = Overwrite::of_unsigned(&installed).target(os).build_at(day(1)).unwrap();
+    (Arrival::unsigned(installed), Arrival::unsigned(overwrite.profile().clone()))
+}
+
+/// The same past the end of the certificate that signs.
 #[test]
 fn a_signed_overwrite_of_a_signed_profile_frees_also_after_its_certificate_ended() {
     let identity = CERTIFICATES.signer.identity().unwrap();
@@ -471,6 +481,13 @@ fn add(profile: &mut Profile, extra: &str) {
         "past" => profile.set("RemovalDate", date(0)).unwrap(),
         "soon" => profile.set("RemovalDate", date(9)).unwrap(),
         "type" => profile.set("TargetDeviceType", plist::Value::Integer(4.into())).unwrap(),
+        "apps" => profile.payloads_mut()[0].insert("allowAppInstallation", false),
+        "hint" => profile.set("HasRemovalPasscode", true).unwrap(),
+        "scope" => profile.set("PayloadScope", "System").unwrap(),
+        "consent" => {
+            let text = plist::Dictionary::from_iter([("default".to_owned(), plist::Value::from("May we?"))]);
+            profile.set("ConsentText", plist::Value::Dictionary(text)).unwrap();
+        }
         "two" => profile.push(Payload::new("com.apple.profileRemovalPassword")),
         _ => {}
     }
@@ -480,8 +497,11 @@ fn add(profile: &mut Profile, extra: &str) {
 fn locked() -> impl Strategy<Value = Profile> {
     let kinds = select(vec!["com.apple.webClip.managed", "com.example.unknown", "com.apple.dock"]);
     let payloads = vec((kinds, "[a-z]{1,8}"), 0..4);
-    (select(vec![Lock::Flag, Lock::FlagAndPassword, Lock::Password]), payloads).prop_map(|(lock, payloads)| {
+    let extras = vec(select(vec!["apps", "hint", "soon", "scope", "consent"]), 0..3);
+    let locks = select(vec![Lock::Flag, Lock::FlagAndPassword, Lock::Password]);
+    (locks, payloads, extras).prop_map(|(lock, payloads, extras)| {
         let mut profile = lock.profile();
+        extras.iter().for_each(|extra| add(&mut profile, extra));
         for (kind, value) in payloads {
             let mut payload = Payload::new(kind);
             payload.insert("Label", value);
