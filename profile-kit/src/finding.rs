@@ -140,6 +140,8 @@ codes! {
     DuplicateUuid Error some Faults "give each payload a UUID of its own"
     /// Two payloads have the same `PayloadIdentifier` (1008).
     DuplicateIdentifier Error some Faults "give each payload an identifier of its own"
+    /// A payload has the `PayloadIdentifier` or the `PayloadUUID` of the profile itself; devices are not known to refuse it.
+    DuplicateOfProfile Warning some Keys "give the payload one of its own"
     /// A UUID has not the form of RFC 9562; devices do not look.
     UuidForm Warning some Keys "write a UUID, such as uuidgen makes"
     /// An identifier holds characters that do not belong into one, or would be a path.

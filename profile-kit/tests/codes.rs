@@ -60,6 +60,7 @@ const ROWS: &[Row] = &[
     any(Code::LooseVersion, "PayloadVersion"),
     any(Code::DuplicateUuid, "PayloadContent[1].PayloadUUID"),
     any(Code::DuplicateIdentifier, "PayloadContent[1].PayloadIdentifier"),
+    any(Code::DuplicateOfProfile, "PayloadContent[0].PayloadIdentifier"),
     any(Code::UuidForm, "PayloadUUID"),
     any(Code::IdentifierForm, "PayloadIdentifier"),
     any(Code::ControlCharacters, "PayloadDisplayName"),

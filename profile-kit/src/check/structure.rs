@@ -143,14 +143,23 @@ fn encryption(profile: &Profile, findings: &mut Findings) {
 
 /// UUIDs and identifiers are compared without regard to case: devices are not known to tell them apart.
 fn duplicates(profile: &Profile, key: &str, code: Code, findings: &mut Findings) {
+    let whole = profile.get(key).and_then(Value::as_string).map(str::to_ascii_lowercase);
     let mut first = HashMap::new();
     for (index, payload) in profile.payloads().iter().enumerate() {
         let Some(text) = payload.get(key).and_then(Value::as_string) else { continue };
-        let earlier = *first.entry(text.to_ascii_lowercase()).or_insert(index);
+        let path = || KeyPath::root().key("PayloadContent").index(index).key(key);
+        let lower = text.to_ascii_lowercase();
+        if !text.is_empty() && whole.as_ref() == Some(&lower) {
+            findings.push(Finding::new(
+                Code::DuplicateOfProfile,
+                path(),
+                format!("{text:?} is that of the profile too"),
+            ));
+        }
+        let earlier = *first.entry(lower).or_insert(index);
         if earlier != index {
-            let path = KeyPath::root().key("PayloadContent").index(index).key(key);
             let message = format!("{text:?} is that of PayloadContent[{earlier}] too");
-            findings.push(Finding::new(code, path, message));
+            findings.push(Finding::new(code, path(), message));
         }
     }
 }
