@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod batch;
 mod build;
 mod check;
 mod completions;
@@ -44,6 +45,7 @@ enum Verb {
     New(new::Args),
     Build(build::Args),
     Sign(sign::Args),
+    Batch(Box<batch::Args>),
     Overwrite(overwrite::Args),
     Preflight(preflight::Args),
     Verify(verify::Args),
@@ -92,6 +94,7 @@ fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::New(args) => new::run(&args),
         Verb::Build(args) => build::run(&args),
         Verb::Sign(args) => sign::run(&args),
+        Verb::Batch(args) => batch::run(&args),
         Verb::Overwrite(args) => overwrite::run(&args),
         Verb::Preflight(args) => preflight::run(&args),
         Verb::Verify(args) => verify::run(&args),

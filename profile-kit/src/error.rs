@@ -104,6 +104,22 @@ pub enum Error {
         /// What is wrong there.
         problem: String,
     },
+    /// A table of devices cannot be used.
+    #[error("{place}{problem}")]
+    Table {
+        /// Where in the table.
+        place: Place,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// A batch's manifest is none, or does not fit what is asked.
+    #[error("{place}{problem}")]
+    Manifest {
+        /// Where in the manifest.
+        place: Place,
+        /// What is wrong there.
+        problem: String,
+    },
     /// A key, a certificate or a passphrase cannot be used.
     #[error("{problem}")]
     Identity {

@@ -39,6 +39,7 @@
 //! | sign | [`Identity`], [`SignOptions`], [`Signer`] |
 //! | verify | [`TrustStore`], [`SignedProfile`], [`VerifiedProfile`], [`verify`] |
 //! | free a device | [`Overwrite`] |
+//! | do it for many devices | [`batch`] |
 //! | hide the payloads | [`encrypt`] |
 //! | ask what a device does | [`device`], [`Policies`] |
 //! | walk through the whole procedure | [`simulate`] |
@@ -65,6 +66,7 @@ mod finding;
 mod key_path;
 mod os;
 
+pub mod batch;
 pub mod check;
 pub mod device;
 pub mod diff;

@@ -168,6 +168,7 @@ const VERBS: &[&str] = &[
     "new",
     "build",
     "sign",
+    "batch",
     "overwrite",
     "preflight",
     "verify",

@@ -11,7 +11,7 @@ use profile_kit::{
     check::{self, Finding, Severity},
     redact::REDACTED,
     spec,
-    template::Values,
+    template::{Declarations, Values},
 };
 
 use super::{
@@ -60,16 +60,15 @@ enum Uuids {
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     args.output.spare(&[("SPEC", &args.spec), ("the file beside SPEC", &args.spec.with_extension("toml"))])?;
-    let input = Input::read(&args.spec)?;
-    let template = template(&input, &args.spec)?;
+    let Spec { name, template, bytes: _ } = Spec::read(&args.spec)?;
     let values = values(&args.set)?;
     let source = match args.uuid {
         Uuids::Content => UuidSource::Content,
         Uuids::Random => UuidSource::Random,
     };
-    let failed = |error| Failure::of(&input.name, &error);
+    let failed = |error| Failure::of(&name, &error);
     let profile = template.fill(&values, source).map_err(failed)?;
-    tell(&input.name, &template, &profile);
+    tell(&name, &template, &profile);
     match args.format {
         Format::Xml => args.output.write(&profile.to_xml().map_err(failed)?, Content::Text)?,
         Format::Binary => args.output.write(&profile.to_binary().map_err(failed)?, Content::Binary)?,
@@ -77,26 +76,50 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Yes)
 }
 
-fn template(input: &Input, path: &Path) -> Result<Template, Failure> {
-    let failed = |error| Failure::of(&input.name, &error);
-    let text = std::str::from_utf8(&input.bytes).ok().map(|text| text.trim_start_matches('\u{feff}'));
-    match text.filter(|text| !text.trim_start().starts_with('<') && !text.starts_with("bplist")) {
-        Some(text) => spec::read(text).map_err(failed),
-        _ => {
-            let profile = Profile::from_bytes(&input.bytes).map_err(failed)?;
-            Template::with_strings(&profile, declarations_beside(path)?).map_err(failed)
+/// What a profile is built from.
+pub struct Spec {
+    /// The file's name.
+    pub name: String,
+    pub template: Template,
+    /// The file's bytes, and those of the declarations beside it.
+    pub bytes: Vec<u8>,
+}
+
+impl Spec {
+    /// Reads a spec, or a profile with the declarations beside it.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let Input { name, mut bytes } = Input::read(path)?;
+        let failed = |error| Failure::of(&name, &error);
+        let text = std::str::from_utf8(&bytes).ok().map(|text| text.trim_start_matches('\u{feff}'));
+        let text = text.filter(|text| !text.trim_start().starts_with('<') && !text.starts_with("bplist"));
+        if let Some(text) = text {
+            let template = spec::read(text).map_err(failed)?;
+            return Ok(Self { name, template, bytes });
         }
+        let profile = Profile::from_bytes(&bytes).map_err(failed)?;
+        let beside = declarations_beside(path)?;
+        let declarations = match &beside {
+            Some(beside) => declarations(beside)?,
+            None => Declarations::new(),
+        };
+        let template = Template::with_strings(&profile, declarations).map_err(failed)?;
+        bytes.extend(beside.into_iter().flat_map(|beside| beside.bytes));
+        Ok(Self { name, template, bytes })
     }
 }
 
-fn declarations_beside(path: &Path) -> Result<profile_kit::template::Declarations, Failure> {
+fn declarations_beside(path: &Path) -> Result<Option<Input>, Failure> {
     let beside = path.with_extension("toml");
     if beside == path || path == Path::new("-") || !beside.exists() {
-        return Ok(profile_kit::template::Declarations::new());
+        return Ok(None);
     }
-    let Input { name, bytes } = Input::read(&beside)?;
-    let text = String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{name}: is not UTF-8")))?;
-    spec::read_placeholders(&text).map_err(|error| Failure::of(&name, &error))
+    Input::read(&beside).map(Some)
+}
+
+fn declarations(beside: &Input) -> Result<Declarations, Failure> {
+    let name = &beside.name;
+    let text = str::from_utf8(&beside.bytes).map_err(|_| Failure::usage(format!("{name}: is not UTF-8")))?;
+    spec::read_placeholders(text).map_err(|error| Failure::of(name, &error))
 }
 
 /// What a value is does not show in an error: it may be secret.

@@ -68,6 +68,11 @@ impl SigningOptions {
         };
         SignOptions { digest, ..SignOptions::new(self.signing_time.unwrap_or_else(SystemTime::now)) }
     }
+
+    /// Whether the time was given.
+    pub fn names_time(&self) -> bool {
+        self.signing_time.is_some()
+    }
 }
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
@@ -86,6 +91,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Yes)
 }
 
-fn code(word: &str) -> Result<Code, String> {
+/// A finding's code by its word.
+pub fn code(word: &str) -> Result<Code, String> {
     word.parse().map_err(|error: profile_kit::check::UnknownCode| error.to_string())
 }

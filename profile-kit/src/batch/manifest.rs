@@ -1,0 +1,181 @@
+//! The manifest of a batch: JSON Lines that are true up to their end, whenever the writer died.
+//!
+//! The first line says what was asked ([`Head`]); then comes a line a row in the order of the rows, of a file that was
+//! made or of a row that failed; the last line counts them, and stands only where the batch is complete.
+
+mod reading;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::table::{CellProblem, RowProblem};
+use crate::{Error, Place, SignOptions, redact};
+
+pub(super) use reading::{Reading, open};
+
+/// What was asked: the first line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Head {
+    pub format: u64,
+    pub made: Kind,
+    /// SHA-256 of the table, or of the manifest of what is overwritten.
+    pub input: String,
+    /// SHA-256 of the spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<String>,
+    /// SHA-256 of the signer's certificate.
+    pub leaf: String,
+    pub signing_time: String,
+    /// Everything else that decides what is made.
+    pub options: BTreeMap<String, String>,
+}
+
+/// What a batch makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    Profiles,
+    Overwrites,
+}
+
+/// A line after the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Line {
+    Made(Made),
+    Failed(Failed),
+    End(Tally),
+}
+
+/// A file that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Made {
+    pub row: u64,
+    pub device: String,
+    /// Beside the manifest, or within the archive; with `/` between folder and name.
+    pub file: String,
+    /// Bytes of the signed file.
+    pub size: u64,
+    pub identifier: String,
+    pub uuid: String,
+    /// The payloads' UUIDs in their order; none where they are encrypted.
+    pub payloads: Vec<String>,
+    /// SHA-256 of what is signed.
+    pub content: String,
+    /// SHA-256 of the signed file.
+    pub signed: String,
+    /// SHA-256 of the signer's certificate, where it is not the head's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaf: Option<String>,
+    /// SHA-256 of the signed file that this one overwrites.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installed: Option<String>,
+}
+
+/// A row that nothing was made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Failed {
+    pub row: u64,
+    /// The line of the table that it begins on.
+    pub line: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Problem {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    pub problem: String,
+}
+
+/// How many rows there were, and what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tally {
+    /// Rows of the whole table, those of other shards among them.
+    pub rows: u64,
+    pub made: u64,
+    pub failed: u64,
+}
+
+impl Head {
+    /// Everything in which another head differs, in words; signing times aside.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut differences = Vec::new();
+        let mut compare = |what: &str, one: Option<&String>, two: Option<&String>| {
+            if one != two {
+                let shown = |text: Option<&String>| text.map_or_else(|| "none".to_owned(), |text| redact::escape(text));
+                differences.push(format!("{what} ({} there, {} now)", shown(one), shown(two)));
+            }
+        };
+        let made = |head: &Self| format!("{:?}", head.made).to_lowercase();
+        compare("what is made", Some(&made(self)), Some(&made(other)));
+        compare("input", Some(&self.input), Some(&other.input));
+        compare("spec", self.spec.as_ref(), other.spec.as_ref());
+        compare("leaf certificate", Some(&self.leaf), Some(&other.leaf));
+        let names: std::collections::BTreeSet<&String> = self.options.keys().chain(other.options.keys()).collect();
+        names.into_iter().for_each(|name| compare(name, self.options.get(name), other.options.get(name)));
+        differences
+    }
+}
+
+impl From<&RowProblem> for Failed {
+    fn from(row: &RowProblem) -> Self {
+        let problem = |CellProblem { column, problem }: &CellProblem| Problem {
+            column: column.clone(),
+            problem: problem.clone(),
+        };
+        Self {
+            row: row.row,
+            line: row.line,
+            device: row.device.clone(),
+            problems: row.problems.iter().map(problem).collect(),
+        }
+    }
+}
+
+impl Line {
+    /// The row that it tells of; `None` for the last line.
+    pub fn row(&self) -> Option<u64> {
+        match self {
+            Line::Made(made) => Some(made.row),
+            Line::Failed(failed) => Some(failed.row),
+            Line::End(_) => None,
+        }
+    }
+}
+
+/// A line with its end.
+pub(super) fn written(line: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec(line).expect("texts and numbers");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// The options of a signature that decide its bytes.
+pub(super) fn signing(options: &SignOptions) -> BTreeMap<String, String> {
+    let mut told = BTreeMap::from([("digest".to_owned(), options.digest.to_string())]);
+    if !options.allow.is_empty() {
+        let mut codes: Vec<String> = options.allow.iter().map(ToString::to_string).collect();
+        codes.sort();
+        codes.dedup();
+        told.insert("allow".into(), codes.join(","));
+    }
+    told
+}
+
+pub(super) fn refused(line: usize, problem: impl Into<String>) -> Error {
+    let place = if line == 0 { Place::whole() } else { Place::line(line, 1) };
+    Error::Manifest { place, problem: problem.into() }
+}
+
+/// The form that is written, and the only one that is read.
+pub(super) const FORMAT: u64 = 1;
+/// The option that a joined manifest has no more.
+pub(super) const SHARD: &str = "shard";

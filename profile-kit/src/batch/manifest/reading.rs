@@ -1,0 +1,121 @@
+//! Reading a manifest line by line, in bounded memory.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+};
+
+use openssl::sha::Sha256;
+
+use super::{FORMAT, Head, Line, refused};
+use crate::{Error, Result};
+
+/// A manifest whose head was read, and its further lines.
+pub struct Reading {
+    reader: BufReader<File>,
+    hash: Sha256,
+    /// The number of the last line.
+    line: usize,
+    /// Bytes up to the end of the last line.
+    position: u64,
+    last_row: u64,
+    is_at_end: bool,
+}
+
+/// Opens a manifest and reads its head.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Manifest`] where the first line is no head of this form.
+pub fn open(path: &Path) -> Result<(Head, Reading)> {
+    let file = File::open(path).map_err(|source| failed(path, source))?;
+    Reading::new(file)
+}
+
+fn failed(path: &Path, source: std::io::Error) -> Error {
+    Error::Io { path: path.to_owned(), doing: "cannot be read", source }
+}
+
+impl Reading {
+    /// Reads the head from a file's start.
+    pub fn new(file: File) -> Result<(Head, Self)> {
+        let reader = BufReader::with_capacity(64 << 10, file);
+        let mut reading = Self { reader, hash: Sha256::new(), line: 0, position: 0, last_row: 0, is_at_end: false };
+        let bytes = reading.bytes()?.ok_or_else(|| refused(1, "has no first line: not a manifest of a batch"))?;
+        let head: Head = serde_json::from_slice(&bytes)
+            .map_err(|cause| refused(1, format!("is not the first line of a manifest: {cause}")))?;
+        if head.format != FORMAT {
+            return Err(refused(1, format!("has format {}, and only {FORMAT} is known", head.format)));
+        }
+        Ok((head, reading))
+    }
+
+    /// The next line; `None` at the end of the file, also where it ends within a line: what was not written whole does
+    /// not count.
+    ///
+    /// # Errors
+    /// [`Error::Manifest`] for a line that is none of a manifest or out of order.
+    pub fn next(&mut self) -> Result<Option<Line>> {
+        let before = self.position;
+        let Some(bytes) = self.bytes()? else { return Ok(None) };
+        let line: Line = match serde_json::from_slice(&bytes) {
+            Ok(line) => line,
+            // The end of a file after a loss of power may be anything.
+            Err(_) if self.nothing_follows()? => {
+                self.position = before;
+                return Ok(None);
+            }
+            Err(_) => return Err(refused(self.line, "is not a line of a manifest")),
+        };
+        match line.row() {
+            Some(row) if row > self.last_row && !self.is_at_end => self.last_row = row,
+            None if !self.is_at_end => self.is_at_end = true,
+            _ => return Err(refused(self.line, "is out of order: rows come in their order, the count last")),
+        }
+        Ok(Some(line))
+    }
+
+    /// Bytes up to the end of the last line that was read: where a resume goes on.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The row of the last line.
+    pub fn last_row(&self) -> u64 {
+        self.last_row
+    }
+
+    /// The number of the last line.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// A line without its end; `None` where no whole line follows.
+    fn bytes(&mut self) -> Result<Option<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        let read = (&mut self.reader).take(LONGEST).read_until(b'\n', &mut bytes);
+        read.map_err(|source| failed(Path::new("the manifest"), source))?;
+        if bytes.pop() != Some(b'\n') {
+            return Ok(None);
+        }
+        self.line += 1;
+        self.position += bytes.len() as u64 + 1;
+        self.hash.update(&bytes);
+        self.hash.update(b"\n");
+        Ok(Some(bytes))
+    }
+
+    fn nothing_follows(&mut self) -> Result<bool> {
+        let line = self.line;
+        while let Some(bytes) = self.bytes()? {
+            if serde_json::from_slice::<Line>(&bytes).is_ok() {
+                self.line = line;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Bytes of a line: a profile may have thousands of payloads.
+const LONGEST: u64 = 8 << 20;

@@ -1,0 +1,182 @@
+//! The files and the manifest of a batch, on their way to the disk.
+
+mod committer;
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{Seek, SeekFrom, Write},
+    path::Path,
+    sync::Arc,
+    thread::Scope,
+    time::{Duration, Instant, SystemTime},
+};
+
+use self::committer::{Committer, Group};
+use super::{
+    Event, Progress, Report,
+    manifest::{self, Head, Tally},
+    resume::Resumed,
+    store::{Out, Store, failed},
+    table::RowProblem,
+};
+use crate::{Error, Place, Result};
+
+/// What became of one row.
+pub(super) struct Outcome {
+    /// The row's line in the manifest.
+    pub line: Vec<u8>,
+    pub result: Result<Signed, RowProblem>,
+    /// Bytes of the input that were read when the row was.
+    pub position: u64,
+}
+
+/// A signed file, and where it goes.
+pub(super) struct Signed {
+    pub file: String,
+    pub bytes: Arc<Vec<u8>>,
+    /// The file with the same bytes that was made before, where they are to be linked.
+    pub like: Option<Arc<String>>,
+}
+
+/// The one writer.
+pub(super) struct Output<'scope> {
+    out: Out,
+    store: Store,
+    committer: Committer<'scope>,
+    group: Group,
+    since: Instant,
+    tally: Tally,
+    resumed: u64,
+    length: u64,
+}
+
+impl<'scope> Output<'scope> {
+    /// Files and manifest that are not there yet.
+    pub fn create<'env>(
+        out: &Out,
+        head: &Head,
+        written: SystemTime,
+        scope: &'scope Scope<'scope, 'env>,
+    ) -> Result<Self> {
+        let path = out.manifest();
+        if path.exists() {
+            let problem = "is there already: resume that batch, or give another place".to_owned();
+            return Err(Error::Manifest { place: Place::whole(), problem });
+        }
+        Store::admit(out)?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed(&path, "cannot be made"))?;
+        lock(&file, &path)?;
+        file.write_all(&manifest::written(head)).map_err(failed(&path, "cannot be written"))?;
+        Self::new(out, Store::create(out, written)?, file, Tally::default(), scope)
+    }
+
+    /// Goes on after what the manifest tells.
+    pub fn reopen<'env>(
+        out: &Out,
+        resumed: &Resumed,
+        written: SystemTime,
+        scope: &'scope Scope<'scope, 'env>,
+    ) -> Result<Self> {
+        let path = out.manifest();
+        let mut file = OpenOptions::new().write(true).open(&path).map_err(failed(&path, "cannot be opened"))?;
+        lock(&file, &path)?;
+        let cut = file.set_len(resumed.position).and_then(|()| file.seek(SeekFrom::End(0)));
+        cut.map_err(failed(&path, "cannot be cut"))?;
+        let store = Store::reopen(out, written, resumed.length)?;
+        Self::new(out, store, file, resumed.tally, scope)
+    }
+
+    fn new<'env>(
+        out: &Out,
+        store: Store,
+        manifest: File,
+        tally: Tally,
+        scope: &'scope Scope<'scope, 'env>,
+    ) -> Result<Self> {
+        let syncer = store.syncer().map_err(out.failed("cannot be opened"))?;
+        let committer = Committer::start(scope, syncer, out.path().to_owned(), manifest, out.manifest());
+        Ok(Self {
+            out: out.clone(),
+            store,
+            committer,
+            group: Group::default(),
+            since: Instant::now(),
+            tally,
+            resumed: tally.made + tally.failed,
+            length: 0,
+        })
+    }
+
+    /// Says how many bytes the input has, for the progress.
+    pub fn expect(&mut self, length: u64) {
+        self.length = length;
+    }
+
+    /// Writes a row's file, and remembers its line until its group is synced.
+    pub fn put(&mut self, outcome: Outcome, tell: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+        match &outcome.result {
+            Ok(signed) => {
+                let put = match &signed.like {
+                    Some(before) => self.store.put_again(&signed.file, before, &signed.bytes),
+                    None => self.store.put(&signed.file, &signed.bytes),
+                };
+                put.map_err(failed(&self.out.path().join(&signed.file), "cannot be written"))?;
+                self.tally.made += 1;
+                self.group.add_file(self.out.path(), &signed.file, signed.bytes.len());
+            }
+            Err(problem) => {
+                self.tally.failed += 1;
+                tell(Event::Row(problem));
+            }
+        }
+        self.group.lines.extend_from_slice(&outcome.line);
+        if self.group.is_full() || self.since.elapsed() > LONGEST_GROUP {
+            self.commit()?;
+        }
+        if (self.tally.made + self.tally.failed).is_multiple_of(PROGRESS) {
+            let Tally { made, failed, .. } = self.tally;
+            tell(Event::Progress(Progress { made, failed, position: outcome.position, length: self.length }));
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        self.store.flush().map_err(self.out.failed("cannot be written"))?;
+        self.since = Instant::now();
+        self.committer.commit(std::mem::take(&mut self.group))
+    }
+
+    /// Brings the rest to the disk, and ends what has an end. The last line is written only where all rows are done.
+    pub fn finish(mut self, rows: u64, is_complete: bool) -> Result<Report> {
+        self.tally.rows = rows;
+        self.store.finish().map_err(self.out.failed("cannot be ended"))?;
+        self.commit()?;
+        let end = if is_complete { manifest::written(&self.tally) } else { Vec::new() };
+        self.committer.finish(&end)?;
+        let manifest = self.out.manifest();
+        Ok(Report {
+            rows,
+            made: self.tally.made,
+            failed: self.tally.failed,
+            resumed: self.resumed,
+            is_complete,
+            manifest: Some(manifest),
+        })
+    }
+}
+
+/// Two runs at once would write over each other.
+fn lock(file: &File, path: &Path) -> Result<()> {
+    file.try_lock().map_err(|cause| match cause {
+        fs::TryLockError::WouldBlock => {
+            Error::Manifest { place: Place::whole(), problem: "is being written by another process".into() }
+        }
+        fs::TryLockError::Error(source) => failed(path, "cannot be locked")(source),
+    })
+}
+
+/// So long at most a row that is done waits for its manifest line, with the slowest keys.
+const LONGEST_GROUP: Duration = Duration::from_secs(2);
+/// Rows.
+const PROGRESS: u64 = 16;

@@ -1,0 +1,150 @@
+//! Which column of a table goes where.
+
+use super::{
+    NamePattern, Options,
+    table::{CellProblem, Cells, Row, RowProblem, Table},
+};
+use crate::{Error, Place, Result, Template, template::Values};
+
+/// Where the cells of a row go.
+pub(super) struct Plan {
+    /// The columns that are used, each once.
+    columns: Vec<String>,
+    /// The placeholders that have a column, and its place.
+    placeholders: Vec<(String, usize)>,
+    device: usize,
+    pub name: NamePattern,
+    recipient: Option<usize>,
+    /// The columns that nothing uses.
+    pub unused: Vec<String>,
+}
+
+impl Plan {
+    /// Fits a table to a template, and tells the table what is wanted of it.
+    ///
+    /// # Errors
+    /// [`Error::Table`] for everything that can be known from the columns alone: a placeholder that has neither a column
+    /// nor a default, no column for the device, the file's name or the certificate.
+    pub fn new(template: &Template, table: &mut Table, options: &Options) -> Result<Self> {
+        let device = device(table, options)?;
+        let name = options.name.clone().unwrap_or_else(|| NamePattern::of_column(&device));
+        let is_there = |name: &str| !table.has_header() || table.columns().iter().any(|column| column == name);
+        let mut problems: Vec<String> = template
+            .placeholders()
+            .iter()
+            .filter(|(name, placeholder)| placeholder.default.is_none() && !is_there(name))
+            .map(|(name, _)| format!("placeholder {name:?} has no column and no default"))
+            .collect();
+        let named = name.columns().chain(options.encrypt_to.as_deref()).chain([device.as_str()]);
+        let missing = named.filter(|name| !is_there(name)).map(|name| format!("there is no column {name:?}"));
+        problems.extend(missing);
+        if !problems.is_empty() {
+            problems.dedup();
+            return Err(unfit(table, &problems.join("; ")));
+        }
+        let mut columns: Vec<String> = Vec::new();
+        let mut place = |name: &str| {
+            columns.iter().position(|known| known == name).unwrap_or_else(|| {
+                columns.push(name.to_owned());
+                columns.len() - 1
+            })
+        };
+        let placeholders = template.placeholders().keys().filter(|name| is_there(name));
+        let placeholders: Vec<(String, usize)> = placeholders.map(|name| (name.clone(), place(name))).collect();
+        for column in name.columns() {
+            place(column);
+        }
+        let (device, recipient) = (place(&device), options.encrypt_to.as_deref().map(&mut place));
+        let unused = table.columns().iter().filter(|column| !columns.contains(column)).cloned().collect();
+        table.want(&columns);
+        Ok(Self { columns, placeholders, device, name, recipient, unused })
+    }
+
+    /// The name of the device's column.
+    pub fn device_column(&self) -> &str {
+        &self.columns[self.device]
+    }
+
+    /// The device that a row is for.
+    pub fn device<'a>(&self, cells: &'a Cells) -> Result<&'a str, CellProblem> {
+        match cells.get(self.device) {
+            Some(device) if device.len() <= LONGEST_DEVICE => Ok(device),
+            Some(_) => {
+                Err(CellProblem::of_cell(self.device_column(), format!("is longer than {LONGEST_DEVICE} bytes")))
+            }
+            None => Err(CellProblem::of_cell(self.device_column(), "is empty: it names the device")),
+        }
+    }
+
+    /// The name of a row's file.
+    pub fn file(&self, cells: &Cells) -> Result<String, CellProblem> {
+        let cell = |name: &str| cells.get(self.columns.iter().position(|column| column == name)?);
+        self.name.name(cell).map_err(CellProblem::of_row)
+    }
+
+    /// The text of the certificate to encrypt for, where one is asked for.
+    pub fn recipient<'a>(&self, cells: &'a Cells) -> Option<Result<&'a str, CellProblem>> {
+        let place = self.recipient?;
+        let empty = || CellProblem::of_cell(&self.columns[place], "is empty: it holds the certificate to encrypt for");
+        Some(cells.get(place).ok_or_else(empty))
+    }
+
+    /// The name of the certificate's column.
+    pub fn recipient_column(&self) -> Option<&str> {
+        self.recipient.map(|place| self.columns[place].as_str())
+    }
+
+    /// A row's cells by placeholder.
+    pub fn values(&self, cells: &Cells) -> Values {
+        let given = |(name, place): &(String, usize)| Some((name.clone(), cells.get(*place)?.to_owned()));
+        self.placeholders.iter().filter_map(given).collect()
+    }
+
+    /// Why a template could not be filled from a row, cell by cell where cells are to blame.
+    pub fn blame(&self, template: &Template, cells: &Cells, error: &Error) -> Vec<CellProblem> {
+        let own = |(name, placeholder): (&String, &crate::template::Placeholder)| {
+            let place = self.placeholders.iter().find(|(known, _)| known == name).map(|(_, place)| *place);
+            let problem = placeholder.value(name, place.and_then(|place| cells.get(place))).err()?;
+            let bare = problem.strip_prefix(&format!("placeholder {name:?}: ")).unwrap_or(&problem);
+            Some(match place {
+                Some(_) => CellProblem::of_cell(name, bare),
+                None => CellProblem::of_row(problem),
+            })
+        };
+        let problems: Vec<CellProblem> = template.placeholders().iter().filter_map(own).take(MOST_PROBLEMS).collect();
+        if problems.is_empty() { vec![CellProblem::of_row(error.with_causes())] } else { problems }
+    }
+}
+
+impl Row {
+    /// Why it is not done.
+    pub(super) fn problem(&self, device: Option<&str>, problems: Vec<CellProblem>) -> RowProblem {
+        RowProblem { row: self.number, line: self.line, device: device.map(str::to_owned), problems }
+    }
+}
+
+fn device(table: &Table, options: &Options) -> Result<String> {
+    let is_there = |name: &&str| table.columns().iter().any(|column| column == name);
+    match &options.device {
+        Some(device) => Ok(device.clone()),
+        None => DEVICE_COLUMNS.iter().copied().find(is_there).map(str::to_owned).ok_or_else(|| {
+            unfit(table, "there is neither a column \"udid\" nor \"serial\": name the one that names the device")
+        }),
+    }
+}
+
+/// A table that does not fit, and what it has.
+fn unfit(table: &Table, problem: &str) -> Error {
+    let columns = table.columns();
+    let mut names: Vec<String> = columns.iter().take(MOST_NAMES).map(|name| format!("{name:?}")).collect();
+    if columns.len() > MOST_NAMES {
+        names.push(format!("and {} more", columns.len() - MOST_NAMES));
+    }
+    Error::Table { place: Place::whole(), problem: format!("{problem}; its columns are {}", names.join(", ")) }
+}
+
+const DEVICE_COLUMNS: [&str; 2] = ["udid", "serial"];
+/// In bytes: names of devices are short.
+const LONGEST_DEVICE: usize = 255;
+const MOST_PROBLEMS: usize = 100;
+const MOST_NAMES: usize = 20;

@@ -1,0 +1,74 @@
+//! A folder, and its sub-folders where there are such.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+pub(in crate::batch) struct Directory {
+    path: PathBuf,
+    /// The sub-folders that are there.
+    folders: BTreeSet<String>,
+}
+
+impl Directory {
+    /// A new folder, or one that is there and empty.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        fs::create_dir_all(path)?;
+        if fs::read_dir(path)?.next().is_some() {
+            return Err(io::Error::new(
+                io::ErrorKind::DirectoryNotEmpty,
+                "it is not empty; a batch makes a folder of its own, and goes on with its own when it is told to resume",
+            ));
+        }
+        Ok(Self { path: path.to_owned(), folders: BTreeSet::new() })
+    }
+
+    pub fn reopen(path: &Path) -> io::Result<Self> {
+        fs::metadata(path)?;
+        Ok(Self { path: path.to_owned(), folders: BTreeSet::new() })
+    }
+
+    pub fn put(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.make_folder(name)?;
+        OpenOptions::new().write(true).create_new(true).open(self.path.join(name))?.write_all(bytes)
+    }
+
+    /// Where no link can be made (as many as a file may have; a file system without) it is a copy.
+    pub fn put_again(&mut self, name: &str, before: &str, bytes: &[u8]) -> io::Result<()> {
+        self.make_folder(name)?;
+        match fs::hard_link(self.path.join(before), self.path.join(name)) {
+            Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => self.put(name, bytes),
+            linked => linked,
+        }
+    }
+
+    fn make_folder(&mut self, name: &str) -> io::Result<()> {
+        let Some((folder, _)) = name.split_once('/') else { return Ok(()) };
+        if !self.folders.contains(folder) {
+            fs::create_dir_all(self.path.join(folder))?;
+            self.folders.insert(folder.to_owned());
+        }
+        Ok(())
+    }
+
+    pub fn handle(&self) -> io::Result<File> {
+        File::open(&self.path)
+    }
+}
+
+/// The whole file system at once: files, names and folders.
+#[cfg(target_os = "linux")]
+pub(super) fn sync(folder: &File, _: &[PathBuf]) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(folder)?)
+}
+
+/// Elsewhere file by file, and the folders that they are in.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn sync(folder: &File, names: &[PathBuf]) -> io::Result<()> {
+    let folders: BTreeSet<&Path> = names.iter().filter_map(|name| name.parent()).collect();
+    names.iter().map(PathBuf::as_path).chain(folders).try_for_each(|path| File::open(path)?.sync_all())?;
+    folder.sync_all()
+}

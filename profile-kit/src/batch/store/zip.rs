@@ -1,0 +1,59 @@
+//! A zip whose files are stored as they are: signed bytes are read more often than they are kept.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+    time::SystemTime,
+};
+
+use time::OffsetDateTime;
+use zip::{CompressionMethod, DateTime, ZipWriter, result::ZipError, write::SimpleFileOptions};
+
+pub(in crate::batch) struct Zip {
+    /// `None` after its end.
+    writer: Option<ZipWriter<File>>,
+    handle: File,
+    options: SimpleFileOptions,
+}
+
+impl Zip {
+    pub fn create(path: &Path, written: SystemTime) -> io::Result<Self> {
+        let file = OpenOptions::new().write(true).read(true).create_new(true).open(path)?;
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .unix_permissions(0o644)
+            .last_modified_time(date_time(written));
+        Ok(Self { handle: file.try_clone()?, writer: Some(ZipWriter::new(file)), options })
+    }
+
+    pub fn put(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let writer = self.writer.as_mut().ok_or_else(|| io::Error::other("the zip has its end"))?;
+        writer.start_file(name, self.options).map_err(cause)?;
+        writer.write_all(bytes)
+    }
+
+    pub fn finish(&mut self) -> io::Result<()> {
+        match self.writer.take() {
+            Some(writer) => writer.finish().map(drop).map_err(cause),
+            None => Ok(()),
+        }
+    }
+
+    pub fn handle(&self) -> io::Result<File> {
+        self.handle.try_clone()
+    }
+}
+
+fn cause(error: ZipError) -> io::Error {
+    io::Error::other(error)
+}
+
+/// In UTC. Before 1980, where zip has no dates, its first one.
+fn date_time(moment: SystemTime) -> DateTime {
+    let at = OffsetDateTime::from(moment);
+    let (date, time) = (at.date(), at.time());
+    let year = u16::try_from(date.year()).unwrap_or(0);
+    let parts = (u8::from(date.month()), date.day(), time.hour(), time.minute(), time.second());
+    DateTime::from_date_and_time(year, parts.0, parts.1, parts.2, parts.3, parts.4).unwrap_or_default()
+}

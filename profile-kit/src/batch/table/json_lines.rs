@@ -1,0 +1,189 @@
+//! JSON Lines: an object a line, its keys in the place of columns.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+    fmt,
+};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::{CellProblem, Cells, LARGEST_CELL, LARGEST_ROW, MOST_COLUMNS, Read, refused, source::Source};
+use crate::Result;
+
+pub(super) struct JsonLines {
+    /// The number of the last line.
+    line: u64,
+    /// The first object, which was read for its keys.
+    first: Option<(u64, Vec<u8>)>,
+    slots: HashMap<String, usize>,
+    wanted: usize,
+    unused: BTreeSet<String>,
+    untold: Vec<String>,
+}
+
+/// An object's keys and what stands there, word for word.
+struct Object<'a>(Vec<(String, &'a RawValue)>);
+
+impl JsonLines {
+    /// Reads the first object for its keys.
+    pub(super) fn open(source: &mut Source) -> Result<(Self, Vec<String>)> {
+        let mut lines = Self {
+            line: 0,
+            first: None,
+            slots: HashMap::new(),
+            wanted: 0,
+            unused: BTreeSet::new(),
+            untold: Vec::new(),
+        };
+        let Some((line, bytes)) = lines.read(source)? else {
+            return Err(refused(0, "is empty: JSON Lines have an object a line"));
+        };
+        let bytes = bytes.ok_or_else(|| refused(line, TOO_LARGE))?;
+        let keys = object(&bytes).map_err(|problem| refused(line, problem))?;
+        let keys = keys.0.into_iter().map(|(key, _)| key).collect();
+        lines.first = Some((line, bytes));
+        Ok((lines, keys))
+    }
+
+    pub(super) fn want(&mut self, wanted: &[String]) {
+        self.slots = wanted.iter().enumerate().map(|(slot, name)| (name.clone(), slot)).collect();
+        self.wanted = wanted.len();
+    }
+
+    pub(super) fn unused_keys(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.untold)
+    }
+
+    pub(super) fn next(&mut self, source: &mut Source) -> Result<Read> {
+        let read = match self.first.take() {
+            Some((line, bytes)) => Some((line, Some(bytes))),
+            None => self.read(source)?,
+        };
+        let Some((line, bytes)) = read else { return Ok(None) };
+        let cells = match bytes {
+            Some(bytes) => self.cells(&bytes),
+            None => Err(CellProblem::of_row(TOO_LARGE)),
+        };
+        Ok(Some((line, cells)))
+    }
+
+    fn cells(&mut self, bytes: &[u8]) -> Result<Cells, CellProblem> {
+        let object = object(bytes).map_err(CellProblem::of_row)?;
+        let mut cells = Cells::empty(self.wanted);
+        for (key, value) in object.0 {
+            match self.slots.get(&key) {
+                None => self.unused(key),
+                Some(slot) => match text(value) {
+                    Err(problem) => return Err(CellProblem::of_cell(&key, problem)),
+                    Ok(Some(text)) if text.len() > LARGEST_CELL => {
+                        return Err(CellProblem::of_cell(&key, "is larger than 1 MiB"));
+                    }
+                    Ok(Some(text)) => cells.set(*slot, &text),
+                    Ok(None) => {}
+                },
+            }
+        }
+        Ok(cells)
+    }
+
+    fn unused(&mut self, key: String) {
+        if self.unused.len() < MOST_COLUMNS && self.unused.insert(key.clone()) {
+            self.untold.push(key);
+        }
+    }
+
+    /// The next line that is not blank; without its bytes where they are too many.
+    fn read(&mut self, source: &mut Source) -> Result<Option<(u64, Option<Vec<u8>>)>> {
+        loop {
+            let Some(bytes) = line(source)? else { return Ok(None) };
+            self.line += 1;
+            match bytes {
+                Some(bytes) if bytes.trim_ascii().is_empty() => {}
+                bytes => return Ok(Some((self.line, bytes))),
+            }
+        }
+    }
+}
+
+/// `None` at the end; `Some(None)` for a line that is larger than is kept.
+#[expect(clippy::option_option, reason = "the end and a line that is too large are two things")]
+fn line(source: &mut Source) -> Result<Option<Option<Vec<u8>>>> {
+    let (mut bytes, mut is_kept, mut is_there) = (Vec::new(), true, false);
+    loop {
+        let input = source.peek()?;
+        if input.is_empty() {
+            return Ok(is_there.then_some(is_kept.then_some(bytes)));
+        }
+        is_there = true;
+        let end = input.iter().position(|byte| *byte == b'\n');
+        let part = &input[..end.unwrap_or(input.len())];
+        is_kept &= bytes.len() + part.len() <= LARGEST_ROW;
+        if is_kept {
+            bytes.extend_from_slice(part);
+        } else {
+            bytes = Vec::new();
+        }
+        let taken = part.len() + usize::from(end.is_some());
+        source.take(taken);
+        if end.is_some() {
+            return Ok(Some(is_kept.then_some(bytes)));
+        }
+    }
+}
+
+fn object(bytes: &[u8]) -> Result<Object<'_>, String> {
+    serde_json::from_slice(bytes).map_err(|cause| {
+        let words = cause.to_string();
+        let words = words.split(" at line ").next().unwrap_or_default();
+        format!("is not a JSON object at character {}: {words}", cause.column())
+    })
+}
+
+/// A string's characters, a number or truth value as it is written, nothing for null.
+fn text(value: &RawValue) -> Result<Option<Cow<'_, str>>, &'static str> {
+    match value.get() {
+        "null" => Ok(None),
+        text if text.starts_with('"') => {
+            serde_json::from_str(text).map(|text: String| Some(text.into())).map_err(|_| "is not a string of JSON")
+        }
+        text if text.starts_with(['{', '[']) => Err("is an object or an array, not a single value"),
+        text => Ok(Some(text.into())),
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+struct Keys;
+
+impl<'de> Visitor<'de> for Keys {
+    type Value = Object<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+        let mut entries: Vec<(String, &'de RawValue)> = Vec::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if entries.len() == MOST_COLUMNS {
+                return Err(A::Error::custom(format!("more than {MOST_COLUMNS} keys")));
+            }
+            if entries.iter().any(|(known, _)| *known == key) {
+                return Err(A::Error::custom(format!("key {key:?} is there twice")));
+            }
+            entries.push((key, map.next_value()?));
+        }
+        Ok(Object(entries))
+    }
+}
+
+const TOO_LARGE: &str = "the row is larger than 4 MiB";

@@ -1,0 +1,108 @@
+//! The bytes of a table: read once for their digest, then again for their rows.
+
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+
+use openssl::sha::Sha256;
+
+use super::refused;
+use crate::{Error, Result};
+
+pub(super) struct Source {
+    reader: BufReader<Hashed>,
+    digest: [u8; 32],
+    length: u64,
+    /// Bytes that were taken.
+    position: u64,
+}
+
+impl Source {
+    pub(super) fn open(mut file: impl Read + Seek + Send + 'static) -> Result<Self> {
+        let (digest, length) = digest(&mut file).map_err(failed)?;
+        file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let hashed = Hashed { inner: Box::new(file), hash: Sha256::new() };
+        let mut source = Self { reader: BufReader::with_capacity(BUFFER, hashed), digest, length, position: 0 };
+        source.pass_byte_order_mark()?;
+        Ok(source)
+    }
+
+    pub(super) fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The bytes that come next, read but not taken; none at the end.
+    pub(super) fn peek(&mut self) -> Result<&[u8]> {
+        self.reader.fill_buf().map_err(failed)
+    }
+
+    pub(super) fn take(&mut self, count: usize) {
+        self.reader.consume(count);
+        self.position += count as u64;
+    }
+
+    pub(super) fn first_byte(&mut self) -> Result<Option<u8>> {
+        Ok(self.peek()?.iter().copied().find(|byte| !byte.is_ascii_whitespace()))
+    }
+
+    /// That the bytes of the second reading were those of the first.
+    pub(super) fn unchanged(&self) -> Result<()> {
+        let now = self.reader.get_ref().hash.clone().finish();
+        match now == self.digest {
+            true => Ok(()),
+            false => Err(refused(0, "was changed while it was read: what was made may be of either version")),
+        }
+    }
+
+    fn pass_byte_order_mark(&mut self) -> Result<()> {
+        let head = self.peek()?;
+        if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
+            return Err(refused(0, "is UTF-16: save it as UTF-8"));
+        }
+        if head.starts_with(b"\xef\xbb\xbf") {
+            self.take(3);
+        }
+        Ok(())
+    }
+}
+
+/// A reader that keeps the digest of what it read.
+struct Hashed {
+    inner: Box<dyn Read + Send>,
+    hash: Sha256,
+}
+
+impl Read for Hashed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+fn digest(file: &mut impl Read) -> io::Result<([u8; 32], u64)> {
+    let (mut hash, mut length) = (Sha256::new(), 0);
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let count = match file.read(&mut buffer) {
+            Ok(0) => return Ok((hash.finish(), length)),
+            Ok(count) => count,
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
+            Err(cause) => return Err(cause),
+        };
+        hash.update(&buffer[..count]);
+        length += count as u64;
+    }
+}
+
+fn failed(source: io::Error) -> Error {
+    Error::Io { path: "the table of devices".into(), doing: "cannot be read", source }
+}
+
+const BUFFER: usize = 64 << 10;

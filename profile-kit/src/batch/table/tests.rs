@@ -1,0 +1,222 @@
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+
+use super::*;
+
+fn table(bytes: impl AsRef<[u8]>) -> Table {
+    Table::open(Cursor::new(bytes.as_ref().to_vec()), Encoding::Utf8).unwrap()
+}
+
+type Texts = Result<Vec<Option<String>>, String>;
+
+/// Every row's line, and its cells or what is wrong.
+fn rows(mut table: Table) -> Vec<(u64, Texts)> {
+    let columns = table.columns().to_vec();
+    table.want(&columns);
+    let mut rows = Vec::new();
+    while let Some(row) = table.next().unwrap() {
+        let cells =
+            row.cells.map(|cells| (0..columns.len()).map(|index| cells.get(index).map(str::to_owned)).collect());
+        rows.push((row.line, cells.map_err(|problem| format!("{:?}: {}", problem.column, problem.problem))));
+    }
+    rows
+}
+
+fn texts(cells: &[&str]) -> Texts {
+    Ok(cells.iter().map(|cell| (!cell.is_empty()).then(|| (*cell).to_owned())).collect())
+}
+
+fn refusal(bytes: impl AsRef<[u8]>, encoding: Encoding) -> String {
+    Table::open(Cursor::new(bytes.as_ref().to_vec()), encoding).unwrap_err().to_string()
+}
+
+#[test]
+fn reads_a_byte_order_mark_quotes_blank_lines_and_every_line_end() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["\u{feff}serial,name", "A,\"x, \"\"y\"\"\"", "", "B,", "\"C\",\"two", "lines\""].join(end);
+        let name = format!("two{end}lines");
+        let expected = [texts(&["A", "x, \"y\""]), texts(&["B", ""]), texts(&["C", &name])];
+        let read = rows(table(text));
+        assert_eq!(read.iter().map(|(_, cells)| cells.clone()).collect::<Vec<_>>(), expected, "{end:?}");
+        if end != "\r" {
+            assert_eq!(read.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 4, 5], "{end:?}");
+        }
+    }
+}
+
+#[test]
+fn json_lines_take_strings_numbers_and_truth_as_they_are_written() {
+    let text = "{\"serial\": \"A\\u00e9\", \"n\": 12345678901234567890123, \"b\": true}\n\n{\"n\": null, \"serial\": \"\", \"b\": 1.50}\n";
+    let expected =
+        [texts(&["Aé", "12345678901234567890123", "true"]), Ok(vec![Some(String::new()), None, Some("1.50".into())])];
+    let read = rows(table(text));
+    assert_eq!(read.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(read.into_iter().map(|(_, cells)| cells).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_line_that_is_no_object_is_told_and_the_rest_goes_on() {
+    let text = "{\"s\": \"A\"}\n[1]\n{\"s\": {}}\n{\"s\": 1, \"s\": 2}\n{\"s\": \"B\"\n\"x\"\n{\"s\": \"\\ud800\"}\n{\"s\": \"C\"}";
+    let read = rows(table(text));
+    let problems: Vec<&str> = read.iter().filter_map(|(_, cells)| cells.as_ref().err().map(String::as_str)).collect();
+    assert_eq!(read.len(), 8);
+    assert_eq!(problems.len(), 6, "{problems:?}");
+    assert!(problems[0].contains("is not a JSON object"), "{problems:?}");
+    assert!(problems[1].contains("is an object or an array"), "{problems:?}");
+    assert!(problems[2].contains("\"s\" is there twice"), "{problems:?}");
+    assert_eq!(read[7].1, texts(&["C"]));
+}
+
+#[test]
+fn shift_jis_is_read_when_it_is_told() {
+    let (bytes, _, _) = encoding_rs::SHIFT_JIS.encode("serial,名前\nA,表示ソ\nB,\"予\"\n");
+    let read = rows(Table::open(Cursor::new(bytes.to_vec()), Encoding::ShiftJis).unwrap());
+    assert_eq!(read, [(2, texts(&["A", "表示ソ"])), (3, texts(&["B", "予"]))]);
+    assert!(refusal(&bytes, Encoding::Utf8).contains("the header is not UTF-8: byte 0x96; name the encoding"));
+}
+
+#[test]
+fn mixed_encodings_are_told_row_by_row() {
+    let mut bytes = "serial,name\nA,東京\nB,".as_bytes().to_vec();
+    bytes.extend(encoding_rs::SHIFT_JIS.encode("大阪").0.iter());
+    bytes.extend("\nC,名古屋\n".as_bytes());
+    let read = rows(table(&bytes));
+    assert_eq!((read[0].1.clone(), read[2].1.clone()), (texts(&["A", "東京"]), texts(&["C", "名古屋"])));
+    assert!(read[1].1.as_ref().unwrap_err().starts_with("Some(\"name\"): is not UTF-8"), "{read:?}");
+    let read = rows(Table::open(Cursor::new(b"serial\n\x81\n\xa0,\n".to_vec()), Encoding::ShiftJis).unwrap());
+    assert!(read.iter().all(|(_, cells)| cells.is_err()), "{read:?}");
+}
+
+#[test]
+fn utf_16_and_nothing_at_all_are_told_as_what_they_are() {
+    assert_eq!(refusal(b"\xff\xfes\0e\0", Encoding::Utf8), "is UTF-16: save it as UTF-8");
+    assert!(refusal("", Encoding::Utf8).starts_with("is empty"));
+    assert!(refusal("\r\n\n", Encoding::Utf8).starts_with("is empty"));
+    assert_eq!(refusal("a,b,a\n", Encoding::Utf8), "line 1, column 1: the header names column \"a\" twice");
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_told_at_the_line_where_it_opens() {
+    for text in ["a,b\n1,2\n3,\"x\n5,6\n", "a,b\n1,2\n3,\"x\n5,6", "a,b\n1,2\n3,\"x\n\n", "a,b\n1,2\n3,\""] {
+        let read = rows(table(text));
+        assert_eq!((read.len(), read[0].1.clone(), read[1].0), (2, texts(&["1", "2"]), 3), "{text:?}");
+        assert!(read[1].1.as_ref().unwrap_err().contains("a quote that is never closed"), "{text:?}");
+    }
+    assert_eq!(rows(table("a,b\n1,\"2\"")), [(2, texts(&["1", "2"]))]);
+}
+
+#[test]
+fn rows_of_another_width_than_the_header_are_told() {
+    let read = rows(table("a,b\n1\n1,2,3\n1,2\n"));
+    assert_eq!(read[0].1, Err("None: the row has 1 cells, the header 2".into()));
+    assert_eq!(read[1].1, Err("None: the row has 3 cells, the header 2; is a comma not in quotes?".into()));
+    assert_eq!(read[2].1, texts(&["1", "2"]));
+}
+
+#[test]
+fn a_million_columns_are_refused_and_little_of_them_kept() {
+    let many = "x,".repeat(1_000_000);
+    assert_eq!(refusal(&many, Encoding::Utf8), "line 1, column 1: the header has more than 4096 cells");
+    let read = rows(table(format!("a,b\n{many}\n1,2\n")));
+    assert_eq!(read[0].1, Err("None: the row has more than 4096 cells".into()));
+    assert_eq!(read[1].1, texts(&["1", "2"]));
+    assert_eq!(
+        rows(table(format!("a\n{}", "y,".repeat(3_000_000))))[0].1,
+        Err("None: the row has more than 4096 cells".into())
+    );
+}
+
+#[test]
+fn cells_over_one_mebibyte_and_rows_over_four_are_refused() {
+    let cell = |length: usize| "x".repeat(length);
+    let read = rows(table(format!("a,b\n{},1\n{},2\n", cell(LARGEST_CELL), cell(LARGEST_CELL + 1))));
+    assert_eq!(read[0].1, texts(&[&cell(LARGEST_CELL), "1"]));
+    assert_eq!(read[1].1, Err("Some(\"a\"): is larger than 1 MiB".into()));
+    let line = format!("{{\"a\": \"{}\"}}\n{{\"a\": \"{}\"}}\n", cell(LARGEST_CELL + 1), cell(LARGEST_ROW));
+    let read = rows(table(format!("{{\"a\": 1}}\n{line}{{\"a\": 2}}")));
+    assert_eq!(read[1].1, Err("Some(\"a\"): is larger than 1 MiB".into()));
+    assert_eq!(read[2].1, Err("None: the row is larger than 4 MiB".into()));
+    assert_eq!(read[3].1, texts(&["2"]));
+}
+
+/// A table with one long cell that nobody ever holds.
+struct Long {
+    position: u64,
+}
+
+impl Long {
+    const HEAD: &[u8] = b"serial,name\nA,";
+    const LENGTH: u64 = 100 << 20;
+    const TAIL: &[u8] = b"\nB,short\n";
+}
+
+impl Read for Long {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (head, tail) = (Self::HEAD.len() as u64, Self::HEAD.len() as u64 + Self::LENGTH);
+        let byte = |at: u64| match at {
+            at if at < head => Self::HEAD.get(at as usize).copied(),
+            at if at < tail => Some(b'x'),
+            at => Self::TAIL.get((at - tail) as usize).copied(),
+        };
+        let mut count = 0;
+        while count < buffer.len() {
+            let Some(byte) = byte(self.position) else { break };
+            buffer[count] = byte;
+            (count, self.position) = (count + 1, self.position + 1);
+        }
+        Ok(count)
+    }
+}
+
+impl Seek for Long {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        assert_eq!(to, SeekFrom::Start(0));
+        self.position = 0;
+        Ok(0)
+    }
+}
+
+#[test]
+fn a_cell_of_a_hundred_megabytes_is_passed_over() {
+    let mut table = Table::open(Long { position: 0 }, Encoding::Utf8).unwrap();
+    table.want(&["name".to_owned()]);
+    let row = table.next().unwrap().unwrap();
+    assert_eq!(row.cells.unwrap_err().problem, "the row is larger than 4 MiB; is a quote not closed?");
+    assert_eq!(table.next().unwrap().unwrap().cells.unwrap().get(0), Some("short"));
+    let Form::Csv(csv) = &table.form else { panic!("it is CSV") };
+    assert!(csv.held() <= LARGEST_ROW);
+}
+
+#[test]
+fn nul_and_formulas_are_text_like_any_other() {
+    let read = rows(table("a,b\n=1+1,@SUM(A1)\nx\0y,-2\n"));
+    assert_eq!(read, [(2, texts(&["=1+1", "@SUM(A1)"])), (3, texts(&["x\0y", "-2"]))]);
+}
+
+/// A file that grows between its two readings.
+struct Changing {
+    first: Cursor<&'static str>,
+    second: Cursor<&'static str>,
+    is_second: bool,
+}
+
+impl Read for Changing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_second { self.second.read(buffer) } else { self.first.read(buffer) }
+    }
+}
+
+impl Seek for Changing {
+    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        self.is_second = true;
+        Ok(0)
+    }
+}
+
+#[test]
+fn a_table_that_changes_while_it_is_read_is_an_error() {
+    let (first, second) = (Cursor::new("a\n1\n"), Cursor::new("a\n1\n2\n"));
+    let mut table = Table::open(Changing { first, second, is_second: false }, Encoding::Utf8).unwrap();
+    table.want(&["a".to_owned()]);
+    assert!(table.next().unwrap().is_some() && table.next().unwrap().is_some());
+    assert!(table.next().unwrap_err().to_string().starts_with("was changed while it was read"));
+}

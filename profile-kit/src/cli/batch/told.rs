@@ -1,0 +1,163 @@
+//! What a batch tells: its rows, how far it is, its end.
+
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use profile_kit::batch::{Event, Out, Progress, Report, RowProblem};
+use serde_json::{Value, json};
+
+use crate::cli::{
+    files::name,
+    outcome::{Exit, Failure},
+    text,
+    verify::ReportFormat,
+};
+
+/// Takes what happens and tells it, as it was asked for.
+pub struct Told {
+    /// The input's name.
+    input: String,
+    format: ReportFormat,
+    quiet: bool,
+    bar: Option<ProgressBar>,
+    begun: Instant,
+    last: Instant,
+    /// Files that were there before, once that is known.
+    before: Option<u64>,
+    errors: Vec<Value>,
+    more_errors: u64,
+    notes: Vec<String>,
+}
+
+impl Told {
+    pub fn new(input: &Path, quiet: bool, format: ReportFormat) -> Self {
+        let now = Instant::now();
+        Self {
+            input: name(input, "standard input"),
+            format,
+            quiet,
+            bar: (!quiet && io::stderr().is_terminal()).then(bar),
+            begun: now,
+            last: now,
+            before: None,
+            errors: Vec::new(),
+            more_errors: 0,
+            notes: Vec::new(),
+        }
+    }
+
+    pub fn tell(&mut self, event: Event<'_>) {
+        match event {
+            Event::Note(note) if self.format == ReportFormat::Json => self.notes.push(note.to_owned()),
+            Event::Note(note) => self.aside(|| text::note(&format!("{}: {note}", self.input))),
+            Event::Row(problem) if self.format == ReportFormat::Json => self.keep(problem),
+            Event::Row(problem) => self.aside(|| text::error(&format!("{}: {problem}", self.input))),
+            Event::Progress(progress) => self.progress(progress),
+            _ => {}
+        }
+    }
+
+    /// Prints beside the bar.
+    fn aside(&self, print: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    fn keep(&mut self, problem: &RowProblem) {
+        match self.errors.len() < MOST_ERRORS {
+            true => self.errors.push(row(problem)),
+            false => self.more_errors += 1,
+        }
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        let done = progress.made + progress.failed;
+        let before = *self.before.get_or_insert(done);
+        let rate = (done - before) as f64 / self.begun.elapsed().as_secs_f64().max(0.001);
+        if let Some(bar) = &self.bar {
+            bar.set_length(progress.length);
+            bar.set_position(progress.position);
+            bar.set_message(format!("{} signed, {rate:.0}/s, {} failed", progress.made, progress.failed));
+        } else if !self.quiet && self.last.elapsed() >= BETWEEN_LINES {
+            self.last = Instant::now();
+            let percent = progress.position * 100 / progress.length.max(1);
+            text::note(&format!(
+                "{}: {} signed, {rate:.0}/s, {} failed, {percent} % of the table read",
+                self.input, progress.made, progress.failed
+            ));
+        }
+    }
+
+    /// Tells the end, and what it means for the exit status.
+    pub fn end(self, report: &Report, out: Option<&Out>) -> Result<Exit, Failure> {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        match self.format {
+            ReportFormat::Json => text::print_json(&[self.json(report, out)])?,
+            ReportFormat::Text if !self.quiet => text::print(&format!("{}\n", self.summary(report, out)))?,
+            ReportFormat::Text => {}
+        }
+        if !report.is_complete && self.format == ReportFormat::Text {
+            let hint = if out.is_some() { ": the same command with --resume goes on" } else { "" };
+            text::warning(&format!("interrupted{hint}"));
+        }
+        Ok(match report {
+            Report { is_complete: false, .. } => Exit::CouldNotAsk,
+            Report { failed: 0, .. } => Exit::Yes,
+            _ => Exit::No,
+        })
+    }
+
+    fn summary(&self, report: &Report, out: Option<&Out>) -> String {
+        let Report { made, failed, resumed, .. } = report;
+        let input = text::escape(&self.input);
+        let files = if *made == 1 { "file" } else { "files" };
+        let rows = if *failed == 1 { "row" } else { "rows" };
+        let before = if *resumed > 0 { format!(" ({resumed} rows were done before)") } else { String::new() };
+        match out {
+            Some(out) => {
+                let out = text::escape(&out.path().display().to_string());
+                format!("{input}: {made} {files} in {out}, {failed} {rows} failed{before}")
+            }
+            None => format!("{input}: {made} {files} would be signed, {failed} {rows} would fail"),
+        }
+    }
+
+    fn json(&self, report: &Report, out: Option<&Out>) -> Value {
+        json!({
+            "input": self.input,
+            "out": out.map(|out| out.path().display().to_string()),
+            "manifest": report.manifest.as_ref().map(|path| path.display().to_string()),
+            "rows": report.rows,
+            "made": report.made,
+            "failed": report.failed,
+            "resumed": report.resumed,
+            "complete": report.is_complete,
+            "notes": self.notes,
+            "errors": self.errors,
+            "more_errors": self.more_errors,
+        })
+    }
+}
+
+fn row(problem: &RowProblem) -> Value {
+    let problems: Vec<Value> =
+        problem.problems.iter().map(|cell| json!({"column": cell.column, "problem": cell.problem})).collect();
+    json!({"row": problem.row, "line": problem.line, "device": problem.device, "problems": problems})
+}
+
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}, {eta} left");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+/// In JSON, where they are kept; the manifest has all of them.
+const MOST_ERRORS: usize = 10_000;
