@@ -3,14 +3,19 @@
 
 mod asking;
 mod body;
+mod entries;
 mod form;
+mod openapi;
 mod path;
 mod problem;
 mod profiles;
+mod query;
 mod readiness;
+mod record;
+mod reports;
 mod trace;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use axum::{
     Json, Router,
@@ -18,34 +23,30 @@ use axum::{
     http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::get,
 };
 
 pub(crate) use self::problem::bare;
 pub use self::{
     asking::{Asking, guarded},
     body::{PostedJson, media_type, read},
+    entries::{ENTRIES, Entry, OPEN, routes},
     form::Form,
+    openapi::document,
     path::{FromPath, InPath, ProfileName},
+    query::InQuery,
     readiness::{Readiness, Report},
     trace::{RequestId, Trace},
 };
-use crate::{Refusal, metrics, refusal::Denied, role, role::Role, service::Service};
+use crate::{Refusal, metrics, refusal::Denied, role};
 
-/// Everything that callers ask for, each behind its guard; for [`mount`].
-pub fn routes(service: Arc<Service>) -> Router {
-    let door = |action, role, routes| guarded(&service, action, role, routes);
-    Router::new()
-        .route("/v1/devices/{device}/profiles/{profile}", door("issue", Role::Issue, post(profiles::issue)))
-        .route("/metrics", door("metrics", Role::Read, get(metrics)))
-}
-
-/// Makes the application whole: `/livez` and `/readyz`, which are open to everyone, a refusal for what no route takes,
+/// Makes the application whole: `/livez`, `/readyz` and `/openapi.json`, which are open to everyone, a refusal for what no route takes,
 /// and for the log the pattern of the route that took a request. Routes that are added afterwards have none of this.
 pub fn mount(routes: Router, readiness: Arc<Readiness>) -> Router {
     let routes = routes
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(async move || readyz(&readiness).await))
+        .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str())))
         .route_layer(middleware::from_fn(note_route))
         .fallback(async || Refusal::NotFound);
     // Around the router as a whole: it writes `Allow` outside of its own layers.
@@ -56,6 +57,17 @@ async fn metrics(asking: Asking) -> Result<Response, Denied> {
     asking.may_sweep::<role::Read>()?;
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], asking.service.metrics.encode()).into_response())
 }
+
+/// Runs what computes for long elsewhere than in the threads that serve.
+///
+/// # Errors
+/// [`Refusal::Internal`] where it panics.
+async fn off_the_reactor<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Internal)
+}
+
+/// The document, written once.
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_json().expect("texts and numbers are JSON"));
 
 async fn readyz(readiness: &Readiness) -> Response {
     let report = readiness.report().await;

@@ -30,6 +30,11 @@ macro_rules! refusals {
             /// Every code, in the order of the documentation.
             pub const ALL_CODES: &'static [&'static str] = &[$($code),+];
 
+            /// The HTTP status of a code.
+            pub fn status_of(code: &str) -> Option<u16> {
+                [$(($code, $status)),+].into_iter().find(|(known, _)| *known == code).map(|(_, status)| status)
+            }
+
             /// The stable word for it: in answers, in the audit log, in metrics.
             pub fn code(&self) -> &'static str {
                 match self { $(Self::$name { .. } => $code),+ }

@@ -5,5 +5,7 @@
 mod client;
 mod daemon;
 mod issue;
+mod record;
 mod refusals;
+mod reports;
 mod site;

@@ -1,0 +1,289 @@
+//! The schemas of bodies and answers. Tests hold every answer against them.
+
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ArrayBuilder, Object, ObjectBuilder, Ref, RefOr, Schema,
+        schema::{AdditionalProperties, KnownFormat, SchemaFormat, SchemaType, Type},
+    },
+};
+
+use crate::{
+    diagnosis::{Action, DeviceOutlook, Diagnosis, Outlook, Reason, Standing, Warning, Who},
+    installed::State,
+    report::{AcknowledgementReport, ReportedError, Status},
+};
+
+/// Every schema by its name.
+pub(super) fn all() -> Vec<(String, RefOr<Schema>)> {
+    let made = [
+        of::<AcknowledgementReport>(),
+        of::<ReportedError>(),
+        of::<Status>(),
+        of::<Diagnosis>(),
+        of::<Action>(),
+        of::<Reason>(),
+        of::<Standing>(),
+        of::<Warning>(),
+        of::<Who>(),
+        of::<Outlook>(),
+        of::<DeviceOutlook>(),
+    ];
+    let written = [
+        ("IssueBody", issue_body()),
+        ("IssuedProfile", issued_profile()),
+        ("Issuance", issuance()),
+        ("Acknowledgement", acknowledgement()),
+        ("Observation", observation()),
+        ("Candidate", candidate()),
+        ("Holding", holding()),
+        ("Device", device()),
+        ("Devices", devices()),
+        ("DeviceDiagnosis", device_diagnosis()),
+        ("Reconciled", reconciled()),
+        ("Observed", observed()),
+        ("Taken", taken()),
+        ("Readiness", readiness()),
+        ("OpenApi", anything()),
+    ];
+    made.into_iter().chain(written.map(|(name, schema)| (name.to_owned(), Schema::from(schema).into()))).collect()
+}
+
+fn of<T: ToSchema>() -> (String, RefOr<Schema>) {
+    (T::name().into_owned(), T::schema())
+}
+
+/// A schema of a type.
+pub(super) fn typed(of: Type) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(of)
+}
+
+/// Text.
+pub(super) fn text() -> ObjectBuilder {
+    typed(Type::String)
+}
+
+/// A UUID.
+pub(super) fn uuid() -> ObjectBuilder {
+    text().format(Some(SchemaFormat::Custom("uuid".into())))
+}
+
+/// Bytes as they are.
+pub(super) fn bytes() -> Schema {
+    text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary))).build().into()
+}
+
+/// The state of one device and identifier.
+pub(super) fn state() -> ObjectBuilder {
+    text().enum_values(Some(State::ALL.map(State::word)))
+}
+
+fn moment() -> ObjectBuilder {
+    text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+}
+
+fn digest() -> ObjectBuilder {
+    text().pattern(Some("^[0-9a-f]{64}$"))
+}
+
+fn flag() -> ObjectBuilder {
+    typed(Type::Boolean)
+}
+
+/// Text or null.
+fn nullable(of: ObjectBuilder) -> ObjectBuilder {
+    of.schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+}
+
+fn many(of: impl Into<RefOr<Schema>>) -> Schema {
+    ArrayBuilder::new().items(of.into()).build().into()
+}
+
+fn named(name: &str) -> RefOr<Schema> {
+    Ref::from_schema_name(name).into()
+}
+
+/// An object that has these members, and none but these and those that may be there.
+fn exactly(has: Members, may_have: Members) -> Object {
+    let object = typed(Type::Object).additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    let object = has.iter().fold(object, |object, (name, _)| object.required(*name));
+    has.into_iter().chain(may_have).fold(object, |object, (name, schema)| object.property(name, schema)).build()
+}
+
+type Members = Vec<(&'static str, RefOr<Schema>)>;
+
+fn plain(of: ObjectBuilder) -> RefOr<Schema> {
+    Schema::from(of.build()).into()
+}
+
+fn anything() -> Object {
+    typed(Type::Object).build()
+}
+
+fn issue_body() -> Object {
+    let parameters = typed(Type::Object).description(Some("The spec's parameters, by name."));
+    exactly(vec![], vec![("parameters", plain(parameters))])
+}
+
+/// What is known of an issuance from its first moment on.
+fn at_issue() -> Members {
+    vec![
+        ("issuance", plain(uuid())),
+        ("device", plain(text())),
+        ("identifier", plain(text())),
+        ("uuid", plain(text())),
+        ("payload_uuids", many(plain(text())).into()),
+        ("variant", plain(text().enum_values(Some(["locked", "overwrite"])))),
+        ("spec", spec()),
+        ("plist", plain(digest())),
+        ("signed", plain(digest())),
+        ("leaf", plain(digest())),
+        ("leaf_key", plain(digest())),
+        ("issued", plain(moment())),
+        ("caller", plain(text())),
+    ]
+}
+
+fn spec() -> RefOr<Schema> {
+    let spec = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Object, Type::Null]));
+    plain(spec.property("name", text()).property("digest", digest()).required("name").required("digest"))
+}
+
+/// What only overwrites have.
+fn of_overwrites() -> Members {
+    vec![
+        ("form", plain(text().enum_values(Some(["empty", "omitted"])))),
+        ("of", plain(uuid())),
+        ("evidence", plain(text())),
+        ("verdict", plain(text())),
+        ("later", many(plain(ObjectBuilder::new())).into()),
+        ("warnings", many(plain(text())).into()),
+    ]
+}
+
+fn issued_profile() -> Object {
+    let profile = text().description(Some("The signed bytes in base64."));
+    exactly([at_issue(), vec![("profile", plain(profile))]].concat(), of_overwrites())
+}
+
+fn issuance() -> Object {
+    let now = vec![
+        ("role", plain(text())),
+        ("request", plain(nullable(text()))),
+        ("imported", plain(flag())),
+        ("acknowledgement", named("Acknowledgement")),
+        ("acknowledged", plain(nullable(moment()))),
+    ];
+    exactly([at_issue(), now].concat(), of_overwrites())
+}
+
+/// An object, or null where the device has not answered.
+fn acknowledgement() -> Object {
+    let link = exactly(
+        vec![("domain", plain(text())), ("code", plain(typed(Type::Integer)))],
+        vec![("description", plain(text()))],
+    );
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
+        .property("status", text().enum_values(Some(["Acknowledged", "Error", "NotNow"])))
+        .property("chain", many(Schema::from(link)))
+        .required("status")
+        .build()
+}
+
+/// The name of a signed profile in the record: one of both.
+fn basis() -> Members {
+    vec![("issuance", plain(uuid())), ("observation", plain(uuid()))]
+}
+
+fn observation() -> Object {
+    let members = vec![
+        ("observation", plain(uuid())),
+        ("device", plain(text())),
+        ("identifier", plain(text())),
+        ("uuid", plain(text())),
+        ("locked", plain(flag())),
+        ("signed", plain(digest())),
+        ("leaf", plain(digest())),
+        ("reported", plain(moment())),
+        ("caller", plain(text())),
+    ];
+    exactly(members, vec![])
+}
+
+fn candidate() -> Object {
+    exactly(vec![("leaf", plain(digest())), ("locked", plain(flag()))], basis())
+}
+
+fn holding() -> Object {
+    let installed =
+        exactly(vec![("leaf", plain(digest())), ("leaf_key", plain(digest())), ("locked", plain(flag()))], basis());
+    let sighting = exactly(
+        vec![("uuid", plain(text()))],
+        vec![
+            ("leaf", plain(nullable(digest()))),
+            ("locked", plain(ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Boolean, Type::Null])))),
+        ],
+    );
+    let evidence = text().enum_values(Some(["acknowledged", "observed", "listed", "issued", "named"]));
+    exactly(
+        vec![("identifier", plain(text())), ("state", plain(state()))],
+        vec![
+            ("installed", Schema::from(installed).into()),
+            ("evidence", plain(evidence)),
+            ("later", many(named("Candidate")).into()),
+            ("candidates", many(named("Candidate")).into()),
+            ("absent_since", plain(moment())),
+            ("sighting", Schema::from(sighting).into()),
+        ],
+    )
+}
+
+fn device() -> Object {
+    let members = vec![
+        ("device", plain(text())),
+        ("profiles", many(named("Holding")).into()),
+        ("issuances", many(named("Issuance")).into()),
+        ("observations", many(named("Observation")).into()),
+    ];
+    exactly(members, vec![])
+}
+
+fn devices() -> Object {
+    let members = vec![("device", plain(text())), ("identifier", plain(text())), ("state", plain(state()))];
+    let one = Schema::from(exactly(members, vec![]));
+    exactly(vec![("devices", many(one).into()), ("next", plain(nullable(text())))], vec![])
+}
+
+fn device_diagnosis() -> Object {
+    let members =
+        vec![("device", plain(text())), ("free", plain(flag())), ("profiles", many(named("Diagnosis")).into())];
+    exactly(members, vec![])
+}
+
+fn reconciled() -> Object {
+    let installed = Schema::from(exactly(vec![("identifier", plain(text()))], basis()));
+    let members = vec![
+        ("device", plain(text())),
+        ("installed", many(installed).into()),
+        ("foreign", many(plain(text())).into()),
+        ("absent", many(plain(text())).into()),
+    ];
+    exactly(members, vec![])
+}
+
+fn observed() -> Object {
+    let members = vec![("device", plain(text())), ("identifier", plain(text())), ("known", plain(flag()))];
+    exactly(members, basis())
+}
+
+fn taken() -> Object {
+    let members =
+        vec![("issuance", plain(uuid())), ("device", plain(text())), ("acknowledgement", named("Acknowledgement"))];
+    exactly(members, vec![])
+}
+
+fn readiness() -> Object {
+    let checks = typed(Type::Object).additional_properties(Some(Schema::from(flag().build())));
+    exactly(vec![("ready", plain(flag())), ("draining", plain(flag())), ("checks", plain(checks))], vec![])
+}

@@ -1,0 +1,129 @@
+//! Routes that take what callers tell of devices (role `report`).
+
+use axum::{Json, body::Body, http::HeaderMap};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Asking, InPath, InQuery, PostedJson, media_type, off_the_reactor, read};
+use crate::{
+    Refusal,
+    device_id::DeviceId,
+    issuance::{Basis, IssuanceId},
+    ledger::{Observed, Reconciled},
+    refusal::Denied,
+    report::{self, AcknowledgementReport},
+    role,
+};
+
+/// `POST /v1/issuances/{issuance}/acknowledgement`: what the device answered to the command that carried it.
+pub async fn acknowledge(
+    asking: Asking,
+    InPath(id): InPath<IssuanceId>,
+    posted: PostedJson<AcknowledgementReport>,
+) -> Result<Json<Value>, Denied> {
+    let sweep = asking.may_sweep::<role::Report>()?;
+    let issuance = asking.service.ledger.issuance(id).await?.ok_or(Refusal::UnknownIssuance)?;
+    sweep.permit(&issuance.device, issuance.spec.as_ref().map(|spec| &*spec.name))?;
+    let PostedJson { body, order } = posted;
+    let taken = asking.service.ledger.acknowledge(&order, id, body.try_into()?).await?.value;
+    Ok(Json(json!(taken)))
+}
+
+/// What the command was that the device answers.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// Whether it asked for all profiles: not for managed ones only.
+    #[serde(default = "yes")]
+    complete: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `POST /v1/devices/{device}/profile-list`: the device's answer to `ProfileList`. It says of all profiles at once what is
+/// true, so that a caller who is bound to specs has no leave for it.
+pub async fn profile_list(
+    asking: Asking,
+    InPath(device): InPath<DeviceId>,
+    InQuery(ListQuery { complete }): InQuery<ListQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Denied> {
+    asking.may::<role::Report>(&device, None)?;
+    of_type(&headers, PLISTS)?;
+    let body = read(body, None).await?;
+    let order = asking.order(&[&body[..], &[u8::from(complete)]].concat());
+    let state = asking.state.clone();
+    let list = move || {
+        let expected = state.catalogue.specs().map(|spec| spec.identifier().to_owned()).collect();
+        report::profile_list(&body, state.config.limits.plist_depth, complete, expected)
+    };
+    let list = off_the_reactor(list).await??;
+    let reconciled = asking.service.ledger.reconcile(&order, device.clone(), list).await?.value;
+    let Reconciled { installed, foreign, absent } = reconciled;
+    let installed: Vec<Value> = installed.into_iter().map(|(identifier, of)| named(&identifier, of)).collect();
+    Ok(Json(json!({ "device": device, "installed": installed, "foreign": foreign, "absent": absent })))
+}
+
+/// `POST /v1/devices/{device}/installed`: a signed profile that the device has.
+pub async fn installed(
+    asking: Asking,
+    InPath(device): InPath<DeviceId>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Denied> {
+    let sweep = asking.may_sweep::<role::Report>()?;
+    sweep.device(device.as_str())?;
+    of_type(&headers, PROFILES)?;
+    let body = read(body, None).await?;
+    let order = asking.order(&body);
+    let (state, of) = (asking.state.clone(), device.clone());
+    let levels = state.config.limits.plist_depth;
+    let observed = move || report::observed(of, body.to_vec(), levels, &state.keyring);
+    let observed = off_the_reactor(observed).await??;
+    let identifier = observed.profile.identifier.clone();
+    let specs = asking.state.catalogue.specs().filter(|spec| spec.identifier() == identifier);
+    if !sweep.covers_all(device.as_str(), specs.map(|spec| Some(spec.name()))) {
+        return Err(sweep.other_spec().into());
+    }
+    let Observed { of, known } = asking.service.ledger.observe(&order, observed).await?.value;
+    let mut answer = named(&identifier, of);
+    answer["device"] = json!(device);
+    answer["known"] = known.into();
+    Ok(Json(answer))
+}
+
+/// An identifier, and the issuance or observation that was meant.
+pub(super) fn named(identifier: &str, of: Basis) -> Value {
+    let mut named = basis(of);
+    named["identifier"] = identifier.into();
+    named
+}
+
+/// The name of an issuance or observation.
+pub(super) fn basis(of: Basis) -> Value {
+    match of {
+        Basis::Issuance(id) => json!({ "issuance": id }),
+        Basis::Observed(id) => json!({ "observation": id }),
+    }
+}
+
+fn of_type(headers: &HeaderMap, expected: &[&str]) -> Result<(), Refusal> {
+    match media_type(headers) {
+        Some(given) if expected.contains(&given.as_str()) => Ok(()),
+        _ => Err(Refusal::UnsupportedMediaType { expected: expected.join(", ") }),
+    }
+}
+
+/// What property lists are sent as: devices send the last.
+pub const PLISTS: &[&str] = &[
+    "application/xml",
+    "text/xml",
+    "application/x-plist",
+    "application/x-apple-plist",
+    "application/x-apple-aspen-mdm",
+];
+/// What signed profiles are sent as.
+pub const PROFILES: &[&str] = &["application/x-apple-aspen-config"];

@@ -1,0 +1,222 @@
+//! What callers tell of devices.
+
+use plist::{Dictionary, Value as Plist};
+use profile_kit::{Arrival, Device, Os, Payload, Profile, Removal, SignOptions, SignedProfile, device::Act, document};
+use serde_json::{Value, json};
+
+use crate::{
+    client::{Answer, Ask},
+    daemon::Daemon,
+    site::{now, signer},
+};
+
+const IVI: &str = "/v1/devices/C02A/profiles/ivi";
+const LIST: &str = "/v1/devices/C02A/profile-list";
+const INSTALLED: &str = "/v1/devices/C02A/installed";
+
+/// Issues the locked profile to C02A: the name of the issuance, and the bytes.
+pub async fn issued(daemon: &Daemon) -> (String, Vec<u8>) {
+    let answer = daemon.by("core").post(IVI, json!({})).await.done();
+    (answer.header("issuance-id").to_owned(), answer.body)
+}
+
+/// What C02A has, in a word.
+pub async fn state(daemon: &Daemon) -> Value {
+    daemon.by("read").get("/v1/devices/C02A").await.done().json()["profiles"][0]["state"].clone()
+}
+
+/// A device that has these profiles answers to `ProfileList`.
+pub fn list_of(profiles: &[&[u8]]) -> Dictionary {
+    let device = profiles.iter().fold(Device::new(Os::ios(17), true), |device, bytes| {
+        device.with(&Arrival::from_bytes(bytes).unwrap(), &Act::by_hand(now()))
+    });
+    let items = device.profile_list().iter().map(|item| Plist::Dictionary(item.to_dictionary())).collect();
+    let mut answer = Dictionary::new();
+    answer.insert("Status".into(), "Acknowledged".into());
+    answer.insert("UDID".into(), "C02A".into());
+    answer.insert("ProfileList".into(), Plist::Array(items));
+    answer
+}
+
+pub async fn posted(ask: Ask, path: &str, media_type: &str, body: &[u8]) -> Answer {
+    ask.key(&uuid::Uuid::new_v4().to_string()).header("content-type", media_type).post_bytes(path, body).await
+}
+
+pub async fn report_list(daemon: &Daemon, path: &str, list: &Dictionary) -> Answer {
+    posted(daemon.by("report"), path, "application/xml", &document::to_xml(list).unwrap()).await
+}
+
+fn signed_by(issued: &profile_kit::pki::Issued, identifier: &str) -> Vec<u8> {
+    let mut profile = Profile::new(identifier, "IVI");
+    profile.set_removal(Removal::Disallowed);
+    profile.push(Payload::new("com.apple.applicationaccess"));
+    let signed = issued.identity().unwrap().sign_with(&profile, &SignOptions::new(now()));
+    signed.unwrap().into_bytes()
+}
+
+#[tokio::test]
+async fn an_acknowledged_profile_is_known_to_be_installed() {
+    let daemon = Daemon::start().await;
+    let (id, _) = issued(&daemon).await;
+    assert_eq!(state(&daemon).await, "issued");
+    let path = format!("/v1/issuances/{id}/acknowledgement");
+    let answer = daemon.by("report").post(&path, json!({ "status": "Acknowledged" })).await.done().json();
+    assert_eq!(answer, json!({ "issuance": id, "device": "C02A", "acknowledgement": { "status": "Acknowledged" } }));
+    assert_eq!(state(&daemon).await, "locked");
+    let event = daemon.last_event();
+    assert_eq!(
+        (&event["action"], &event["caller"], &event["issuance"]),
+        (&json!("acknowledge"), &json!("report"), &json!(id))
+    );
+}
+
+#[tokio::test]
+async fn what_a_device_refused_is_told_with_its_chain_and_does_not_count_as_installed() {
+    let daemon = Daemon::start().await;
+    let (id, _) = issued(&daemon).await;
+    let path = format!("/v1/issuances/{id}/acknowledgement");
+    let link = json!({ "domain": "MCInstallationErrorDomain", "code": 4008 });
+    daemon.by("report").post(&path, json!({ "status": "Error", "error_chain": [link] })).await.done();
+    let told = daemon.by("read").get(&format!("/v1/issuances/{id}")).await.done().json();
+    assert_eq!(told["acknowledgement"], json!({ "status": "Error", "chain": [link] }));
+    assert!(told["acknowledged"].is_string() && told["signed"].is_string() && told["caller"] == "core");
+    assert_eq!(daemon.last_event()["detail"]["errors"], json!(["MCInstallationErrorDomain 4008"]));
+}
+
+#[tokio::test]
+async fn the_same_answer_under_the_same_key_is_recorded_once_and_answered_alike() {
+    let daemon = Daemon::start().await;
+    let (id, _) = issued(&daemon).await;
+    let path = format!("/v1/issuances/{id}/acknowledgement");
+    let ask = async |status: &str| daemon.by("report").key("k").post(&path, json!({ "status": status })).await;
+    let (first, second) = (ask("NotNow").await.done(), ask("NotNow").await.done());
+    assert_eq!(first.body, second.body);
+    assert_eq!(ask("Acknowledged").await.refusal(), (422, "idempotency-conflict".into()));
+    assert_eq!(
+        daemon.events().iter().filter(|event| event["action"] == "acknowledge" && event["outcome"] == "done").count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn an_answer_to_nothing_is_refused() {
+    let daemon = Daemon::start().await;
+    for id in ["0190a5b4-7c00-7000-8000-000000000001", "x"] {
+        let path = format!("/v1/issuances/{id}/acknowledgement");
+        let answer = daemon.by("report").post(&path, json!({ "status": "NotNow" })).await;
+        assert_eq!(answer.refusal(), (404, "unknown-issuance".into()));
+    }
+}
+
+#[tokio::test]
+async fn a_profile_list_tells_what_is_there_and_what_is_gone_in_both_forms() {
+    let daemon = Daemon::start().await;
+    let (id, bytes) = issued(&daemon).await;
+    let xml = report_list(&daemon, LIST, &list_of(&[&bytes])).await.done().json();
+    let installed = json!([{ "identifier": "jp.example.ivi", "issuance": id }]);
+    assert_eq!(xml, json!({ "device": "C02A", "installed": installed, "foreign": [], "absent": [] }));
+    assert_eq!(state(&daemon).await, "locked");
+    let binary = document::to_binary(&list_of(&[])).unwrap();
+    let answer = posted(daemon.by("report"), LIST, "application/x-apple-aspen-mdm", &binary).await.done().json();
+    assert_eq!(answer["absent"], json!(["jp.example.ivi"]));
+    assert_eq!(state(&daemon).await, "gone");
+}
+
+#[tokio::test]
+async fn a_list_of_managed_profiles_says_nothing_of_what_it_lacks() {
+    let daemon = Daemon::start().await;
+    issued(&daemon).await;
+    let path = format!("{LIST}?complete=false");
+    let answer = report_list(&daemon, &path, &list_of(&[])).await.done().json();
+    assert_eq!((&answer["absent"], state(&daemon).await), (&json!([]), json!("issued")));
+}
+
+#[tokio::test]
+async fn the_same_list_under_the_same_key_for_another_question_is_another_request() {
+    let daemon = Daemon::start().await;
+    issued(&daemon).await;
+    let body = document::to_xml(&list_of(&[])).unwrap();
+    let ask = async |path: &str| {
+        daemon.by("report").key("k").header("content-type", "text/xml").post_bytes(path, &body).await
+    };
+    let first = ask(LIST).await.done();
+    assert_eq!(ask(LIST).await.done().body, first.body);
+    assert_eq!(ask(&format!("{LIST}?complete=false")).await.refusal(), (422, "idempotency-conflict".into()));
+}
+
+#[tokio::test]
+async fn a_profile_of_somebody_else_is_told_as_foreign_until_it_is_handed_in() {
+    let daemon = Daemon::start().await;
+    let stranger = signed_by(&daemon.site.old, "jp.example.ivi");
+    let answer = report_list(&daemon, LIST, &list_of(&[&stranger])).await.done().json();
+    assert_eq!((&answer["foreign"], state(&daemon).await), (&json!(["jp.example.ivi"]), json!("foreign")));
+    let media_type = "application/x-apple-aspen-config";
+    let handed = posted(daemon.by("report"), INSTALLED, media_type, &stranger).await.done().json();
+    assert_eq!((&handed["known"], &handed["identifier"]), (&json!(false), &json!("jp.example.ivi")));
+    assert!(handed["observation"].is_string());
+    assert_eq!(state(&daemon).await, "locked");
+    let again = posted(daemon.by("report"), INSTALLED, media_type, &stranger).await.done().json();
+    assert_eq!((&again["known"], &again["observation"]), (&json!(true), &handed["observation"]));
+    let told = daemon.by("read").get("/v1/devices/C02A").await.done().json();
+    assert_eq!(told["observations"][0]["observation"], handed["observation"]);
+}
+
+#[tokio::test]
+async fn an_issued_profile_that_is_handed_in_is_known_by_its_issuance() {
+    let daemon = Daemon::start().await;
+    let (id, bytes) = issued(&daemon).await;
+    let handed = posted(daemon.by("report"), INSTALLED, "application/x-apple-aspen-config", &bytes).await.done().json();
+    assert_eq!((&handed["issuance"], &handed["known"]), (&json!(id), &json!(true)));
+    assert_eq!(state(&daemon).await, "locked");
+}
+
+#[tokio::test]
+async fn what_is_no_profile_of_the_keyring_is_refused_and_not_recorded_as_installed() {
+    let daemon = Daemon::start().await;
+    let (_, good) = issued(&daemon).await;
+    let content = SignedProfile::from_bytes(good.clone()).unwrap().verify_integrity().unwrap().content().to_vec();
+    let mut broken = good.clone();
+    let at = broken.windows(7).position(|window| window == b"IVI MDM").unwrap();
+    broken[at] = b'X';
+    let deep = signed_deep(&daemon);
+    for (body, refusal) in [
+        (content, (422, "not-signed")),
+        (broken, (422, "signature-broken")),
+        (signed_by(&signer("Stranger"), "jp.example.ivi"), (422, "not-signed-by-keyring")),
+        (deep, (400, "too-deep")),
+    ] {
+        let answer = posted(daemon.by("report"), INSTALLED, "application/x-apple-aspen-config", &body).await;
+        assert_eq!(answer.refusal(), (refusal.0, refusal.1.into()));
+        let event = daemon.last_event();
+        assert_eq!((&event["action"], &event["code"]), (&json!("observe"), &json!(refusal.1)));
+    }
+    assert_eq!(state(&daemon).await, "issued");
+}
+
+/// Deeper than the daemon takes, and not deeper than a profile may be.
+fn signed_deep(daemon: &Daemon) -> Vec<u8> {
+    let mut profile = Profile::new("jp.example.ivi", "IVI");
+    let mut payload = Payload::new("com.example.deep");
+    payload.insert("Deep", (0..80).fold(Plist::Boolean(true), |inner, _| Plist::Array(vec![inner])));
+    profile.push(payload);
+    let signed = daemon.site.new.identity().unwrap().sign_with(&profile, &SignOptions::new(now()));
+    signed.unwrap().into_bytes()
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_is_refused() {
+    let daemon = Daemon::start().await;
+    let deep = format!("<plist><dict><key>ProfileList</key>{}</dict></plist>", "<array>".repeat(100));
+    for (media_type, body, refusal) in [
+        ("application/json", "<plist/>", (415, "unsupported-media-type")),
+        ("application/xml", "{}", (400, "malformed-plist")),
+        ("application/xml", "<plist><dict/></plist>", (422, "invalid-request")),
+        ("application/xml", &deep, (400, "too-deep")),
+    ] {
+        let answer = posted(daemon.by("report"), LIST, media_type, body.as_bytes()).await;
+        assert_eq!(answer.refusal(), (refusal.0, refusal.1.into()), "{body}");
+        assert_eq!(daemon.last_event()["code"], refusal.1);
+    }
+    let answer = posted(daemon.by("report"), &format!("{LIST}?all=1"), "application/xml", b"<plist/>").await;
+    assert_eq!(answer.refusal(), (422, "invalid-request".into()));
+}
