@@ -215,7 +215,7 @@ pub enum Proof {
 pub struct Overwrites {
     /// Whether each needs a ticket that another caller has approved.
     pub two_person: bool,
-    /// How long a ticket serves after its approval.
+    /// How long a ticket serves, from when it was asked for.
     pub ticket_lifetime: Duration,
 }
 

@@ -13,6 +13,7 @@ mod query;
 mod readiness;
 mod record;
 mod reports;
+mod tickets;
 mod trace;
 
 use std::sync::{Arc, LazyLock, OnceLock};

@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use crate::{
     Refusal,
-    caller::Permit,
-    issuance::{SpecRef, Variant},
+    caller::{Caller, Permit},
+    issuance::{IssuanceId, SpecRef, Variant},
     ledger::{Draft, Issued, Request},
     metrics::IssuanceLabels,
     refusal::Denied,
-    role::Issue,
+    role::{Issue, Overwrite, Role},
     service::Service,
     signing::Job,
     state::State,
@@ -74,6 +74,25 @@ fn job(state: &State, spec: &str, parameters: &Map<String, Value>, at: SystemTim
     })
 }
 
+/// Gives the bytes of an issuance out again. Those of an overwrite are for who may ask for one.
+///
+/// # Errors
+/// [`Refusal::UnknownIssuance`]; that the caller may not; where it cannot be recorded.
+pub async fn again(service: &Service, caller: &Caller, id: IssuanceId, request: Request) -> Result<Issued, Denied> {
+    // Who may fetch nothing does not learn what there is.
+    if caller.may_sweep::<Overwrite>().is_err() {
+        caller.may_sweep::<Issue>()?;
+    }
+    let issuance = service.ledger.issuance(id).await?.ok_or(Refusal::UnknownIssuance)?;
+    let (device, spec) = (&issuance.device, issuance.spec.as_ref().map(|spec| &*spec.name));
+    let role = match issuance.variant {
+        Variant::Locked => caller.may::<Issue>(device, spec).map(|_| Role::Issue)?,
+        Variant::Overwrite { .. } => caller.may::<Overwrite>(device, spec).map(|_| Role::Overwrite)?,
+    };
+    let request = Request { role: role.word().to_owned(), ..request };
+    Ok(service.ledger.fetch(&request, id).await?)
+}
+
 /// Records what was made, and gives it out once that is durable. Where nothing was made, a request that was answered
 /// before gets that answer again, whatever has changed since.
 pub(crate) async fn record(
@@ -84,7 +103,7 @@ pub(crate) async fn record(
 ) -> Result<Issued, Denied> {
     let issued = match draft {
         Ok(draft) => service.ledger.record(draft).await?,
-        Err(denied) if !denied.refusal.is_decision() || denied.recorded => return Err(denied),
+        Err(denied) if denied.recorded || !denied.refusal.may_have_been_granted() => return Err(denied),
         Err(denied) => service.ledger.replay(request, action).await?.ok_or(denied)?,
     };
     if !issued.is_replayed() {

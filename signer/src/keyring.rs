@@ -222,6 +222,11 @@ impl Freeing {
         &self.name
     }
 
+    /// The certificate that signs, and those above it.
+    pub fn chain(&self) -> &[Certificate] {
+        self.identity.chain()
+    }
+
     /// The certificate that signs.
     pub fn certificate(&self) -> &Certificate {
         self.identity.certificate()

@@ -16,6 +16,7 @@ pub mod digest;
 mod fixture;
 pub mod http;
 pub mod import;
+pub mod inactivation;
 pub mod installed;
 pub mod issuance;
 pub mod issue;
@@ -34,6 +35,7 @@ pub mod service;
 pub mod signing;
 pub mod state;
 pub mod stop;
+pub mod ticket;
 pub mod tls;
 pub mod token;
 

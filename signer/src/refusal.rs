@@ -339,6 +339,12 @@ impl Refusal {
         )
     }
 
+    /// Whether a request that was granted before may be refused with this today, for what has changed since. Who may not
+    /// ask any more gets nothing again.
+    pub fn may_have_been_granted(&self) -> bool {
+        self.is_decision() && !matches!(self, Self::RoleMissing { .. } | Self::OutOfScope { .. })
+    }
+
     /// The sentence for the caller: no secrets, no causes.
     pub fn detail(&self) -> String {
         self.to_string()

@@ -95,6 +95,10 @@ impl From<Refused> for Denied {
             Refused::Kit(Error::Unwritable { .. }) => {
                 Refusal::InvalidRequest { problem: "the profile would hold a value that no property list can".into() }
             }
+            Refused::Kit(Error::Refused { findings }) => {
+                let codes: Vec<_> = findings.iter().map(|finding| finding.code.word()).collect();
+                Refusal::NoOverwrite { problem: format!("every device refuses it ({})", codes.join(", ")) }
+            }
             Refused::Kit(cause) => {
                 tracing::error!(cause = cause.with_causes(), "not signed");
                 Refusal::Internal

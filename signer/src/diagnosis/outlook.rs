@@ -85,7 +85,8 @@ impl DeviceOutlook {
 }
 
 impl Target {
-    fn devices(self) -> Devices {
+    /// Every device that this may be.
+    pub(crate) fn devices(self) -> Devices {
         let version = |major| OsVersion { major, ..OsVersion::default() };
         let every = || preflight::versions(Platform::Ios, version(OLDEST), version(NEWEST));
         let systems = match self.os {

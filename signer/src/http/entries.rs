@@ -7,7 +7,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 
-use super::{guarded, metrics, profiles, record, reports};
+use super::{guarded, metrics, profiles, record, reports, tickets};
 use crate::{role::Role, service::Service};
 
 /// A route behind a guard.
@@ -39,6 +39,34 @@ pub const ENTRIES: &[Entry] = &[
         action: "issue",
         role: Role::Issue,
         handler: || post(profiles::issue),
+    },
+    Entry {
+        method: "POST",
+        path: "/v1/devices/{device}/profiles/{profile}/overwrite",
+        action: "overwrite",
+        role: Role::Overwrite,
+        handler: || post(profiles::overwrite),
+    },
+    Entry {
+        method: "GET",
+        path: "/v1/issuances/{issuance}/profile",
+        action: "fetch",
+        role: Role::Issue,
+        handler: || get(profiles::again),
+    },
+    Entry {
+        method: "POST",
+        path: "/v1/tickets",
+        action: "ticket",
+        role: Role::Overwrite,
+        handler: || post(tickets::ask),
+    },
+    Entry {
+        method: "POST",
+        path: "/v1/tickets/{ticket}/approval",
+        action: "ticket-approval",
+        role: Role::Overwrite,
+        handler: || post(tickets::approve),
     },
     Entry {
         method: "POST",

@@ -192,6 +192,7 @@ fn weight(headers: &HeaderMap, media_type: &str) -> f32 {
 fn text(remark: &Value) -> String {
     match remark {
         Value::String(text) => text.clone(),
+        Value::Object(members) => members.get("code").map(text).unwrap_or_default(),
         Value::Array(items) => items.iter().map(text).take(MOST).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }

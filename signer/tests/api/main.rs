@@ -4,8 +4,12 @@
 
 mod client;
 mod daemon;
+mod fetch;
 mod issue;
+mod overwrite;
+mod past;
 mod record;
 mod refusals;
 mod reports;
 mod site;
+mod tickets;

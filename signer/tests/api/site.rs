@@ -88,6 +88,13 @@ impl Site {
         self.config = self.config.replace(from, to);
     }
 
+    /// The key `new` gives its place to `old`, and signs overwrites only.
+    pub fn rotate(&mut self) {
+        self.change("name = \"new\"\nstate = \"active\"", "name = \"new\"\nstate = \"overwrite-only\"");
+        self.change("name = \"old\"\nstate = \"overwrite-only\"", "name = \"old\"\nstate = \"active\"");
+        self.change("identity = \"new\"", "identity = \"old\"");
+    }
+
     /// Writes a file that only its owner may read.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);

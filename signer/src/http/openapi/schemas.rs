@@ -31,6 +31,10 @@ pub(super) fn all() -> Vec<(String, RefOr<Schema>)> {
     ];
     let written = [
         ("IssueBody", issue_body()),
+        ("OverwriteBody", overwrite_body()),
+        ("TicketBody", ticket_body()),
+        ("ApprovalBody", exactly(vec![], vec![])),
+        ("Ticket", ticket()),
         ("IssuedProfile", issued_profile()),
         ("Issuance", issuance()),
         ("Acknowledgement", acknowledgement()),
@@ -125,6 +129,44 @@ fn issue_body() -> Object {
     exactly(vec![], vec![("parameters", plain(parameters))])
 }
 
+fn overwrite_body() -> Object {
+    let form = text().enum_values(Some(["empty", "omitted", "auto"])).description(Some(FORM));
+    let platform =
+        text().description(Some("iOS, iPadOS, macOS, tvOS, visionOS or watchOS, in letters of either case."));
+    let version = text().pattern(Some("^[0-9]+(\\.[0-9]+){0,2}$"));
+    let target =
+        exactly(vec![("platform", plain(platform)), ("os", plain(version))], vec![("supervised", plain(flag()))]);
+    let installed =
+        uuid().description(Some("The issuance or observation that is installed, where the record does not tell."));
+    let members = vec![
+        ("removal_password", plain(form)),
+        ("target", Schema::from(target).into()),
+        ("issuance", plain(installed)),
+        ("ticket", plain(uuid())),
+    ];
+    exactly(vec![], members)
+}
+
+fn ticket_body() -> Object {
+    let devices = ArrayBuilder::new().items(text()).min_items(Some(1)).max_items(Some(1000));
+    let reason = text().min_length(Some(1)).max_length(Some(500));
+    exactly(vec![("devices", Schema::from(devices.build()).into()), ("reason", plain(reason))], vec![])
+}
+
+fn ticket() -> Object {
+    let device = exactly(vec![("device", plain(text())), ("used_by", plain(nullable(uuid())))], vec![]);
+    let members = vec![
+        ("ticket", plain(uuid())),
+        ("caller", plain(text())),
+        ("reason", plain(text())),
+        ("at", plain(moment())),
+        ("until", plain(moment())),
+        ("approved_by", plain(nullable(text()))),
+        ("devices", many(Schema::from(device)).into()),
+    ];
+    exactly(members, vec![])
+}
+
 /// What is known of an issuance from its first moment on.
 fn at_issue() -> Members {
     vec![
@@ -151,13 +193,16 @@ fn spec() -> RefOr<Schema> {
 
 /// What only overwrites have.
 fn of_overwrites() -> Members {
+    let warning = exactly(vec![("code", plain(text())), ("sentence", plain(text()))], vec![]);
     vec![
         ("form", plain(text().enum_values(Some(["empty", "omitted"])))),
         ("of", plain(uuid())),
         ("evidence", plain(text())),
         ("verdict", plain(text())),
-        ("later", many(plain(ObjectBuilder::new())).into()),
-        ("warnings", many(plain(text())).into()),
+        ("reasons", many(plain(text())).into()),
+        ("findings", many(plain(text())).into()),
+        ("later", many(plain(uuid())).into()),
+        ("warnings", many(Schema::from(warning)).into()),
     ]
 }
 
@@ -287,3 +332,6 @@ fn readiness() -> Object {
     let checks = typed(Type::Object).additional_properties(Some(Schema::from(flag().build())));
     exactly(vec![("ready", plain(flag())), ("draining", plain(flag())), ("checks", plain(checks))], vec![])
 }
+
+const FORM: &str =
+    "How the overwrite says that there is no removal password; `auto`, unless given, follows the target.";

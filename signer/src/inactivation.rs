@@ -1,0 +1,257 @@
+//! The overwrite: made of what the record says that a device has, signed by the leaf that signed that, and judged for the
+//! device that it is for before it leaves.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use profile_kit::{
+    Arrival, Error, Overwrite, PasswordForm, SignedProfile,
+    preflight::{Question, Report, Verdict},
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    Refusal,
+    caller::{Permit, Sweep},
+    device_id::DeviceId,
+    diagnosis::Target,
+    installed::{self, History, Installed, Serving},
+    issuance::{Basis, IssuanceId, ObservationId, OverwriteForm, TicketId, Variant},
+    issue::record,
+    keyring::Freeing,
+    ledger::{BasisProfile, Budget, Draft, Issued, Request},
+    refusal::{Candidate, Denied},
+    role,
+    service::Service,
+    signing::Job,
+    state::State,
+};
+
+/// What is asked of an overwrite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wish {
+    /// The profile's identifier.
+    pub identifier: String,
+    /// How it says that there is no removal password; `Auto` follows the target.
+    pub form: PasswordForm,
+    /// The device, as far as the caller says.
+    pub target: Option<Target>,
+    /// The issuance that is installed, where the caller says so.
+    pub installed: Option<Uuid>,
+    /// The two-person ticket that allows it.
+    pub ticket: Option<TicketId>,
+}
+
+/// Issues the overwrite of what a device has.
+///
+/// It is made of the recorded bytes, whose signature is verified again, and signed by their leaf, also past its end.
+/// Where the device model says that it would strand the device that was named, it is refused unless its form was chosen
+/// by name.
+///
+/// # Errors
+/// What is installed is not known well enough, or its key is gone; the caller may not, needs a ticket or has used up its
+/// budget; the refusals of [`Ledger::record`](crate::ledger::Ledger::record); that there is too much to do.
+pub async fn overwrite(
+    service: &Service,
+    state: &Arc<State>,
+    sweep: &Sweep<role::Overwrite>,
+    device: &DeviceId,
+    wish: Wish,
+    request: Request,
+) -> Result<Issued, Denied> {
+    sweep.device(device.as_str())?;
+    let draft = draft(service, state, sweep, device, wish, &request).await;
+    let issued = record(service, draft, &request, "overwrite").await?;
+    // An answer of before may be of a spec that the caller has no leave for any more.
+    sweep.permit(device, issued.issuance().spec.as_ref().map(|spec| &*spec.name))?;
+    Ok(issued)
+}
+
+async fn draft(
+    service: &Service,
+    state: &Arc<State>,
+    sweep: &Sweep<role::Overwrite>,
+    device: &DeviceId,
+    wish: Wish,
+    request: &Request,
+) -> Result<Draft, Denied> {
+    let history = service.ledger.history(device, &wish.identifier).await?;
+    let serving = serving(&history, device, &wish)?;
+    let basis = service.ledger.basis(serving.of).await.map_err(|error| Denied { recorded: false, ..error.into() })?;
+    let permit = sweep.permit(device, basis.spec.as_ref().map(|spec| &*spec.name))?;
+    if state.config.overwrites.two_person && wish.ticket.is_none() {
+        return Err(Refusal::TicketRequired.into());
+    }
+    let freeing = state.keyring.freeing(&serving.leaf)?;
+    let BasisProfile { signed, spec, .. } = basis;
+    let (ticket, at) = (wish.ticket, request.at);
+    let make = move || Making { wish, serving, freeing, at }.make(signed);
+    let (signed, made) = service.signing.make(permit.caller().share(), make).await?;
+    Ok(Draft {
+        device: device.clone(),
+        profile: signed.facts,
+        variant: Variant::Overwrite { form: made.form, of: made.of },
+        spec,
+        parameters: None,
+        signed: signed.bytes,
+        remarks: made.remarks,
+        ticket,
+        budget: budget(&permit),
+        request: request.clone(),
+    })
+}
+
+fn budget(permit: &Permit<role::Overwrite>) -> Option<Budget> {
+    permit.overwrites_per_hour().map(|limit| Budget { limit: limit.into(), window: HOUR })
+}
+
+/// What the overwrite is made of.
+fn serving(history: &History, device: &DeviceId, wish: &Wish) -> Result<Serving, Refusal> {
+    let named = |name: Uuid| {
+        let names = [Basis::Issuance(IssuanceId(name)), Basis::Observed(ObservationId(name))];
+        names.into_iter().find_map(|of| history.named(of)).ok_or(Refusal::UnknownIssuance)
+    };
+    if let Some(name) = wish.installed {
+        return named(name);
+    }
+    let (device, identifier) = (device.to_string(), wish.identifier.clone());
+    match history.installed() {
+        Installed::Profile(serving) => Ok(serving),
+        Installed::Unknown => Err(Refusal::UnknownInstallation { device, identifier }),
+        Installed::Ambiguous { candidates } => {
+            Err(Refusal::AmbiguousInstallation { candidates: candidates.iter().map(candidate).collect() })
+        }
+        Installed::Foreign { later, .. } => {
+            let candidates = later.iter().map(candidate).collect();
+            Err(Refusal::ForeignInstallation { device, identifier, candidates })
+        }
+        Installed::Absent { .. } => Err(Refusal::NoOverwrite {
+            problem: "the device was last seen without a profile of this identifier".into(),
+        }),
+    }
+}
+
+fn candidate(candidate: &installed::Candidate) -> Candidate {
+    let issuance = candidate.of.uuid();
+    // The moment is in the name.
+    let since = issuance.get_timestamp().map(|at| at.to_unix());
+    let issued = since.map_or(UNIX_EPOCH, |(seconds, nanos)| UNIX_EPOCH + Duration::new(seconds, nanos));
+    Candidate { issuance, issued, leaf: candidate.leaf }
+}
+
+/// What a signing thread makes an overwrite with.
+struct Making {
+    wish: Wish,
+    serving: Serving,
+    freeing: Freeing,
+    at: SystemTime,
+}
+
+/// What came of it besides the job.
+struct Made {
+    form: OverwriteForm,
+    of: Basis,
+    remarks: Value,
+}
+
+impl Making {
+    fn make(self, signed: Vec<u8>) -> Result<(Job, Made), Refusal> {
+        let installed =
+            SignedProfile::from_bytes(signed).and_then(|signed| signed.verify_integrity()).map_err(unmade)?;
+        let of = Overwrite::of(&installed).removal_password(self.wish.form);
+        let of = match self.wish.target.and_then(|target| target.os) {
+            Some(os) => of.target(os),
+            None => of,
+        };
+        let overwrite = of.build_at(self.at).map_err(unmade)?;
+        let report = self.judged(&Arrival::from(&installed), &overwrite);
+        let form = match overwrite.form() {
+            PasswordForm::Empty => OverwriteForm::Empty,
+            _ => OverwriteForm::Omitted,
+        };
+        if self.wish.target.is_some() && self.wish.form == PasswordForm::Auto && report.verdict == Verdict::Strands {
+            return Err(Refusal::Strands { reasons: reasons(&report) });
+        }
+        let remarks = self.remarks(&overwrite, &report, form);
+        let made = Made { form, of: self.serving.of, remarks };
+        Ok((self.freeing.job(overwrite, self.at).map_err(unmade)?, made))
+    }
+
+    fn judged(&self, installed: &Arrival, overwrite: &Overwrite) -> Report {
+        let arrival = Arrival::signed(overwrite.profile().clone(), self.freeing.chain().to_vec());
+        let devices = self.wish.target.unwrap_or_default().devices();
+        Question::new(installed, &arrival, self.at).ask(&devices)
+    }
+
+    /// What the answer says besides the profile.
+    fn remarks(&self, overwrite: &Overwrite, report: &Report, form: OverwriteForm) -> Value {
+        let later: Vec<_> = self.serving.later.iter().map(|one| one.of.uuid().to_string()).collect();
+        let mut findings: Vec<_> = overwrite.faults().iter().map(|finding| finding.code.word()).collect();
+        findings.dedup();
+        json!({
+            "evidence": self.serving.evidence,
+            "later": later,
+            "verdict": report.verdict.word(),
+            "reasons": reasons(report),
+            "findings": findings,
+            "warnings": self.warnings(report, form),
+        })
+    }
+
+    fn warnings(&self, report: &Report, form: OverwriteForm) -> Vec<Value> {
+        let Self { wish, serving, freeing, at } = self;
+        let ended = freeing.certificate().not_after().is_some_and(|end| end < *at);
+        let targeted = wish.target.is_some();
+        let all = [
+            (!serving.later.is_empty(), LATER.0, LATER.1.to_owned()),
+            (!serving.locked, FREE.0, FREE.1.to_owned()),
+            (!targeted && wish.form == PasswordForm::Auto, UNTARGETED.0, format!("{}{}", UNTARGETED.1, form.word())),
+            (targeted && report.verdict == Verdict::Strands, STRANDS.0, STRANDS.1.to_owned()),
+            (targeted && report.verdict == Verdict::FreesOnSome, UNSURE.0, UNSURE.1.to_owned()),
+            (ended, ENDED.0, ENDED.1.to_owned()),
+        ];
+        let said = all.into_iter().filter(|(holds, ..)| *holds);
+        said.map(|(_, code, sentence)| json!({ "code": code, "sentence": sentence })).collect()
+    }
+}
+
+/// What stands in the way on some device, or is not known: stable words, each once.
+fn reasons(report: &Report) -> Vec<String> {
+    let cases = report.rows.iter().flat_map(|row| &row.cases);
+    let mut words: Vec<_> = cases.flat_map(|case| &case.reasons).map(|reason| reason.word.to_owned()).collect();
+    words.sort();
+    words.dedup();
+    words
+}
+
+/// What was recorded was read when it was recorded: where it cannot be read now, or its leaf is another, the record is
+/// at fault, and not the caller.
+fn unmade(error: Error) -> Refusal {
+    match error {
+        Error::NoOverwrite { problem } => Refusal::NoOverwrite { problem },
+        other => {
+            tracing::error!(cause = other.with_causes(), "no overwrite of a recorded profile");
+            Refusal::Internal
+        }
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const LATER: (&str, &str) = (
+    "later-issued",
+    "profiles were issued after the one that this overwrites, and the device has not answered to them",
+);
+const FREE: (&str, &str) =
+    ("removable-already", "the profile that this overwrites can be deleted by its owner already");
+const UNTARGETED: (&str, &str) = (
+    "no-target",
+    "the target was not named (\"target\": {\"platform\", \"os\", \"supervised\"}); the form written is ",
+);
+const STRANDS: (&str, &str) =
+    ("strands", "this form, which was chosen by name, would not free the device that was named");
+const UNSURE: (&str, &str) = ("frees-on-some", "it is not known for certain that this frees the device that was named");
+const ENDED: (&str, &str) =
+    ("certificate-ended", "the certificate has ended: the device shows the profile as not verified, and installs it");

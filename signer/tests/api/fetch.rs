@@ -1,0 +1,53 @@
+//! The bytes of an issuance once more.
+
+use serde_json::json;
+
+use crate::daemon::Daemon;
+
+const LOCKED: &str = "/v1/devices/C02A/profiles/ivi";
+const OVERWRITE: &str = "/v1/devices/C02A/profiles/jp.example.ivi/overwrite";
+
+#[tokio::test]
+async fn the_bytes_of_an_overwrite_are_for_the_role_overwrite_and_each_time_recorded() {
+    let daemon = Daemon::start().await;
+    let locked = daemon.by("core").post(LOCKED, json!({})).await.done();
+    let overwrite = daemon.by("core").post(OVERWRITE, json!({})).await.done();
+    let path = |answer: &crate::client::Answer| format!("/v1/issuances/{}/profile", answer.header("issuance-id"));
+    for (caller, asked, code) in [
+        ("issue", &overwrite, "role-missing"),
+        ("read", &overwrite, "role-missing"),
+        ("admin", &locked, "role-missing"),
+        ("overwrite", &locked, "role-missing"),
+    ] {
+        assert_eq!(daemon.by(caller).get(&path(asked)).await.refusal(), (403, code.into()), "{caller}");
+        assert_eq!((&daemon.last_event()["action"], &daemon.last_event()["code"]), (&json!("fetch"), &json!(code)));
+    }
+    for (caller, asked) in [("issue", &locked), ("overwrite", &overwrite), ("core", &locked), ("core", &overwrite)] {
+        let again = daemon.by(caller).get(&path(asked)).await.done();
+        assert_eq!((&again.body, again.header("etag")), (&asked.body, asked.header("etag")));
+        let event = daemon.last_event();
+        assert_eq!(
+            (&event["action"], &event["outcome"], &event["caller"]),
+            (&json!("fetch"), &json!("done"), &json!(caller))
+        );
+    }
+    assert_eq!(daemon.last_event()["role"], "overwrite");
+}
+
+#[tokio::test]
+async fn what_was_never_issued_cannot_be_fetched() {
+    let daemon = Daemon::start().await;
+    for name in ["0190a5b4-7c00-7000-8000-000000000001", "x"] {
+        let answer = daemon.by("core").get(&format!("/v1/issuances/{name}/profile")).await;
+        assert_eq!(answer.refusal(), (404, "unknown-issuance".into()));
+        assert_eq!(daemon.last_event()["code"], "unknown-issuance");
+    }
+}
+
+#[tokio::test]
+async fn a_scope_holds_for_bytes_too() {
+    let daemon = Daemon::start().await;
+    let issued = daemon.by("core").post("/v1/devices/F9A/profiles/ivi", json!({})).await.done();
+    let answer = daemon.by("scoped").get(&format!("/v1/issuances/{}/profile", issued.header("issuance-id"))).await;
+    assert_eq!(answer.refusal(), (403, "out-of-scope".into()));
+}

@@ -1,0 +1,241 @@
+//! The overwrite of what a device has.
+
+use profile_kit::{Removal, SignedProfile, VerifiedProfile};
+use serde_json::{Value, json};
+
+use crate::{
+    client::Answer,
+    daemon::Daemon,
+    past::{acknowledge, foreign, id, import, list, stubborn},
+    site::{days, signer},
+};
+
+const LOCKED: &str = "/v1/devices/C02A/profiles/ivi";
+const OVERWRITE: &str = "/v1/devices/C02A/profiles/jp.example.ivi/overwrite";
+
+fn ios(version: &str) -> Value {
+    json!({ "platform": "iOS", "os": version, "supervised": true })
+}
+
+fn verified(answer: &Answer) -> VerifiedProfile {
+    SignedProfile::from_bytes(answer.body.clone()).unwrap().verify_integrity().unwrap()
+}
+
+async fn locked(daemon: &Daemon) -> Answer {
+    daemon.by("core").post(LOCKED, json!({})).await.done()
+}
+
+async fn overwrite(daemon: &Daemon, body: Value) -> Answer {
+    daemon.by("core").post(OVERWRITE, body).await
+}
+
+/// What is told of an overwrite.
+async fn told(daemon: &Daemon, body: Value) -> Value {
+    daemon.by("core").accept("application/json").post(OVERWRITE, body).await.done().json()
+}
+
+fn warnings(told: &Value) -> Vec<&str> {
+    told["warnings"].as_array().unwrap().iter().map(|warning| warning["code"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_device_gets_the_overwrite_of_what_it_has() {
+    let daemon = Daemon::start().await;
+    let installed = verified(&locked(&daemon).await);
+    let answer = overwrite(&daemon, json!({ "target": ios("17.5") })).await.done();
+    let freeing = verified(&answer);
+    assert_eq!(freeing.profile().identifier(), installed.profile().identifier());
+    assert_ne!(freeing.profile().uuid(), installed.profile().uuid());
+    assert_eq!(freeing.profile().payloads()[0].uuid(), installed.profile().payloads()[0].uuid());
+    assert_eq!(freeing.profile().removal(), Removal::Allowed);
+    assert_eq!(freeing.leaf(), installed.leaf());
+    assert_eq!((answer.header("issuance-evidence"), answer.header("issuance-verdict")), ("issued", "frees"));
+    assert_eq!(answer.header("issuance-warnings"), "");
+    assert!(daemon.metrics().contains("signer_issuances_total{variant=\"overwrite\",caller=\"core\"} 1"));
+}
+
+#[tokio::test]
+async fn an_overwrite_of_before_is_the_same_again_also_after_a_restart() {
+    let daemon = Daemon::start().await;
+    locked(&daemon).await;
+    let ask = async |daemon: &Daemon| daemon.by("core").key("k-1").post(OVERWRITE, json!({})).await.done();
+    let first = ask(&daemon).await;
+    locked(&daemon).await;
+    let daemon = daemon.restarted().await;
+    assert_eq!(ask(&daemon).await.body, first.body);
+    assert_eq!(daemon.events().iter().filter(|event| event["action"] == "overwrite").count(), 1);
+    let other = daemon.by("core").key("k-1").post(OVERWRITE, json!({ "removal_password": "empty" })).await;
+    assert_eq!(other.refusal(), (422, "idempotency-conflict".into()));
+}
+
+#[tokio::test]
+async fn the_form_follows_the_target_and_the_caller_may_choose_it() {
+    let daemon = Daemon::start().await;
+    locked(&daemon).await;
+    for (body, form, verdict, warned) in [
+        (json!({ "target": ios("17") }), "omitted", "frees", vec![]),
+        (json!({ "target": ios("12") }), "empty", "frees-on-some", vec!["frees-on-some"]),
+        (json!({}), "empty", "frees-on-some", vec!["no-target"]),
+        (json!({ "removal_password": "omitted" }), "omitted", "frees", vec![]),
+        (json!({ "removal_password": "empty", "target": ios("17") }), "empty", "strands", vec!["strands"]),
+    ] {
+        let told = told(&daemon, body.clone()).await;
+        let said: Vec<_> = warnings(&told).into_iter().filter(|code| *code != "later-issued").collect();
+        assert_eq!((&told["form"], &told["verdict"], said), (&json!(form), &json!(verdict), warned), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn an_overwrite_that_would_strand_the_device_needs_a_form_chosen_by_name() {
+    let daemon = Daemon::start().await;
+    import(&daemon, "C02A", &stubborn(&daemon.site.old)).await;
+    let refused = overwrite(&daemon, json!({ "target": ios("17") })).await;
+    assert_eq!(refused.refusal(), (422, "strands".into()));
+    assert_eq!(daemon.last_event()["code"], "strands");
+    assert!(!refused.json()["reasons"].as_array().unwrap().is_empty());
+    let told = told(&daemon, json!({ "target": ios("17"), "removal_password": "omitted" })).await;
+    assert_eq!((&told["verdict"], warnings(&told)), (&json!("strands"), vec!["strands"]));
+}
+
+#[tokio::test]
+async fn it_follows_the_last_acknowledged_profile_and_says_what_was_issued_later() {
+    let daemon = Daemon::start().await;
+    let first = locked(&daemon).await;
+    acknowledge(&daemon, id(&first)).await;
+    let second = locked(&daemon).await;
+    let told = told(&daemon, json!({ "target": ios("17") })).await;
+    assert_eq!((&told["of"], &told["evidence"]), (&json!(id(&first)), &json!("acknowledged")));
+    assert_eq!(told["later"], json!([id(&second)]));
+    assert_eq!(warnings(&told), ["later-issued"]);
+}
+
+#[tokio::test]
+async fn without_evidence_different_leaves_are_ambiguous_until_the_caller_names_one() {
+    let mut daemon = Daemon::start().await;
+    let first = locked(&daemon).await;
+    daemon.site.rotate();
+    daemon.reload().await;
+    let second = locked(&daemon).await;
+    assert_ne!(verified(&first).leaf(), verified(&second).leaf());
+    let refused = overwrite(&daemon, json!({})).await;
+    assert_eq!(refused.refusal(), (409, "ambiguous-installation".into()));
+    let candidates = refused.json()["candidates"].clone();
+    assert_eq!((&candidates[0]["issuance"], &candidates[1]["issuance"]), (&json!(id(&first)), &json!(id(&second))));
+    assert_eq!(candidates[0]["issued"], "2030-01-01T00:00:00Z");
+    for named in [&first, &second] {
+        let freeing = overwrite(&daemon, json!({ "issuance": id(named), "target": ios("17") })).await.done();
+        assert_eq!(verified(&freeing).leaf(), verified(named).leaf());
+        assert_eq!(freeing.header("issuance-evidence"), "named");
+    }
+}
+
+#[tokio::test]
+async fn an_issuance_of_another_device_cannot_be_named() {
+    let daemon = Daemon::start().await;
+    locked(&daemon).await;
+    let other = daemon.by("core").post("/v1/devices/C02B/profiles/ivi", json!({})).await.done();
+    for name in [json!(id(&other)), json!("0190a5b4-7c00-7000-8000-000000000001")] {
+        assert_eq!(overwrite(&daemon, json!({ "issuance": name })).await.refusal(), (404, "unknown-issuance".into()));
+    }
+    assert_eq!(overwrite(&daemon, json!({ "issuance": "x" })).await.refusal(), (422, "invalid-request".into()));
+}
+
+#[tokio::test]
+async fn nothing_is_made_of_nothing() {
+    let daemon = Daemon::start().await;
+    assert_eq!(overwrite(&daemon, json!({})).await.refusal(), (404, "unknown-installation".into()));
+    let event = daemon.last_event();
+    assert_eq!((&event["action"], &event["code"]), (&json!("overwrite"), &json!("unknown-installation")));
+    assert_eq!((&event["device"], &event["identifier"]), (&json!("C02A"), &json!("jp.example.ivi")));
+}
+
+#[tokio::test]
+async fn a_device_without_the_profile_or_with_a_strangers_gets_none() {
+    let daemon = Daemon::start().await;
+    let first = locked(&daemon).await;
+    list(&daemon, "C02A", None).await;
+    assert_eq!(overwrite(&daemon, json!({})).await.refusal(), (422, "no-overwrite".into()));
+    list(&daemon, "C02A", Some("2B2C5E8B-0000-4000-8000-000000000000")).await;
+    let refused = overwrite(&daemon, json!({})).await;
+    assert_eq!(refused.refusal(), (409, "foreign-installation".into()));
+    assert_eq!(refused.json()["candidates"], json!([]));
+    overwrite(&daemon, json!({ "issuance": id(&first) })).await.done();
+}
+
+#[tokio::test]
+async fn the_leaf_signs_overwrites_past_its_end_and_nothing_else() {
+    let mut daemon = Daemon::start().await;
+    let installed = verified(&locked(&daemon).await);
+    daemon.site.rotate();
+    daemon.reload().await;
+    daemon.pass(days(4000));
+    assert_eq!(daemon.by("core").post(LOCKED, json!({})).await.refusal(), (503, "identity-not-valid".into()));
+    let answer = overwrite(&daemon, json!({ "target": ios("17") })).await.done();
+    assert_eq!(verified(&answer).leaf(), installed.leaf());
+    assert_eq!(answer.header("issuance-warnings"), "certificate-ended");
+}
+
+#[tokio::test]
+async fn a_key_that_is_gone_or_was_never_there_frees_nothing() {
+    let daemon = Daemon::start().await;
+    import(&daemon, "C02A", &foreign(&daemon.site.lost)).await;
+    let refused = overwrite(&daemon, json!({})).await;
+    assert_eq!(refused.refusal(), (409, "identity-gone".into()));
+    assert_eq!(refused.json()["identity"], "lost");
+    import(&daemon, "C02B", &foreign(&signer("Stranger"))).await;
+    let refused = daemon.by("core").post(&OVERWRITE.replace("C02A", "C02B"), json!({})).await;
+    assert_eq!(refused.refusal(), (409, "identity-unknown".into()));
+}
+
+#[tokio::test]
+async fn an_imported_profile_is_overwritten_but_not_for_who_is_bound_to_specs() {
+    let daemon = Daemon::start().await;
+    let installed = foreign(&daemon.site.old);
+    import(&daemon, "C02A", &installed).await;
+    assert_eq!(daemon.by("scoped").post(OVERWRITE, json!({})).await.refusal(), (403, "out-of-scope".into()));
+    let freeing = overwrite(&daemon, json!({ "target": ios("17") })).await.done();
+    assert_eq!(verified(&freeing).leaf(), installed.leaf());
+}
+
+#[tokio::test]
+async fn only_the_role_overwrite_may_ask_within_its_scope() {
+    let daemon = Daemon::start().await;
+    locked(&daemon).await;
+    for caller in ["issue", "report", "read", "admin"] {
+        assert_eq!(daemon.by(caller).post(OVERWRITE, json!({})).await.refusal(), (403, "role-missing".into()));
+        assert_eq!(daemon.last_event()["role"], "overwrite");
+    }
+    let elsewhere = OVERWRITE.replace("C02A", "F9A");
+    assert_eq!(daemon.by("scoped").post(&elsewhere, json!({})).await.refusal(), (403, "out-of-scope".into()));
+    daemon.by("overwrite").post(OVERWRITE, json!({})).await.done();
+}
+
+#[tokio::test]
+async fn a_budget_is_for_an_hour() {
+    let daemon = Daemon::start().await;
+    locked(&daemon).await;
+    let ask = async |key: &str| daemon.by("thrifty").key(key).post(OVERWRITE, json!({})).await;
+    let first = ask("k-1").await.done();
+    ask("k-2").await.done();
+    let refused = ask("k-3").await;
+    assert_eq!((refused.refusal(), refused.header("retry-after")), ((429, "budget-exceeded".into()), "3600"));
+    assert_eq!(daemon.last_event()["code"], "budget-exceeded");
+    assert_eq!(ask("k-1").await.done().body, first.body, "what was answered before costs nothing");
+    daemon.pass(std::time::Duration::from_secs(3600));
+    ask("k-3").await.done();
+}
+
+#[tokio::test]
+async fn what_is_asked_has_to_have_a_meaning() {
+    let daemon = Daemon::start().await;
+    locked(&daemon).await;
+    for body in [
+        json!({ "removal_password": "none" }),
+        json!({ "target": { "platform": "BeOS", "os": "5" } }),
+        json!({ "target": { "platform": "iOS", "os": "seventeen" } }),
+        json!({ "target": { "platform": "iOS" } }),
+        json!({ "strip": true }),
+    ] {
+        assert_eq!(overwrite(&daemon, body.clone()).await.refusal(), (422, "invalid-request".into()), "{body}");
+    }
+}

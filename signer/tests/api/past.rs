@@ -1,0 +1,70 @@
+//! What the record says of a device, put there without asking the API.
+
+use profile_kit::{Profile, Removal, SignOptions, UuidSource, VerifiedProfile, payload::Restrictions, pki::Issued};
+use serde_json::Value;
+use signer::{
+    device_id::DeviceId,
+    issuance::{Acknowledgement, IssuanceId, ProfileFacts},
+    ledger::{Import, ListedProfile, ProfileList, Request},
+};
+
+use crate::{client::Answer, daemon::Daemon, site::now};
+
+fn request() -> Request {
+    Request { caller: "report".into(), role: "report".into(), id: None, idempotency: None, at: now() }
+}
+
+/// The issuance that an answer is of.
+pub fn id(answer: &Answer) -> IssuanceId {
+    answer.header("issuance-id").parse().unwrap()
+}
+
+/// The device answers to the command that carried an issuance.
+pub async fn acknowledge(daemon: &Daemon, id: IssuanceId) {
+    daemon.service.ledger.acknowledge(&request(), id, Acknowledgement::Acknowledged).await.unwrap();
+}
+
+/// A locked profile that somebody signed without the daemon.
+pub fn foreign(by: &Issued) -> VerifiedProfile {
+    signed(by, Restrictions::default())
+}
+
+/// One that keeps a supervised device from installing profiles by hand, its overwrite among them.
+pub fn stubborn(by: &Issued) -> VerifiedProfile {
+    signed(by, Restrictions { allow_ui_configuration_profile_installation: Some(false), ..Default::default() })
+}
+
+fn signed(by: &Issued, restrictions: Restrictions) -> VerifiedProfile {
+    let mut profile = Profile::new("jp.example.ivi", "IVI MDM");
+    profile.push(restrictions);
+    profile.set_removal(Removal::Disallowed);
+    profile.fill_uuids(UuidSource::Content);
+    by.identity().unwrap().sign_with(&profile, &SignOptions::new(now())).unwrap().verify_integrity().unwrap()
+}
+
+/// The device got a locked profile before there was a daemon.
+pub async fn import(daemon: &Daemon, device: &str, installed: &VerifiedProfile) {
+    let import = Import {
+        device: device.parse().unwrap(),
+        profile: ProfileFacts::of(installed),
+        spec: None,
+        signed: installed.signed().as_bytes().to_vec(),
+        remarks: Value::Null,
+    };
+    daemon.service.ledger.import(&request(), vec![import]).await.unwrap();
+}
+
+/// The device lists its profiles: one of the identifier with this UUID, or none.
+pub async fn list(daemon: &Daemon, device: &str, uuid: Option<&str>) {
+    let device: DeviceId = device.parse().unwrap();
+    let listed = |uuid: &str| ListedProfile {
+        identifier: "jp.example.ivi".into(),
+        uuid: uuid.into(),
+        removal_disallowed: Some(true),
+        has_removal_passcode: None,
+        leaf: None,
+    };
+    let expected = vec!["jp.example.ivi".into()];
+    let list = ProfileList { profiles: uuid.map(listed).into_iter().collect(), complete: true, expected };
+    daemon.service.ledger.reconcile(&request(), device, list).await.unwrap();
+}
