@@ -70,7 +70,7 @@ struct Export {
 #[derive(clap::Args)]
 struct Ledger {
     /// The configuration file, which names ledger, checkpoints and checkpoint key
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["ledger", "export"])]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The folder of systemd's credentials [default: $CREDENTIALS_DIRECTORY]
     #[arg(long, value_name = "DIR", requires = "config")]
