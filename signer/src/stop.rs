@@ -3,7 +3,7 @@
 use std::io;
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 
@@ -41,13 +41,9 @@ impl Stop {
         self.phase.send_modify(|phase| *phase = if *phase == Phase::Serving { Phase::Draining } else { Phase::Ended });
     }
 
-    /// Advances with every SIGTERM and every SIGINT, for ever.
-    ///
-    /// # Errors
-    /// Where the signals cannot be caught.
-    pub async fn advance_by_signals(&self) -> io::Result<()> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+    /// Advances with every signal that is caught, for ever.
+    pub async fn advance_by(&self, signals: Signals) {
+        let Signals { mut terminate, mut interrupt } = signals;
         loop {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -55,6 +51,23 @@ impl Stop {
             }
             self.advance();
         }
+    }
+}
+
+/// SIGTERM and SIGINT, which end nothing by themselves any more.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Catches them from now on.
+    ///
+    /// # Errors
+    /// Where they cannot be caught.
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 }
 

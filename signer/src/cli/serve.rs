@@ -12,7 +12,7 @@ use signer::{
     daemon::{Addresses, Control, Daemon, Source, StartError, chain},
     dev::Site,
     log,
-    stop::Stop,
+    stop::{Signals, Stop},
 };
 use tokio::{
     runtime::Runtime,
@@ -64,8 +64,8 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
 
 async fn serve(source: Source, site: Option<Site>) -> Result<Exit, Failure> {
     let stop = Arc::new(Stop::new());
-    let signals = stop.clone();
-    let heard = async move { signals.advance_by_signals().await };
+    // From before anybody is told that it serves: a signal then would end it without a word.
+    let signals = Signals::catch().map_err(|error| Failure::of(&error))?;
     let hangups = signal(SignalKind::hangup()).map_err(|error| Failure::of(&error))?;
     let log = config::log_of(&source.config);
     log::start(format(log.format), level(log.level)).map_err(|error| Failure::of(&error))?;
@@ -74,7 +74,8 @@ async fn serve(source: Source, site: Option<Site>) -> Result<Exit, Failure> {
     if let (Some(site), Some(address)) = (site, daemon.addresses().tcp) {
         text::print(&introduction(&site, address)?)?;
     }
-    tokio::spawn(heard);
+    let signalled = stop.clone();
+    tokio::spawn(async move { signalled.advance_by(signals).await });
     tokio::spawn(reload_at(hangups, daemon.control()));
     let ended = daemon.run(stop.watch()).await;
     tracing::info!(cut = ended.cut, "ended");
