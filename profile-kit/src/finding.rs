@@ -319,11 +319,8 @@ impl Code {
 
     /// Whether some device refuses a profile with it (2002 to 2004), although others are known to take it.
     pub(crate) fn may_be_refused(self) -> bool {
-        use Code::{
-            CertificateUnreadable, FormatMismatch, MissingSetting, SettingType, ValueNotAllowed, ValueOutOfRange,
-        };
-        let of_a_value = matches!(self, SettingType | ValueNotAllowed | ValueOutOfRange | FormatMismatch);
-        of_a_value || matches!(self, MissingSetting | CertificateUnreadable)
+        use Code::{FormatMismatch, MissingSetting, SettingType, ValueNotAllowed, ValueOutOfRange};
+        matches!(self, SettingType | MissingSetting | ValueNotAllowed | ValueOutOfRange | FormatMismatch)
     }
 
     /// Whether a finding in the installed profile keeps its overwrite from reaching the device.

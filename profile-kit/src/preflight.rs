@@ -30,7 +30,7 @@ mod case;
 mod in_force;
 mod outlook;
 
-use std::{collections::HashMap, fmt, time::SystemTime};
+use std::{fmt, time::SystemTime};
 
 use self::case::Faults;
 pub use self::{
@@ -126,13 +126,8 @@ impl<'a> Question<'a> {
 
     /// Runs the model on each device.
     pub fn ask(&self, devices: &Devices) -> Report {
-        let mut faults = HashMap::new();
-        let row = |device: Device| {
-            let faults = faults.entry(device.os.platform);
-            let faults = faults.or_insert_with(|| self.faults(device.os.platform, device.enrolment));
-            self.row(&device, devices, faults)
-        };
-        let rows: Vec<Row> = devices.each().map(row).collect();
+        let faults = self.faults();
+        let rows: Vec<Row> = devices.each().map(|device| self.row(&device, devices, &faults)).collect();
         let cases = || rows.iter().flat_map(|row| &row.cases);
         Report {
             verdict: Verdict::over(cases().map(|case| case.outcome)),

@@ -146,12 +146,6 @@ const ROWS: &[Row] = &[
     ("Faults", "ios 17 s", "", &[], "install ivi payload-version=2", "Malformed MCPayloadErrorDomain 2001", ""),
     ("Faults", "ios 17 s", "", &[], "install ivi payload-without=PayloadUUID", "Malformed MCPayloadErrorDomain 2002", ""),
     ("Faults", "ios 17 s", "", &[], "install ivi payload-number=PayloadIdentifier", "Malformed MCPayloadErrorDomain 2003", ""),
-    ("Schema", "ios 17 s", "", &[], "install ivi label-number", "added: ivi, Setting", ""),
-    ("Schema", "ios 17 s", "", &["ivi locked"], "install ivi label-number", "replaced ivi, Setting", ""),
-    ("(Schema)", "ios 17 s", "", &["ivi locked label-number"], "install ivi label-number", "replaced ivi", ""),
-    ("Schema", "ios 17 s", "", &[], "install ivi mdm-only", "added: ivi, Setting", ""),
-    ("(Schema)", "ios 17 s", "", &[], "mdm-install ivi mdm-only", "added: ivi", ""),
-    ("Schema", "macos 14 s", "", &[], "install ivi scope=Everybody", "added: ivi, Setting", ""),
     ("Signing", "ios 17 s", "", &[], "install ivi broken", "BrokenSignature MCProfileErrorDomain 1000", ""),
     ("Delivery", "ios 12.2 s", "", &["pending ivi"], "install-pending 480", "added: ivi", ""),
     ("Delivery", "ios 12.2 s", "", &["pending ivi"], "install-pending 481", "NothingPending", "pending-profile=eight-minutes"),
@@ -419,21 +413,11 @@ fn payload(name: &str, value: &str) -> Payload {
         "absent" => Payload::new("com.apple.profileRemovalPassword"),
         "password-number" => of("com.apple.profileRemovalPassword", "RemovalPassword", Value::Integer(1.into())),
         "forbids" => of("com.apple.applicationaccess", value, false.into()),
-        "label-number" => {
-            let mut clip = of("com.apple.webClip.managed", "URL", "https://example.jp/".into());
-            clip.insert("Label", Value::Integer(1.into()));
-            clip
-        }
-        "mdm-only" => {
-            let mut sso = of("com.apple.extensiblesso", "ExtensionIdentifier", "jp.example.sso".into());
-            sso.insert("Type", "Redirect");
-            sso
-        }
         "passcode" => Payload::new("com.apple.mobiledevice.passwordpolicy"),
         "mdm" => {
             let mut payload = of("com.apple.mdm", "Topic", value.into());
             payload.insert("ServerURL", "https://mdm.example");
-            payload.insert("IdentityCertificateUUID", "00000000-0000-4000-8000-000000000000");
+            payload.insert("IdentityCertificateUUID", "I");
             payload
         }
         "payload" => {

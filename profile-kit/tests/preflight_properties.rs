@@ -291,31 +291,6 @@ fn a_fault_that_the_installed_profile_has_too_leaves_the_answer_open() {
     assert_eq!(verdict(&Arrival::unsigned(Lock::Flag.profile())), Verdict::Strands);
 }
 
-/// An overwrite that brings what some device refuses is not said to free (2003).
-#[test]
-fn a_setting_that_devices_may_refuse_leaves_the_answer_open_where_it_is_new() {
-    let labelled = |lock: Lock, label: plist::Value| {
-        let mut profile = lock.profile();
-        let mut clip = Payload::new("com.apple.webClip.managed");
-        clip.insert("Label", label);
-        clip.insert("URL", "https://example.jp/");
-        profile.push(clip);
-        profile.fill_uuids(UuidSource::Content);
-        Arrival::unsigned(profile)
-    };
-    let number = || plist::Value::Integer(1.into());
-    let devices = Devices { supervised: vec![true], ..Devices::of(vec![Os::ios(17)]) };
-    let verdict = |installed: &Arrival, overwrite: &Arrival| {
-        let report = Question::new(installed, overwrite, day(1)).ask(&devices);
-        (report.verdict, report.rows[0].cases[0].reasons.iter().map(|reason| reason.word).collect::<Vec<_>>())
-    };
-    let good = labelled(Lock::Flag, "Help".into());
-    assert_eq!(verdict(&good, &labelled(Lock::Open, "Help".into())), (Verdict::Frees, vec![]));
-    assert_eq!(verdict(&good, &labelled(Lock::Open, number())), (Verdict::FreesOnSome, vec!["Setting"]));
-    let had = labelled(Lock::Flag, number());
-    assert_eq!(verdict(&had, &labelled(Lock::Open, number())), (Verdict::Frees, vec![]));
-}
-
 /// The rules of the fixtures, which were written by hand before there was a model; over supervised devices.
 #[test]
 fn agrees_with_what_the_fixtures_say_of_overwrites() {
@@ -497,7 +472,7 @@ fn add(profile: &mut Profile, extra: &str) {
     let mut mdm = Payload::new("com.apple.mdm");
     mdm.insert("Topic", extra);
     mdm.insert("ServerURL", "https://mdm.example");
-    mdm.insert("IdentityCertificateUUID", "00000000-0000-4000-8000-000000000000");
+    mdm.insert("IdentityCertificateUUID", "I");
     let date = |days| plist::Value::Date(plist::Date::from(day(days)));
     match extra {
         "install" => profile.payloads_mut()[0].insert("allowUIConfigurationProfileInstallation", false),

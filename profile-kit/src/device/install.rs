@@ -7,10 +7,11 @@ use super::{
     Unknown, apart, mdm, password_payloads, remove::flag, replace,
 };
 use crate::{
-    Enrolment, Fact, InstalledBy, KeyPath, Payload, Platform, Profile, Removal, Step as PathStep, Target,
+    Enrolment, Fact, InstalledBy, Payload, Platform, Profile, Removal,
     check::{self, Finding, Severity},
     payload::{PasscodePolicy, TypedPayload},
     policy::{EmptyPassword, PasswordLocks, PasswordUnsupervised, Policy},
+    removal::PASSWORD_TYPE,
 };
 
 impl Device {
@@ -19,16 +20,10 @@ impl Device {
     /// # Errors
     /// [`Refused`] with the device's error; the device stays as it is (R8).
     pub fn install(&self, arrival: &Arrival, act: &Act) -> Answer {
-        self.install_checked(arrival, act, &self.faults(&arrival.profile, act.by))
+        self.install_checked(arrival, act, &check::structure(&arrival.profile))
     }
 
-    /// What a check finds in a profile for this device.
-    pub(super) fn faults(&self, profile: &Profile, by: InstalledBy) -> Vec<Finding> {
-        let (enrolment, installed_by) = (Some(self.enrolment), Some(by));
-        check::faults(profile, &Target { enrolment, installed_by, ..Target::from(self.os) })
-    }
-
-    /// As [`install`](Device::install), for a profile that was checked: these are its faults.
+    /// As [`install`](Device::install), for a profile whose structure was checked: these are its faults.
     pub(crate) fn install_checked(&self, arrival: &Arrival, act: &Act, faults: &[Finding]) -> Answer {
         Install { device: self, arrival, act, faults, grounds: Grounds::default(), prompts: Vec::new() }.run()
     }
@@ -233,15 +228,19 @@ impl<'a> Install<'a> {
         }
     }
 
-    /// What some device may refuse, unless it has it already.
+    /// Settings that some device may refuse, unless it has them already.
     fn settings(&mut self, old: Option<&Installed>) {
-        let doubtful = |finding: &&Finding| finding.severity == Severity::Error || finding.code.may_be_refused();
-        let mut doubtful = self.faults.iter().filter(doubtful);
-        // Where a code was found as often as it is told, it may be anywhere.
-        let is_full = |code| self.faults.iter().filter(|other| other.code == code).count() >= check::MOST_OF_A_CODE;
-        let new = &self.arrival.profile;
-        let is_new = |finding: &Finding| old.is_none_or(|old| brings(new, &old.profile, &finding.path));
-        if doubtful.any(|finding| is_new(finding) || is_full(finding.code)) {
+        let there = |payload: &Payload| old.is_some_and(|old| old.profile.payloads().contains(payload));
+        let payloads = self.arrival.profile.payloads().iter();
+        // A removal password has rules of its own.
+        let new: Vec<Payload> =
+            payloads.filter(|payload| payload.kind() != Some(PASSWORD_TYPE) && !there(payload)).cloned().collect();
+        if new.is_empty() {
+            return;
+        }
+        let mut profile = Profile::new(self.arrival.profile.identifier(), "");
+        *profile.payloads_mut() = new;
+        if check::settings(&profile).iter().any(|finding| finding.code.may_be_refused()) {
             self.grounds.unknown(Unknown::Setting);
         }
     }
@@ -269,16 +268,5 @@ impl<'a> Install<'a> {
 
     pub(super) fn by_hand(&self) -> bool {
         self.act.by == InstalledBy::Hand
-    }
-}
-
-/// Whether the payload or the top-level key of a place is another in a profile than in what it replaces.
-fn brings(new: &Profile, old: &Profile, place: &KeyPath) -> bool {
-    match place.0.as_slice() {
-        [PathStep::Key(key), PathStep::Index(index), ..] if key == "PayloadContent" => {
-            new.payloads().get(*index).is_none_or(|payload| !old.payloads().contains(payload))
-        }
-        [PathStep::Key(key), ..] => new.get(key) != old.get(key),
-        _ => true,
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::{Act, Answer, Arrival, Device, Done, Effect, Grounds, Refusal, Refused, SAFARI, Unknown};
 use crate::{
     Fact, Platform,
-    check::Finding,
+    check::{self, Finding},
     policy::{PendingProfile, Policy},
 };
 
@@ -38,11 +38,11 @@ impl Device {
     /// [`Refusal::NothingPending`], also when it waited too long; else as [`install`](Device::install), after which it
     /// still waits.
     pub fn install_pending(&self, act: &Act) -> Answer {
-        let faults = self.pending.as_ref().map(|pending| self.faults(&pending.arrival.profile, act.by));
+        let faults = self.pending.as_ref().map(|pending| check::structure(&pending.arrival.profile));
         self.install_pending_checked(act, &faults.unwrap_or_default())
     }
 
-    /// As [`install_pending`](Device::install_pending), for a profile that was checked.
+    /// As [`install_pending`](Device::install_pending), for a profile whose structure was checked.
     pub(crate) fn install_pending_checked(&self, act: &Act, faults: &[Finding]) -> Answer {
         let nothing = |sentence: &str| {
             let mut grounds = Grounds::default();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Question;
 use crate::{
-    Device, DeviceError, Enrolment, Fact, InstalledBy, Platform, Policy, Target,
+    Device, DeviceError, Fact, InstalledBy, Policy,
     check::{self, Finding},
     device::{Act, Done, Effect, Grounds, Prompt, Refusal, Refused, Signature, Unknown},
     policy::Choice,
@@ -109,21 +109,16 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What checks found: once for all runs on a platform.
+/// What checks of the structure found: once for all runs.
 pub(super) struct Faults {
     installed: Vec<Finding>,
     overwrite: Vec<Finding>,
 }
 
 impl Question<'_> {
-    pub(super) fn faults(&self, platform: Platform, enrolment: Enrolment) -> Faults {
-        // Not for each version: a file made to cost much is checked for seconds.
-        let target = Target { platform: Some(platform), enrolment: Some(enrolment), ..Target::default() };
-        let by = |installed_by| Target { installed_by: Some(installed_by), ..target };
-        Faults {
-            installed: check::faults(&self.installed.profile, &by(self.installed_by)),
-            overwrite: check::faults(&self.overwrite.profile, &by(self.overwrite_by)),
-        }
+    pub(super) fn faults(&self) -> Faults {
+        let [installed, overwrite] = [self.installed, self.overwrite].map(|arrival| check::structure(&arrival.profile));
+        Faults { installed, overwrite }
     }
 
     /// Every case of a device: where a run rests on a policy that is open and not fixed, it is run with each of its values.
