@@ -45,9 +45,12 @@
 //! ```
 
 mod event;
+mod installed;
+mod join;
 mod manifest;
 mod name;
 mod output;
+mod overwrites;
 mod pipeline;
 mod plan;
 mod profiles;
@@ -56,6 +59,7 @@ mod seen;
 mod shard;
 mod store;
 mod table;
+mod verify;
 
 use std::sync::atomic::AtomicBool;
 
@@ -63,11 +67,14 @@ use openssl::sha::sha256;
 
 pub use self::{
     event::{Event, Progress, Report},
+    join::join,
     name::NamePattern,
+    overwrites::Overwrites,
     resume::signing_time,
     shard::{InvalidShard, Shard},
     store::Out,
     table::{CellProblem, Cells, Encoding, Row, RowProblem, Table},
+    verify::verify,
 };
 use crate::{Identity, Result, SignOptions, Template};
 

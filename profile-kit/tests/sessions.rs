@@ -26,6 +26,11 @@ fn the_readme_is_true() {
 }
 
 #[test]
+fn the_page_about_batches_is_true() {
+    run(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/batch.md"));
+}
+
+#[test]
 fn every_verb_does_what_its_session_shows() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd");
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

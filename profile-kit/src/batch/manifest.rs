@@ -66,9 +66,6 @@ pub(super) struct Made {
     pub content: String,
     /// SHA-256 of the signed file.
     pub signed: String,
-    /// SHA-256 of the signer's certificate, where it is not the head's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub leaf: Option<String>,
     /// SHA-256 of the signed file that this one overwrites.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub installed: Option<String>,

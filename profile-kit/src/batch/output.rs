@@ -3,6 +3,7 @@
 mod committer;
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io::{Seek, SeekFrom, Write},
     path::Path,
@@ -28,6 +29,8 @@ pub(super) struct Outcome {
     pub result: Result<Signed, RowProblem>,
     /// Bytes of the input that were read when the row was.
     pub position: u64,
+    /// What is to be told, once for all rows that say the same.
+    pub notes: Vec<String>,
 }
 
 /// A signed file, and where it goes.
@@ -48,16 +51,26 @@ pub(super) struct Output<'scope> {
     tally: Tally,
     resumed: u64,
     length: u64,
+    told: BTreeSet<String>,
 }
 
 impl<'scope> Output<'scope> {
-    /// Files and manifest that are not there yet.
-    pub fn create<'env>(
+    /// Begins, or goes on where a batch was broken off.
+    pub fn open<'env>(
         out: &Out,
         head: &Head,
+        resumed: Option<&Resumed>,
         written: SystemTime,
         scope: &'scope Scope<'scope, 'env>,
     ) -> Result<Self> {
+        match resumed {
+            None => Self::create(out, head, written, scope),
+            Some(done) => Self::reopen(out, done, written, scope),
+        }
+    }
+
+    /// Files and manifest that are not there yet.
+    fn create<'env>(out: &Out, head: &Head, written: SystemTime, scope: &'scope Scope<'scope, 'env>) -> Result<Self> {
         let path = out.manifest();
         if path.exists() {
             let problem = "is there already: resume that batch, or give another place".to_owned();
@@ -72,7 +85,7 @@ impl<'scope> Output<'scope> {
     }
 
     /// Goes on after what the manifest tells.
-    pub fn reopen<'env>(
+    fn reopen<'env>(
         out: &Out,
         resumed: &Resumed,
         written: SystemTime,
@@ -105,6 +118,7 @@ impl<'scope> Output<'scope> {
             tally,
             resumed: tally.made + tally.failed,
             length: 0,
+            told: BTreeSet::new(),
         })
     }
 
@@ -128,6 +142,11 @@ impl<'scope> Output<'scope> {
             Err(problem) => {
                 self.tally.failed += 1;
                 tell(Event::Row(problem));
+            }
+        }
+        for note in &outcome.notes {
+            if self.told.len() < MOST_NOTES && self.told.insert(note.clone()) {
+                tell(Event::Note(note));
             }
         }
         self.group.lines.extend_from_slice(&outcome.line);
@@ -178,5 +197,6 @@ fn lock(file: &File, path: &Path) -> Result<()> {
 
 /// So long at most a row that is done waits for its manifest line, with the slowest keys.
 const LONGEST_GROUP: Duration = Duration::from_secs(2);
+const MOST_NOTES: usize = 100;
 /// Rows.
 const PROGRESS: u64 = 16;

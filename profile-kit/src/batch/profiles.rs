@@ -17,13 +17,18 @@ use super::{
     output::{Outcome, Output, Signed},
     pipeline::{self, Weigh},
     plan::Plan,
-    resume::{self, Resumed},
+    resume,
     seen::Seen,
     table::{CellProblem, Row, RowProblem, Table},
 };
 use crate::{
-    Certificate, ContentCipher, Error, Profile, Result, Signer, Template, UuidSource, certificate::hex, check, encrypt,
+    Certificate, ContentCipher, Error, Identity, Payload, Profile, Result, SignOptions, Signer, Target, Template,
+    UuidSource,
+    certificate::hex,
+    check::{self, Finding, Severity},
+    encrypt,
     identity::shown,
+    redact::REDACTED,
 };
 
 /// A row that is to be done.
@@ -49,30 +54,20 @@ pub(super) fn run(
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<Report> {
     let plan = Plan::new(batch.template, &mut table, &batch.options)?;
-    Signer::new(batch.identity, batch.options.sign.clone())?;
+    try_signing(batch.identity, &batch.options.sign)?;
     tell_unused(batch.template, &plan, tell);
     let head = head(batch, &table, &plan, out);
     let resumed = match start {
         Start::Fresh => None,
-        Start::Resume => resume::read(out, &head, |name| plan.name.may_be(name))?,
+        Start::Resume => resume::go_on(out, &head, |name| plan.name.may_be(name), tell)?,
     };
-    if let Some((done, removed)) = &resumed {
-        if *removed > 0 {
-            tell(Event::Note(&format!("{removed} files that no line of the manifest names were removed")));
-        }
-        if done.is_complete {
-            tell(Event::Note("the batch is complete: nothing is left to do"));
-            return Ok(done.report(out));
-        }
+    if let Some(done) = resumed.filter(|done| done.is_complete) {
+        return Ok(done.report(out));
     }
     thread::scope(|scope| {
-        let written = batch.options.sign.signing_time;
-        let mut output = match &resumed {
-            None => Output::create(out, &head, written, scope)?,
-            Some((done, _)) => Output::reopen(out, done, written, scope)?,
-        };
+        let mut output = Output::open(out, &head, resumed.as_ref(), batch.options.sign.signing_time, scope)?;
         output.expect(table.length().0);
-        let last_row = resumed.as_ref().map_or(0, |(done, _)| done.last_row);
+        let last_row = resumed.map_or(0, |done| done.last_row);
         let mut reader = Reader::new(&plan, table, &batch.options, last_row, stop);
         let done = pipeline::run(
             batch.options.jobs,
@@ -85,6 +80,13 @@ pub(super) fn run(
         let report = output.finish(reader.rows, done.is_ok() && !reader.is_stopped);
         done.and(report)
     })
+}
+
+/// Signs something, so that a key or a certificate that is unfit is told before anything is made.
+pub(super) fn try_signing(identity: &Identity, options: &SignOptions) -> Result<()> {
+    let mut trial = Profile::new("trial", "trial");
+    trial.push(Payload::new("trial"));
+    Signer::new(identity, options.clone())?.sign(&trial).map(drop)
 }
 
 pub(super) fn dry_run(
@@ -116,19 +118,6 @@ pub(super) fn dry_run(
     )?;
     reader.unused.iter().for_each(|key| tell(Event::Note(&unused_column(key))));
     Ok(Report { rows: reader.rows, made, failed, resumed: 0, is_complete: !reader.is_stopped, manifest: None })
-}
-
-impl Resumed {
-    fn report(&self, out: &Out) -> Report {
-        Report {
-            rows: self.tally.rows,
-            made: self.tally.made,
-            failed: self.tally.failed,
-            resumed: self.tally.made + self.tally.failed,
-            is_complete: true,
-            manifest: Some(out.manifest()),
-        }
-    }
 }
 
 fn tell_unused(template: &Template, plan: &Plan, tell: &mut dyn FnMut(Event<'_>)) {
@@ -237,11 +226,15 @@ struct Maker<'a> {
     batch: &'a Batch<'a>,
     plan: &'a Plan,
     signer: Signer,
+    /// Whether a first profile was checked for more than what refuses it.
+    is_checked: bool,
+    notes: Vec<String>,
 }
 
 impl<'a> Maker<'a> {
     fn new(batch: &'a Batch<'a>, plan: &'a Plan) -> Result<Self> {
-        Ok(Self { batch, plan, signer: Signer::new(batch.identity, batch.options.sign.clone())? })
+        let signer = Signer::new(batch.identity, batch.options.sign.clone())?;
+        Ok(Self { batch, plan, signer, is_checked: false, notes: Vec::new() })
     }
 
     /// # Errors
@@ -259,7 +252,7 @@ impl<'a> Maker<'a> {
             }
             Err(problem) => (manifest::written(&Failed::from(&problem)), Err(problem)),
         };
-        Ok(Outcome { line, result, position })
+        Ok(Outcome { line, result, position, notes: std::mem::take(&mut self.notes) })
     }
 
     fn sign(&mut self, row: &Row, device: String, file: String) -> Result<Result<(Made, Vec<u8>), RowProblem>> {
@@ -274,6 +267,9 @@ impl<'a> Maker<'a> {
             }
             Err(error) => return Err(error),
         };
+        if !std::mem::replace(&mut self.is_checked, true) {
+            self.notes = notes(self.batch.template, &filled, &self.batch.options.sign);
+        }
         let made = Made {
             row: row.number,
             device,
@@ -284,11 +280,21 @@ impl<'a> Maker<'a> {
             payloads: filled.payloads().iter().map(|payload| payload.uuid().unwrap_or_default().to_owned()).collect(),
             content: hex(&sha256(&filled.to_xml()?)),
             signed: hex(&sha256(&signed)),
-            leaf: None,
             installed: None,
         };
         Ok(Ok((made, signed)))
     }
+}
+
+/// What a check has to say of a profile, and so of all that are made of the template. Values of secrets are not told.
+fn notes(template: &Template, profile: &Profile, options: &SignOptions) -> Vec<String> {
+    let mut findings = check::check(profile, &Target::default(), options.signing_time);
+    findings.retain(|finding| finding.severity >= Severity::Warning && !options.allow.contains(&finding.code));
+    let told = |finding: &Finding| match template.is_secret_at(&finding.path) {
+        true => format!("{}: {}: {REDACTED}", finding.code, finding.path),
+        false => finding.to_string(),
+    };
+    findings.iter().map(told).collect()
 }
 
 /// A row's profile, its payloads encrypted where that is asked for.

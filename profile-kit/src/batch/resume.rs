@@ -10,6 +10,7 @@ use std::{
 use ::tar::{Archive, Entries};
 
 use super::{
+    Event, Report,
     manifest::{self, Head, Line, Made, Reading, Tally},
     seen::Seen,
     store::{MANIFEST, Out, failed},
@@ -39,12 +40,16 @@ pub fn signing_time(out: &Out) -> Result<Option<SystemTime>> {
     moment.map(|date| Some(date.into())).ok_or_else(|| manifest::refused(1, "its signing time is no date"))
 }
 
-/// Reads what was done, removes what is there and named by no line, and tells how much that was. `None` where nothing
-/// was begun.
+/// Reads what was done, and removes what is there and named by no line. `None` where nothing was begun.
 ///
 /// # Errors
 /// [`Error::Manifest`] where it was made of something else, or what it names is not there.
-pub(super) fn read(out: &Out, head: &Head, is_ours: impl Fn(&str) -> bool) -> Result<Option<(Resumed, u64)>> {
+pub(super) fn go_on(
+    out: &Out,
+    head: &Head,
+    is_ours: impl Fn(&str) -> bool,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> Result<Option<Resumed>> {
     let Some((was, mut reading)) = begun(out)? else { return Ok(None) };
     if matches!(out, Out::Zip(_)) {
         return Err(refused("a zip cannot be gone on with: begin again elsewhere".into()));
@@ -71,7 +76,28 @@ pub(super) fn read(out: &Out, head: &Head, is_ours: impl Fn(&str) -> bool) -> Re
         Out::Directory(path) => remove(path, "", &names, &is_ours).map_err(failed(path, "cannot be tidied"))?,
         _ => 0,
     };
-    Ok(Some((done, removed)))
+    if removed > 0 {
+        let files = if removed == 1 { "1 file was" } else { &format!("{removed} files were") };
+        tell(Event::Note(&format!("{files} removed that no line of the manifest names")));
+    }
+    if done.is_complete {
+        tell(Event::Note("the batch is complete: nothing is left to do"));
+    }
+    Ok(Some(done))
+}
+
+impl Resumed {
+    /// Of a batch that is complete.
+    pub fn report(&self, out: &Out) -> Report {
+        Report {
+            rows: self.tally.rows,
+            made: self.tally.made,
+            failed: self.tally.failed,
+            resumed: self.tally.made + self.tally.failed,
+            is_complete: true,
+            manifest: Some(out.manifest()),
+        }
+    }
 }
 
 /// The manifest, where one was begun: one without a whole first line was not.

@@ -55,6 +55,15 @@ impl Out {
         }
     }
 
+    /// Where the files of a manifest are.
+    pub(super) fn beside(manifest: &Path) -> Self {
+        let name = manifest.as_os_str().to_string_lossy();
+        match name.strip_suffix(&format!(".{MANIFEST}")) {
+            Some(archive) => Out::of(archive),
+            None => Out::Directory(manifest.parent().map(Path::to_owned).unwrap_or_default()),
+        }
+    }
+
     /// The word in the manifest.
     pub(super) fn kind(&self) -> &'static str {
         match self {

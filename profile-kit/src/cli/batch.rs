@@ -1,42 +1,62 @@
 //! The verb `batch`.
 
 mod interrupt;
+mod join;
 mod make;
+mod overwrite;
 mod source;
 mod told;
+mod verify;
 
-use std::{num::NonZeroUsize, path::PathBuf, thread};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use clap::ValueEnum;
 use profile_kit::{
-    batch::{Encoding, NamePattern, Shard},
+    OsVersion, SignOptions,
+    batch::{self, Encoding, NamePattern, Out, Shard, Start},
     check::Code,
 };
 
 use super::{
     keys::KeyOptions,
     outcome::{Exit, Failure},
+    overwrite::{Form, PlatformName},
     sign::{self, SigningOptions},
     verify::ReportFormat,
 };
 
-/// Sign a profile for each device of a table.
+/// Sign a profile for each device of a table; make the overwrites of all of them.
 ///
 /// SPEC is a spec or a .mobileconfig with placeholders; DEVICES is CSV with a header, or JSON Lines. Columns fill the
 /// placeholders of their names. A row that cannot be done is told and the rest goes on; exit status 1 then. The manifest
-/// beside the files tells what was made; --resume goes on from it after an interruption.
+/// beside the files tells what was made; --resume goes on from it after an interruption, --verify checks everything that it
+/// says, and --overwrite makes the overwrites of all that it names.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  profile-kit batch spec.toml devices.csv --out campaign --cert signer.pem --key signer.key"
+    after_help = "Example:\n  profile-kit batch spec.toml devices.csv --out campaign --cert signer.pem --key signer.key\n  profile-kit batch --verify campaign/manifest.jsonl --roots roots.pem\n  profile-kit batch --overwrite campaign --os 17 --out freeing --cert signer.pem --key signer.key"
 )]
 pub struct Args {
     /// The spec (TOML) or profile.
-    #[arg(value_name = "SPEC", required = true)]
-    spec: PathBuf,
+    #[arg(value_name = "SPEC", required_unless_present_any = OTHER)]
+    spec: Option<PathBuf>,
     /// The table of devices; `-` is standard input.
-    #[arg(value_name = "DEVICES", required = true)]
-    devices: PathBuf,
-    /// Where the files go: a folder that is not there yet, FILE.tar or FILE.zip. `profiles`, unless given.
+    #[arg(value_name = "DEVICES", required_unless_present_any = OTHER)]
+    devices: Option<PathBuf>,
+    /// Make the overwrites of what a batch made: its manifest, or its folder.
+    #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE)]
+    overwrite: Option<PathBuf>,
+    /// Verify every file that a manifest names, and that it is what the manifest says.
+    #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE, conflicts_with_all = ["overwrite", "join", "out", "resume", "shard"])]
+    verify: Option<PathBuf>,
+    /// Join the manifests of all shards into one, written to --out or standard output.
+    #[arg(long, value_name = "MANIFEST", num_args = 1.., conflicts_with_all = TABLE, conflicts_with_all = ["overwrite", "resume", "shard"])]
+    join: Vec<PathBuf>,
+    /// Where the files go: a folder that is not there yet, FILE.tar or FILE.zip. `profiles` or `overwrites`, unless given.
     #[arg(short = 'o', long, value_name = "DIR|FILE.tar|FILE.zip")]
     out: Option<PathBuf>,
     /// The column that names the device; `udid` or else `serial`, unless given.
@@ -72,6 +92,28 @@ pub struct Args {
     /// How the summary is written.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: ReportFormat,
+    /// Of --overwrite: the removal password's form; `auto` follows the target.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t, requires = "overwrite")]
+    removal_password: Form,
+    /// Of --overwrite: the devices' version; a pair that would not free it fails.
+    #[arg(long, value_name = "VERSION", requires = "overwrite")]
+    os: Option<OsVersion>,
+    /// Of --overwrite: the devices' platform.
+    #[arg(long, value_name = "NAME", value_enum, default_value_t, requires = "os")]
+    platform: PlatformName,
+    /// Of --overwrite: leave the other payloads out, so that their settings end with the overwrite.
+    #[arg(long, requires = "overwrite")]
+    strip: bool,
+    /// Of --overwrite: sign each overwrite, also where neighbours have the same bytes.
+    #[arg(long, requires = "overwrite")]
+    sign_each: bool,
+    /// Of --overwrite: sign with another certificate than the batch's; devices are observed to refuse it.
+    #[arg(long, requires = "overwrite")]
+    allow_other_signer: bool,
+    /// Of --verify: the roots that are trusted, PEM; without them only integrity is asked, and the signer that the
+    /// manifest names.
+    #[arg(long, value_name = "PEM", requires = "verify")]
+    roots: Option<PathBuf>,
     #[command(flatten)]
     keys: KeyOptions,
     #[command(flatten)]
@@ -93,11 +135,48 @@ enum EncodingName {
     ShiftJis,
 }
 
+/// What else than SPEC and DEVICES can be asked for.
+const OTHER: [&str; 3] = ["overwrite", "verify", "join"];
+/// What belongs to SPEC and DEVICES.
+const TABLE: [&str; 8] = ["spec", "devices", "device", "name", "fan_out", "encoding", "encrypt_to", "dry_run"];
+
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    make::run(args)
+    match (&args.spec, &args.devices, &args.overwrite, &args.verify) {
+        (Some(spec), Some(devices), ..) => make::run(args, spec, devices),
+        (_, _, Some(installed), _) => overwrite::run(args, installed),
+        (_, _, _, Some(manifest)) => verify::run(args, manifest),
+        _ => join::run(args),
+    }
+}
+
+/// A batch's manifest, by its own name or its folder's.
+fn manifest(path: &Path) -> PathBuf {
+    if path.is_dir() { Out::Directory(path.to_owned()).manifest() } else { path.to_owned() }
 }
 
 impl Args {
+    fn start(&self) -> Start {
+        if self.resume { Start::Resume } else { Start::Fresh }
+    }
+
+    /// How the files are signed. A batch that is gone on with keeps its signing time, unless another is asked for, which
+    /// is refused then.
+    fn sign_options(&self, out: &Out) -> Result<SignOptions, Failure> {
+        let options = self.signing.options();
+        let named = |error| Failure::of(&out.manifest().display().to_string(), &error);
+        let begun = match self.resume && !self.signing.names_time() {
+            true => batch::signing_time(out).map_err(named)?,
+            false => None,
+        };
+        Ok(SignOptions {
+            signing_time: begun.unwrap_or(whole_seconds(options.signing_time)),
+            allow: self.allow.clone(),
+            allow_expired: self.allow_expired,
+            allow_other_signer: self.allow_other_signer,
+            ..options
+        })
+    }
+
     fn jobs(&self) -> usize {
         let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.jobs.map_or_else(processors, NonZeroUsize::get)
@@ -109,4 +188,10 @@ impl Args {
             EncodingName::ShiftJis => Encoding::ShiftJis,
         }
     }
+}
+
+/// As the manifest and the signature hold it.
+fn whole_seconds(moment: SystemTime) -> SystemTime {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+    UNIX_EPOCH + Duration::from_secs(since.as_secs())
 }

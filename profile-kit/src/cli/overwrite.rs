@@ -56,8 +56,9 @@ pub struct Args {
     output: Output,
 }
 
+/// A removal password's form by its name.
 #[derive(Clone, Copy, Default, ValueEnum)]
-enum Form {
+pub enum Form {
     /// A removal-password payload with an empty password.
     Empty,
     /// No removal-password payload.
@@ -69,7 +70,7 @@ enum Form {
 
 /// A platform by its name.
 #[derive(Clone, Copy, Default, ValueEnum)]
-enum PlatformName {
+pub enum PlatformName {
     #[default]
     Ios,
     Macos,
@@ -179,7 +180,8 @@ fn tell(args: &Args, file: &str, overwrite: &Overwrite) {
 }
 
 impl Form {
-    fn form(self) -> PasswordForm {
+    /// What it names.
+    pub fn form(self) -> PasswordForm {
         match self {
             Form::Empty => PasswordForm::Empty,
             Form::Omitted => PasswordForm::Omitted,
@@ -189,7 +191,8 @@ impl Form {
 }
 
 impl PlatformName {
-    fn platform(self) -> Platform {
+    /// What it names.
+    pub fn platform(self) -> Platform {
         match self {
             PlatformName::Ios => Platform::Ios,
             PlatformName::Macos => Platform::Macos,

@@ -90,6 +90,16 @@ impl Reading {
         self.line
     }
 
+    /// Bytes of the whole file.
+    pub fn length(&self) -> u64 {
+        self.reader.get_ref().metadata().map_or(0, |file| file.len())
+    }
+
+    /// SHA-256 of the lines that were read.
+    pub fn digest(&self) -> [u8; 32] {
+        self.hash.clone().finish()
+    }
+
     /// A line without its end; `None` where no whole line follows.
     fn bytes(&mut self) -> Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();

@@ -31,6 +31,8 @@ pub struct Told {
     errors: Vec<Value>,
     more_errors: u64,
     notes: Vec<String>,
+    /// What is done with a file.
+    done: &'static str,
 }
 
 impl Told {
@@ -47,7 +49,30 @@ impl Told {
             errors: Vec::new(),
             more_errors: 0,
             notes: Vec::new(),
+            done: "signed",
         }
+    }
+
+    /// The same where files are verified.
+    pub fn verifying(self) -> Self {
+        Self { done: "good", ..self }
+    }
+
+    /// Takes the bar away.
+    pub fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// What was told of rows, for machines, as far as it was kept.
+    pub fn errors(&self) -> &[Value] {
+        &self.errors
+    }
+
+    /// How many more there were.
+    pub fn more_errors(&self) -> u64 {
+        self.more_errors
     }
 
     pub fn tell(&mut self, event: Event<'_>) {
@@ -83,22 +108,20 @@ impl Told {
         if let Some(bar) = &self.bar {
             bar.set_length(progress.length);
             bar.set_position(progress.position);
-            bar.set_message(format!("{} signed, {rate:.0}/s, {} failed", progress.made, progress.failed));
+            bar.set_message(format!("{} {}, {rate:.0}/s, {} failed", progress.made, self.done, progress.failed));
         } else if !self.quiet && self.last.elapsed() >= BETWEEN_LINES {
             self.last = Instant::now();
             let percent = progress.position * 100 / progress.length.max(1);
             text::note(&format!(
-                "{}: {} signed, {rate:.0}/s, {} failed, {percent} % of the table read",
-                self.input, progress.made, progress.failed
+                "{}: {} {}, {rate:.0}/s, {} failed, {percent} % of it read",
+                self.input, progress.made, self.done, progress.failed
             ));
         }
     }
 
     /// Tells the end, and what it means for the exit status.
     pub fn end(self, report: &Report, out: Option<&Out>) -> Result<Exit, Failure> {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        self.clear();
         match self.format {
             ReportFormat::Json => text::print_json(&[self.json(report, out)])?,
             ReportFormat::Text if !self.quiet => text::print(&format!("{}\n", self.summary(report, out)))?,

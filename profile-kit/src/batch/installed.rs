@@ -1,0 +1,116 @@
+//! The files of an earlier batch, read back in the order of its manifest.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read},
+    path::Path,
+};
+
+use ::tar::{Archive, Entries};
+use ::zip::ZipArchive;
+
+use super::{
+    manifest::{Line, Made, Reading},
+    store::{Out, failed},
+};
+use crate::Result;
+
+/// Takes a line and the bytes of its file, or why there are none; whether more is wanted.
+type Hand<'a> = &'a mut dyn FnMut(&Reading, Line, Result<Vec<u8>, String>) -> bool;
+
+/// Reads one file after the other.
+enum Files<'a> {
+    Folder(&'a Path),
+    Tar(Entries<'a, BufReader<File>>),
+    Zip(Box<ZipArchive<BufReader<File>>>),
+}
+
+/// Hands over every further line of a manifest with, where it names a file, its bytes or why there are none; until it is
+/// told `false`. Of rows that are not wanted there are no bytes.
+///
+/// # Errors
+/// [`Error::Manifest`](crate::Error::Manifest); [`Error::Io`](crate::Error::Io) where the archive cannot be read.
+pub(super) fn each(out: &Out, reading: &mut Reading, is_wanted: impl Fn(u64) -> bool, hand: Hand<'_>) -> Result<()> {
+    let cannot = || out.failed("cannot be read");
+    let open = || File::open(out.path()).map(BufReader::new).map_err(cannot());
+    let mut archive;
+    let mut files = match out {
+        Out::Directory(path) => Files::Folder(path),
+        Out::Tar(_) => {
+            archive = Archive::new(open()?);
+            Files::Tar(archive.entries().map_err(cannot())?)
+        }
+        Out::Zip(path) => Files::Zip(Box::new(
+            ZipArchive::new(open()?).map_err(|cause| failed(path, "cannot be read")(io::Error::other(cause)))?,
+        )),
+    };
+    while let Some(line) = reading.next()? {
+        let bytes = match &line {
+            Line::Made(made) => files.read(made, is_wanted(made.row)),
+            Line::Failed(_) | Line::End(_) => Ok(Vec::new()),
+        };
+        if !hand(reading, line, bytes) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Files<'_> {
+    fn read(&mut self, made: &Made, is_wanted: bool) -> Result<Vec<u8>, String> {
+        if !is_within(&made.file) {
+            return Err("its name leads out of the batch's folder".into());
+        }
+        let size = if is_wanted { made.size } else { 0 };
+        let read = match self {
+            Files::Folder(_) | Files::Zip(_) if !is_wanted => Ok(Vec::new()),
+            Files::Folder(folder) => File::open(folder.join(&made.file)).and_then(|file| up_to(made.size, file)),
+            Files::Tar(entries) => match entries.next() {
+                None => return Err("is not in the archive, which ends before it".into()),
+                Some(Err(cause)) => Err(cause),
+                Some(Ok(entry)) if entry.path_bytes().as_ref() != made.file.as_bytes() => {
+                    let other = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+                    return Err(format!("is not in the archive where it should be: {other:?} is"));
+                }
+                Some(Ok(entry)) => up_to(size, entry),
+            },
+            Files::Zip(archive) => match archive.by_name(&made.file) {
+                Ok(file) => up_to(made.size, file),
+                Err(cause) => Err(io::Error::other(cause)),
+            },
+        };
+        read.map_err(|cause| format!("cannot be read: {cause}"))
+    }
+}
+
+/// One byte more than there should be shows that there are more.
+fn up_to(size: u64, from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(size.min(LARGEST)).unwrap_or(0) + 1);
+    from.take(size.min(LARGEST) + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A name, or a name in one folder.
+fn is_within(file: &str) -> bool {
+    let is_name = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0']);
+    match file.split_once('/') {
+        None => is_name(file),
+        Some((folder, name)) => is_name(folder) && is_name(name) && !name.contains('/'),
+    }
+}
+
+/// In bytes: no profile is larger.
+const LARGEST: u64 = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_of_a_manifest_leads_out_of_its_folder() {
+        for name in ["../a", "/a", "a/../b", "a/b/c", "..", "", "a//b", "a\\b", "./a"] {
+            assert!(!is_within(name), "{name:?}");
+        }
+        assert!(is_within("a.mobileconfig") && is_within("3f/a.mobileconfig"));
+    }
+}

@@ -1,0 +1,137 @@
+//! The manifests of all shards into one.
+
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Report, Shard,
+    manifest::{self, Head, Kind, Line, Reading, SHARD, Tally},
+};
+use crate::{Error, Result};
+
+/// One shard's manifest, and its next line.
+struct Part {
+    path: PathBuf,
+    reading: Reading,
+    next: Option<Line>,
+    end: Option<Tally>,
+}
+
+/// Writes the manifest that one machine would have made of the whole table, row by row. The files have to be brought
+/// together beside it.
+///
+/// # Errors
+/// [`Error::Manifest`] where the manifests are not those of all shards of one batch, each complete; [`Error::Io`].
+pub fn join(manifests: &[PathBuf], to: &mut dyn Write) -> Result<Report> {
+    let mut heads = Vec::new();
+    let mut parts = Vec::new();
+    for path in manifests {
+        let (head, reading) = manifest::open(path).map_err(|error| within(path, error))?;
+        heads.push(head);
+        parts.push(Part { path: path.clone(), reading, next: None, end: None });
+    }
+    let head = joined(&heads).map_err(|(index, problem)| within(&manifests[index], manifest::refused(1, problem)))?;
+    for part in &mut parts {
+        part.step()?;
+    }
+    let mut write = |bytes: &[u8]| {
+        to.write_all(bytes).map_err(|source| Error::Io {
+            path: "the joined manifest".into(),
+            doing: "cannot be written",
+            source,
+        })
+    };
+    write(&manifest::written(&head))?;
+    let mut tally = Tally::default();
+    let row = |part: &Part| part.next.as_ref().and_then(Line::row);
+    while let Some(first) = parts.iter_mut().filter(|part| part.next.is_some()).min_by_key(|part| row(part)) {
+        let Some(line) = first.step()? else { break };
+        match &line {
+            Line::Made(_) => tally.made += 1,
+            Line::Failed(_) => tally.failed += 1,
+            Line::End(_) => {}
+        }
+        let expected = tally.made + tally.failed;
+        if head.made == Kind::Profiles && line.row() != Some(expected) {
+            let problem = format!("row {expected} is in no manifest");
+            return Err(within(&first.path, manifest::refused(first.reading.line(), problem)));
+        }
+        write(&manifest::written(&line))?;
+    }
+    tally.rows = rows(&parts)?;
+    if head.made == Kind::Profiles && tally.made + tally.failed != tally.rows {
+        return Err(manifest::refused(0, "rows at the end are in no manifest"));
+    }
+    write(&manifest::written(&tally))?;
+    let Tally { rows, made, failed } = tally;
+    Ok(Report { rows, made, failed, resumed: 0, is_complete: true, manifest: None })
+}
+
+/// The head of the whole; which of the manifests does not fit, and why.
+fn joined(heads: &[Head]) -> Result<Head, (usize, String)> {
+    let whole = |head: &Head| {
+        let mut whole = head.clone();
+        whole.options.remove(SHARD);
+        whole
+    };
+    let first = whole(heads.first().ok_or((0, "nothing is to be joined".to_owned()))?);
+    let mut shards = BTreeSet::new();
+    for (index, head) in heads.iter().enumerate() {
+        let mut differences = first.differences(&whole(head));
+        if head.signing_time != first.signing_time {
+            differences.push("signing time".into());
+        }
+        if !differences.is_empty() {
+            return Err((index, format!("is of another batch than the first manifest: {}", differences.join("; "))));
+        }
+        let shard: Option<Shard> = head.options.get(SHARD).and_then(|text| text.parse().ok());
+        let shard = shard.ok_or((index, "is of no shard".to_owned()))?;
+        if shard.count() != heads.len() as u64 {
+            return Err((index, format!("is shard {shard}, and {} manifests are given", heads.len())));
+        }
+        if !shards.insert(shard.index()) {
+            return Err((index, format!("is shard {shard}, which is given twice")));
+        }
+    }
+    Ok(first)
+}
+
+impl Part {
+    /// The line that was next, and on to the one after it.
+    fn step(&mut self) -> Result<Option<Line>> {
+        let line = self.reading.next().map_err(|error| within(&self.path, error))?;
+        let next = match line {
+            Some(Line::End(tally)) => {
+                self.end = Some(tally);
+                None
+            }
+            None if self.end.is_none() => {
+                let problem = "has no end: the shard is not complete";
+                return Err(within(&self.path, manifest::refused(self.reading.line(), problem)));
+            }
+            next => next,
+        };
+        Ok(std::mem::replace(&mut self.next, next))
+    }
+}
+
+/// How many rows the table has, as all of them say.
+fn rows(parts: &[Part]) -> Result<u64> {
+    let told: BTreeSet<u64> = parts.iter().filter_map(|part| part.end).map(|tally| tally.rows).collect();
+    match told.len() {
+        1 => Ok(told.into_iter().next().unwrap_or_default()),
+        _ => Err(manifest::refused(0, "the manifests do not agree how many rows the table has")),
+    }
+}
+
+fn within(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Manifest { place, problem } => {
+            Error::Manifest { place: crate::Place::whole(), problem: format!("{}: {place}{problem}", path.display()) }
+        }
+        other => other,
+    }
+}

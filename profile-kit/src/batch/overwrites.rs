@@ -1,0 +1,373 @@
+//! The overwrites of everything that an earlier batch made.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::SystemTime,
+};
+
+use openssl::sha::sha256;
+
+use super::{
+    CellProblem, Event, NamePattern, Out, Report, RowProblem, Shard, Start, installed,
+    manifest::{self, FORMAT, Failed, Head, Kind, Line, Made},
+    output::{Outcome, Output, Signed},
+    pipeline::{self, Weigh},
+    resume,
+};
+use crate::{
+    Arrival, Error, Identity, Os, Overwrite, PasswordForm, Result, SignOptions, SignedProfile, Signer, VerifiedProfile,
+    certificate::hex,
+    check,
+    identity::shown,
+    preflight::{Devices, Question},
+};
+
+/// The overwrites of a batch: one for each file that its manifest names, under the same names.
+///
+/// Each is made of the very file that was made for the device, after that was verified; it is signed by the certificate
+/// that signed that file, and checked as a pair. Where a target is given, a pair that would not free it on the device
+/// model fails.
+#[derive(Clone, Debug)]
+pub struct Overwrites<'a> {
+    /// The manifest of the batch; the files are beside it.
+    pub installed: &'a Path,
+    /// Who signs: it needs the certificate that signed the batch.
+    pub identity: &'a Identity,
+    /// How; `allow_other_signer` lets another certificate sign.
+    pub sign: SignOptions,
+    /// The removal password's form.
+    pub form: PasswordForm,
+    /// The system of the devices.
+    pub target: Option<Os>,
+    /// Whether the other payloads are left out.
+    pub strip: bool,
+    /// Whether each overwrite is signed by itself. Else those of neighbours whose files are the same are signed once and,
+    /// in a folder, linked.
+    pub sign_each: bool,
+    /// The rows to do; all of them unless it is given.
+    pub shard: Option<Shard>,
+    /// The clock: an overwrite whose `RemovalDate` is past then would be refused by devices, and is not made.
+    pub now: SystemTime,
+    /// Signing threads, at least one.
+    pub jobs: usize,
+}
+
+/// One installed file.
+struct Job {
+    installed: Made,
+    bytes: Result<Vec<u8>, String>,
+    /// The line of the manifest that names it.
+    line: u64,
+    position: u64,
+    /// What its neighbours with the same bytes share.
+    shared: Arc<Shared>,
+}
+
+/// What is made once of files that are the same.
+#[derive(Default)]
+struct Shared {
+    /// The first one's name, once there is a second.
+    first: OnceLock<Arc<String>>,
+    made: OnceLock<Result<Overwritten, Vec<CellProblem>>>,
+}
+
+/// A signed overwrite.
+#[derive(Clone)]
+struct Overwritten {
+    bytes: Arc<Vec<u8>>,
+    identifier: String,
+    uuid: String,
+    payloads: Vec<String>,
+    content: String,
+    signed: String,
+    /// What the installed profile brings that may keep the overwrite from freeing.
+    faults: Vec<String>,
+}
+
+impl Weigh for Job {
+    fn bytes(&self) -> usize {
+        self.bytes.as_ref().map_or(0, Vec::len)
+    }
+}
+
+impl<'a> Overwrites<'a> {
+    /// Of the batch of a manifest, the form by the target, signed on one thread.
+    pub fn new(installed: &'a Path, identity: &'a Identity, sign: SignOptions, now: SystemTime) -> Self {
+        Self {
+            installed,
+            identity,
+            sign,
+            form: PasswordForm::Auto,
+            target: None,
+            strip: false,
+            sign_each: false,
+            shard: None,
+            now,
+            jobs: 1,
+        }
+    }
+
+    /// Makes all of them, or what is left; as [`Batch::run`](super::Batch::run). The signing time is the time at which a
+    /// `RemovalDate` is past.
+    ///
+    /// # Errors
+    /// [`Error::OtherSigner`] before anything is made where the identity lacks the certificate that signed the batch;
+    /// [`Error::Manifest`], [`Error::Identity`], [`Error::Io`].
+    pub fn run(&self, out: &Out, start: Start, stop: &AtomicBool, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report> {
+        let (was, identity) = (self.batch()?, self.signer()?);
+        let head = self.head(&was, &identity, out);
+        let name = was.head.options.get("name").and_then(|text| NamePattern::new(text).ok());
+        let is_ours = |file: &str| name.as_ref().is_some_and(|name| name.may_be(file));
+        let resumed = match start {
+            Start::Fresh => None,
+            Start::Resume => resume::go_on(out, &head, is_ours, tell)?,
+        };
+        if !was.is_complete {
+            tell(Event::Note("the batch is not complete: only what its manifest names is overwritten"));
+        }
+        if let Some(done) = resumed.filter(|done| done.is_complete) {
+            return Ok(done.report(out));
+        }
+        let last_row = resumed.map_or(0, |done| done.last_row);
+        thread::scope(|scope| {
+            let mut output = Output::open(out, &head, resumed.as_ref(), self.sign.signing_time, scope)?;
+            let mut reader = Reader { batch: self, last_row, stop, shared: None, is_stopped: false, same: 0 };
+            let (_, mut reading) = manifest::open(self.installed)?;
+            output.expect(reading.length());
+            let done = pipeline::run(
+                self.jobs,
+                |hand| reader.read(&mut reading, hand),
+                || Ok(Maker { batch: self, head: &was.head, signer: Signer::new(&identity, self.sign.clone())? }),
+                |maker, job| maker.make(job),
+                |outcome| output.put(outcome, tell),
+            );
+            if reader.same > 0 {
+                tell(Event::Note(&told_same(reader.same, out)));
+            }
+            let report = output.finish(was.rows, done.is_ok() && !reader.is_stopped);
+            done.and(report)
+        })
+    }
+
+    /// Reads the whole manifest for what it is.
+    fn batch(&self) -> Result<Installed> {
+        let (head, mut reading) = manifest::open(self.installed)?;
+        if head.made == Kind::Overwrites {
+            let problem = "is of overwrites, which free already: give the manifest of the batch that is installed";
+            return Err(manifest::refused(1, problem));
+        }
+        let mut rows = None;
+        while let Some(line) = reading.next()? {
+            if let Line::End(tally) = line {
+                rows = Some(tally.rows);
+            }
+        }
+        let digest = hex(&reading.digest());
+        Ok(Installed { head, digest, rows: rows.unwrap_or(reading.last_row()), is_complete: rows.is_some() })
+    }
+
+    /// The identity with the leaf of the batch.
+    fn signer(&self) -> Result<Identity> {
+        let (head, _) = manifest::open(self.installed)?;
+        let leaf = self.identity.certificates().find(|certificate| certificate.fingerprint() == head.leaf);
+        match leaf.and_then(|leaf| self.identity.with_leaf(leaf)) {
+            Some(identity) => Ok(identity),
+            None if self.sign.allow_other_signer => Ok(self.identity.clone()),
+            None => {
+                Err(Error::OtherSigner { offered: self.identity.certificate().fingerprint(), installed: head.leaf })
+            }
+        }
+    }
+
+    fn head(&self, was: &Installed, identity: &Identity, out: &Out) -> Head {
+        let mut options = manifest::signing(&self.sign);
+        options.insert("out".into(), out.kind().into());
+        let form = match self.form.for_target(self.target) {
+            PasswordForm::Empty => "empty",
+            PasswordForm::Omitted | PasswordForm::Auto => "omitted",
+        };
+        options.insert("removal_password".into(), form.into());
+        if let Some(target) = self.target {
+            options.insert("target".into(), target.to_string());
+        }
+        let flags =
+            [("strip", self.strip), ("sign_each", self.sign_each), ("other_signer", self.sign.allow_other_signer)];
+        for (name, _) in flags.into_iter().filter(|(_, is_set)| *is_set) {
+            options.insert(name.into(), "yes".into());
+        }
+        if let Some(shard) = self.shard {
+            options.insert(manifest::SHARD.into(), shard.to_string());
+        }
+        Head {
+            format: FORMAT,
+            made: Kind::Overwrites,
+            input: was.digest.clone(),
+            spec: was.head.spec.clone(),
+            leaf: identity.certificate().fingerprint(),
+            signing_time: shown(self.sign.signing_time),
+            options,
+        }
+    }
+}
+
+/// The batch that is overwritten.
+struct Installed {
+    head: Head,
+    /// SHA-256 of the manifest.
+    digest: String,
+    rows: u64,
+    is_complete: bool,
+}
+
+fn told_same(same: u64, out: &Out) -> String {
+    let how = if matches!(out, Out::Directory(_)) { "linked" } else { "copied" };
+    format!("{same} devices have the same profile as the one before: its overwrite was signed once and {how}")
+}
+
+struct Reader<'a> {
+    batch: &'a Overwrites<'a>,
+    last_row: u64,
+    stop: &'a AtomicBool,
+    /// What the last file shares with those after it: its digest, its name.
+    shared: Option<(String, String, Arc<Shared>)>,
+    is_stopped: bool,
+    same: u64,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, reading: &mut manifest::Reading, hand: &mut dyn FnMut(Job) -> bool) -> Result<()> {
+        let out = Out::beside(self.batch.installed);
+        let (last_row, shard) = (self.last_row, self.batch.shard);
+        let is_wanted = |row| row > last_row && shard.is_none_or(|shard| shard.holds(row));
+        installed::each(&out, reading, is_wanted, &mut |reading, line, bytes| {
+            if self.stop.load(Ordering::Relaxed) {
+                self.is_stopped = true;
+                return false;
+            }
+            let Line::Made(installed) = line else { return true };
+            if self.batch.shard.is_some_and(|shard| !shard.holds(installed.row)) {
+                return true;
+            }
+            let (is_same, shared) = self.shared(&installed);
+            if installed.row <= self.last_row {
+                return true;
+            }
+            self.same += u64::from(is_same);
+            hand(Job { installed, bytes, line: reading.line() as u64, position: reading.position(), shared })
+        })
+    }
+
+    fn shared(&mut self, installed: &Made) -> (bool, Arc<Shared>) {
+        match &self.shared {
+            Some((signed, first, shared)) if *signed == installed.signed && !self.batch.sign_each => {
+                shared.first.get_or_init(|| Arc::new(first.clone()));
+                (true, shared.clone())
+            }
+            _ => {
+                let shared = Arc::new(Shared::default());
+                self.shared = Some((installed.signed.clone(), installed.file.clone(), shared.clone()));
+                (false, shared)
+            }
+        }
+    }
+}
+
+/// Makes and signs overwrites: one a thread.
+struct Maker<'a> {
+    batch: &'a Overwrites<'a>,
+    head: &'a Head,
+    signer: Signer,
+}
+
+impl Maker<'_> {
+    fn make(&mut self, job: Job) -> Result<Outcome> {
+        let Job { installed, bytes, line, position, shared } = job;
+        let overwritten = match bytes {
+            Ok(bytes) if hex(&sha256(&bytes)) != installed.signed => {
+                Err(vec![CellProblem::of_row("is not the file that was made: its bytes are others")])
+            }
+            // Whoever comes first signs; the others wait for it.
+            Ok(bytes) => shared.made.get_or_init(|| self.overwrite(bytes)).clone(),
+            Err(problem) => Err(vec![CellProblem::of_row(problem)]),
+        };
+        let mut notes = Vec::new();
+        let (line, result) = match overwritten {
+            Ok(overwritten) => {
+                notes.clone_from(&overwritten.faults);
+                let like = shared.first.get().filter(|first| ***first != installed.file).cloned();
+                let made = overwritten.made(&installed);
+                (manifest::written(&made), Ok(Signed { file: made.file, bytes: overwritten.bytes, like }))
+            }
+            Err(mut problems) => {
+                problems.iter_mut().for_each(|problem| problem.problem.insert_str(0, &format!("{}: ", installed.file)));
+                let problem = RowProblem { row: installed.row, line, device: Some(installed.device), problems };
+                (manifest::written(&Failed::from(&problem)), Err(problem))
+            }
+        };
+        Ok(Outcome { line, result, position, notes })
+    }
+
+    fn overwrite(&mut self, bytes: Vec<u8>) -> Result<Overwritten, Vec<CellProblem>> {
+        let failed = |error: Error| vec![CellProblem::of_row(error.with_causes())];
+        let verified = SignedProfile::from_bytes(bytes).and_then(|signed| signed.verify_integrity()).map_err(failed)?;
+        if verified.leaf().fingerprint() != self.head.leaf {
+            return Err(vec![CellProblem::of_row("is signed by another certificate than its manifest says")]);
+        }
+        let of = Overwrite::of(&verified).removal_password(self.batch.form).strip(self.batch.strip);
+        let of = self.batch.target.map_or(of.clone(), |target| of.target(target));
+        let overwrite = of.build_at(self.batch.sign.signing_time).map_err(failed)?;
+        let signed = self.signer.sign(&overwrite).map_err(failed)?;
+        self.frees(&verified, &overwrite)?;
+        let profile = overwrite.profile();
+        Ok(Overwritten {
+            identifier: profile.identifier().to_owned(),
+            uuid: profile.uuid().unwrap_or_default().to_owned(),
+            payloads: profile.payloads().iter().map(|payload| payload.uuid().unwrap_or_default().to_owned()).collect(),
+            content: hex(&sha256(&profile.to_xml().map_err(failed)?)),
+            signed: hex(&sha256(signed.as_bytes())),
+            bytes: Arc::new(signed.into_bytes()),
+            faults: overwrite.faults().iter().map(|fault| format!("inherited: {fault}")).collect(),
+        })
+    }
+
+    /// Whether the owner can delete the profile after the overwrite, on every device of the target.
+    fn frees(&self, installed: &VerifiedProfile, overwrite: &Overwrite) -> Result<(), Vec<CellProblem>> {
+        let refused = |problem: String| Err(vec![CellProblem::of_row(problem)]);
+        if check::past(overwrite.profile(), "RemovalDate", self.batch.now) {
+            return refused("its RemovalDate is past, and a device would refuse it: sign at a time after it".into());
+        }
+        let Some(target) = self.batch.target else { return Ok(()) };
+        let signer = match self.batch.sign.allow_other_signer {
+            true => self.batch.identity.certificates().cloned().collect(),
+            false => Arrival::from(installed).certificates().to_vec(),
+        };
+        let (installed, overwrite) = (Arrival::from(installed), Arrival::signed(overwrite.profile().clone(), signer));
+        let verdict = Question::new(&installed, &overwrite, self.batch.now).ask(&Devices::of(vec![target])).verdict;
+        match verdict.is_free() {
+            true => Ok(()),
+            false => refused(format!("its overwrite would not free {target}: preflight says {verdict}")),
+        }
+    }
+}
+
+impl Overwritten {
+    fn made(&self, installed: &Made) -> Made {
+        Made {
+            row: installed.row,
+            device: installed.device.clone(),
+            file: installed.file.clone(),
+            size: self.bytes.len() as u64,
+            identifier: self.identifier.clone(),
+            uuid: self.uuid.clone(),
+            payloads: self.payloads.clone(),
+            content: self.content.clone(),
+            signed: self.signed.clone(),
+            installed: Some(installed.signed.clone()),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Whether the files of a batch are what its manifest says.
+
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use openssl::sha::sha256;
+
+use super::{
+    CellProblem, Event, Out, Progress, Report, RowProblem, installed,
+    manifest::{self, Head, Line, Made, Tally},
+    pipeline::{self, Weigh},
+    seen::Seen,
+};
+use crate::{
+    Profile, Result, TrustStore,
+    certificate::hex,
+    identity::shown,
+    verify::{Verification, Verifier, VerifyOptions},
+};
+
+/// A file and what the manifest says of it.
+struct Claim {
+    made: Made,
+    bytes: Result<Vec<u8>, String>,
+    /// The line of the manifest.
+    line: u64,
+    position: u64,
+}
+
+impl Weigh for Claim {
+    fn bytes(&self) -> usize {
+        self.bytes.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// Verifies every file that a manifest names: its bytes, its signature and whose it is, its content, identifier and
+/// UUIDs; where a store is given also trust. In the report `made` are the files that are as they should be, `failed` those
+/// that are not, and it is complete where the manifest has its end.
+///
+/// # Errors
+/// [`Error::Manifest`](crate::Error::Manifest) where it is none, or is not true to itself;
+/// [`Error::Io`](crate::Error::Io).
+pub fn verify(
+    path: &Path,
+    store: Option<&TrustStore>,
+    options: &VerifyOptions,
+    jobs: usize,
+    stop: &AtomicBool,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> Result<Report> {
+    let (head, mut reading) = manifest::open(path)?;
+    let out = Out::beside(path);
+    let (mut names, mut told, mut end) = (Seen::new(), Tally::default(), None);
+    let (mut made, mut failed) = (0_u64, 0_u64);
+    let length = reading.length();
+    pipeline::run(
+        jobs,
+        |hand| {
+            let mut double = None;
+            installed::each(&out, &mut reading, |_| true, &mut |reading, line, bytes| {
+                let (number, position) = (reading.line(), reading.position());
+                match line {
+                    Line::Made(made) if !names.insert(&made.file) => {
+                        double = Some(manifest::refused(number, "names a file that a line before names"));
+                        return false;
+                    }
+                    Line::Made(made) => {
+                        told.made += 1;
+                        let claim = Claim { made, bytes, line: number as u64, position };
+                        return !stop.load(Ordering::Relaxed) && hand(claim);
+                    }
+                    Line::Failed(_) => told.failed += 1,
+                    Line::End(tally) => end = Some((number, tally)),
+                }
+                true
+            })?;
+            double.map_or(Ok(()), Err)
+        },
+        || Ok(Verifier::new(store, *options)),
+        |verifier, claim| Ok((claim.position, claim.check(verifier, &head))),
+        |(position, checked)| {
+            match checked {
+                Ok(()) => made += 1,
+                Err(problem) => {
+                    failed += 1;
+                    tell(Event::Row(&problem));
+                }
+            }
+            if (made + failed).is_multiple_of(PROGRESS) {
+                tell(Event::Progress(Progress { made, failed, position, length }));
+            }
+            Ok(())
+        },
+    )?;
+    if let Some((line, tally)) = end
+        && (tally.made, tally.failed) != (told.made, told.failed)
+    {
+        return Err(manifest::refused(line, "does not count what the lines before it say"));
+    }
+    let rows = end.map_or(told.made + told.failed, |(_, tally)| tally.rows);
+    Ok(Report { rows, made, failed, resumed: 0, is_complete: end.is_some(), manifest: Some(path.to_owned()) })
+}
+
+impl Claim {
+    fn check(self, verifier: &mut Verifier<'_>, head: &Head) -> Result<(), RowProblem> {
+        let Self { made, bytes, line, position: _ } = self;
+        let wrong = |problem: String| RowProblem {
+            row: made.row,
+            line,
+            device: Some(made.device.clone()),
+            problems: vec![CellProblem::of_row(format!("{}: {problem}", made.file))],
+        };
+        let bytes = bytes.map_err(wrong)?;
+        if hex(&sha256(&bytes)) != made.signed {
+            return Err(wrong("is not the file that was made: its bytes are others".into()));
+        }
+        let found = verifier.verify(&bytes).map_err(|error| wrong(error.with_causes()))?;
+        signature(&found, head).and_then(|()| content(&found, &made)).map_err(wrong)
+    }
+}
+
+fn signature(found: &Verification, head: &Head) -> Result<(), String> {
+    let verdict = found.verdict();
+    if !verdict.is_good() {
+        return Err(format!("{verdict}: {}", found.problem().unwrap_or_default()));
+    }
+    let [signer] = found.signers.as_slice() else {
+        return Err("has more than one signer".into());
+    };
+    let leaf = signer.certificate.as_ref().map(crate::Certificate::fingerprint);
+    if leaf.as_ref() != Some(&head.leaf) {
+        return Err("is signed by another certificate than the manifest says".into());
+    }
+    if signer.signing_time.map(shown).as_ref() != Some(&head.signing_time) {
+        return Err("is signed at another time than the manifest says".into());
+    }
+    Ok(())
+}
+
+fn content(found: &Verification, made: &Made) -> Result<(), String> {
+    let content = found.content.as_deref().unwrap_or_default();
+    if hex(&sha256(content)) != made.content {
+        return Err("has another content than the manifest says".into());
+    }
+    let profile = Profile::from_bytes(content).map_err(|error| error.with_causes())?;
+    let uuids = profile.payloads().iter().map(|payload| payload.uuid().unwrap_or_default());
+    let is_told = profile.identifier() == made.identifier
+        && profile.uuid().unwrap_or_default() == made.uuid
+        && uuids.eq(made.payloads.iter().map(String::as_str));
+    if is_told { Ok(()) } else { Err("has another identifier or other UUIDs than the manifest says".into()) }
+}
+
+/// Rows.
+const PROGRESS: u64 = 16;

@@ -1,0 +1,45 @@
+//! `batch --join`.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, BufWriter, Write},
+    path::Path,
+};
+
+use profile_kit::batch::{self, Report};
+
+use super::Args;
+use crate::cli::{
+    outcome::{Exit, Failure},
+    text,
+};
+
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let Some(path) = args.out.as_deref() else {
+        let mut out = BufWriter::new(io::stdout().lock());
+        batch::join(&args.join, &mut out).map_err(|error| Failure::plain(&error))?;
+        out.flush().map_err(|cause| Failure::io("standard output", "cannot be written", &cause))?;
+        return Ok(Exit::Yes);
+    };
+    let report = into_file(args, path)?;
+    if !args.quiet {
+        text::print(&format!("{}: {} rows joined\n", text::escape(&path.display().to_string()), report.rows))?;
+    }
+    Ok(Exit::Yes)
+}
+
+/// Into a file that is not there yet, and that is not there after a failure.
+fn into_file(args: &Args, path: &Path) -> Result<Report, Failure> {
+    let failed = |doing| move |cause: io::Error| Failure::io(&path.display().to_string(), doing, &cause);
+    let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed("cannot be made"))?;
+    let mut file = BufWriter::new(file);
+    let joined = batch::join(&args.join, &mut file).map_err(|error| Failure::plain(&error)).and_then(|report| {
+        let synced = file.flush().and_then(|()| file.get_ref().sync_all());
+        synced.map(|()| report).map_err(failed("cannot be written"))
+    });
+    if joined.is_err() {
+        // The failure is what is told.
+        let _ = fs::remove_file(path);
+    }
+    joined
+}
