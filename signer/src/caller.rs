@@ -7,7 +7,7 @@ use crate::{
     config::CallerConfig,
     device_id::DeviceId,
     ledger::Scope,
-    role::{Overwrite, RoleType},
+    role::{Overwrite, Role, RoleType},
 };
 
 /// A caller that was recognised; only [`Authenticator::who`](crate::auth::Authenticator::who) makes one.
@@ -51,14 +51,18 @@ impl Caller {
     /// # Errors
     /// [`Refusal::RoleMissing`].
     pub fn may_sweep<R: RoleType>(&self) -> Result<Sweep<R>, Refusal> {
-        self.has::<R>()?;
+        self.has(R::ROLE)?;
         Ok(Sweep { caller: self.clone(), role: PhantomData })
     }
 
-    fn has<R: RoleType>(&self) -> Result<(), Refusal> {
-        match self.config.roles.contains(&R::ROLE) {
+    /// Whether it has a role at all.
+    ///
+    /// # Errors
+    /// [`Refusal::RoleMissing`].
+    pub fn has(&self, role: Role) -> Result<(), Refusal> {
+        match self.config.roles.contains(&role) {
             true => Ok(()),
-            false => Err(Refusal::RoleMissing { caller: self.config.name.clone(), role: R::ROLE.word() }),
+            false => Err(Refusal::RoleMissing { caller: self.config.name.clone(), role: role.word() }),
         }
     }
 

@@ -43,7 +43,7 @@ pub struct Asking {
     /// The role that the route is for, for the record.
     role: Role,
     key: Option<String>,
-    /// What the request is about besides its body: method and path.
+    /// What the request is about besides its body: method, path and query.
     target: Arc<str>,
 }
 
@@ -65,7 +65,7 @@ impl Asking {
     }
 
     /// The request as the ledger takes it, with what its body said; a body that comes again with the same key to the
-    /// same path is the same request.
+    /// same path and query is the same request.
     pub fn order(&self, body: &[u8]) -> Order {
         self.order_as(self.role, body)
     }
@@ -140,8 +140,12 @@ impl Door {
         let state = self.service.state();
         let caller = who(&state, request)?;
         event.caller = Some(caller.name().to_owned());
-        let key = (request.method() == Method::POST).then(|| key(request)).transpose()?;
-        let target = format!("{} {}", request.method(), request.uri().path()).into();
+        let key = match *request.method() == Method::POST {
+            // Who may not ask is not listened to.
+            true => caller.has(self.role).and_then(|()| key(request)).map(Some)?,
+            false => None,
+        };
+        let target = format!("{} {}", request.method(), request.uri()).into();
         Ok(Asking { service: self.service.clone(), state, caller, id, at, role: self.role, key, target })
     }
 }

@@ -13,3 +13,4 @@ mod refusals;
 mod reports;
 mod site;
 mod tickets;
+mod trouble;
