@@ -1,0 +1,145 @@
+//! Backup and restore: the copy verifies, and what is put back serves the same.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use signer::{
+    admin::{Answer, Ask, Client},
+    backup::{self, BackupError, Record},
+    config::record_of,
+    state::Secrets,
+};
+use tokio::task::spawn_blocking;
+
+use crate::running::{Place, Running};
+
+#[tokio::test]
+async fn what_is_put_back_serves_the_same() {
+    let running = Running::start().await;
+    let locked = running.issue("C02A", "1").await.ok();
+    let copy = back_up(&running).await;
+    let overwrite = running.overwrite("C02A", "2").await.ok();
+    let (place, _) = running.end().await;
+    lose_the_record(&place);
+    let (contents, check) = backup::restore(&copy, &record(&place)).unwrap();
+    assert_eq!((contents.profiles, check.profiles), (1, 1));
+    let running = place.start().await;
+    assert_eq!(running.issue("C02A", "1").await.ok(), locked);
+    // It was issued after the copy: it is made again, for the same installed profile.
+    let again = running.overwrite("C02A", "2").await.ok();
+    assert_eq!(crate::running::signer_of(again), crate::running::signer_of(overwrite));
+}
+
+#[tokio::test]
+async fn a_copy_is_made_while_profiles_are_issued() {
+    let running = Running::start().await;
+    running.issue("first", "first").await.ok();
+    let issuing = async {
+        for device in 0..30 {
+            running.issue(&format!("C02{device}"), &format!("k{device}")).await.ok();
+        }
+    };
+    let (copy, ()) = tokio::join!(back_up(&running), issuing);
+    let (contents, check) = backup::verify(&copy, &record(&running.place)).unwrap();
+    assert!((1..=31).contains(&contents.profiles), "{contents:?}");
+    assert_eq!(check.profiles, contents.profiles);
+    assert!(contents.covered >= 1);
+}
+
+#[tokio::test]
+async fn a_copy_says_which_keys_it_needs_and_holds_none() {
+    let running = Running::start().await;
+    running.issue("C02A", "1").await.ok();
+    let copy = back_up(&running).await;
+    let contents = backup::read(&copy).unwrap();
+    assert_eq!(contents.ledger_key, record(&running.place).keys.active.id());
+    let [needed] = contents.identities.as_slice() else { panic!("{contents:?}") };
+    assert_eq!((needed.identity.as_str(), needed.held), ("test", true));
+    let secrets = ["ledger-seal.key", "ledger-parameters.key", "checkpoints.key", "test.key"];
+    let secrets = secrets.map(|name| fs::read(running.place.path(name)).unwrap());
+    for name in backup::FILES {
+        let bytes = fs::read(copy.join(name)).unwrap();
+        for secret in &secrets {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_left_beside_the_ledger() {
+    let running = Running::start().await;
+    back_up(&running).await;
+    let (place, _) = running.end().await;
+    let left = fs::read_dir(place.site.config().parent().unwrap()).unwrap();
+    let left: Vec<_> = left.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!left.iter().any(|name| name.contains("backup")), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_record_that_is_there_is_not_written_over() {
+    let running = Running::start().await;
+    let copy = back_up(&running).await;
+    let (place, _) = running.end().await;
+    assert!(matches!(backup::restore(&copy, &record(&place)), Err(BackupError::Exists(_))));
+    fs::remove_file(place.path("ledger.db")).unwrap();
+    assert!(matches!(backup::restore(&copy, &record(&place)), Err(BackupError::Exists(_))));
+}
+
+#[tokio::test]
+async fn a_copy_that_was_changed_or_needs_another_key_is_not_put_back() {
+    let running = Running::start().await;
+    running.issue("C02A", "1").await.ok();
+    let copy = back_up(&running).await;
+    let (place, _) = running.end().await;
+    lose_the_record(&place);
+    let seal = fs::read(place.path("ledger-seal.key")).unwrap();
+    fs::write(place.path("ledger-seal.key"), [7; 32]).unwrap();
+    assert!(matches!(backup::restore(&copy, &record(&place)), Err(BackupError::OtherKey { .. })));
+    fs::write(place.path("ledger-seal.key"), seal).unwrap();
+    let mut ledger = fs::read(copy.join("ledger.db")).unwrap();
+    let middle = ledger.len() / 2;
+    ledger[middle] ^= 1;
+    fs::write(copy.join("ledger.db"), ledger).unwrap();
+    assert!(matches!(backup::restore(&copy, &record(&place)), Err(BackupError::Damaged { .. })));
+    assert!(!place.path("ledger.db").exists() && !place.path("checkpoints.jsonl").exists());
+}
+
+fn lose_the_record(place: &Place) {
+    for name in ["ledger.db", "checkpoints.jsonl"] {
+        fs::remove_file(place.path(name)).unwrap();
+    }
+}
+
+pub fn record(place: &Place) -> Record {
+    let (ledger, audit) = record_of(&place.site.config(), None).unwrap();
+    let secrets = Secrets::of(&ledger, &audit).unwrap();
+    Record {
+        keys: secrets.ledger_keys(),
+        verifier: secrets.checkpoint_key.verifier(),
+        ledger: ledger.path,
+        checkpoints: audit.checkpoints,
+    }
+}
+
+/// As `signer backup` does.
+async fn back_up(running: &Running) -> PathBuf {
+    let (socket, copy) = (running.place.path("admin.sock"), running.place.folder.path().join("copy"));
+    let folder = copy.clone();
+    spawn_blocking(move || receive(&socket, &folder)).await.unwrap();
+    backup::read(&copy).unwrap();
+    copy
+}
+
+fn receive(socket: &Path, folder: &Path) {
+    let mut client = Client::connect(socket).unwrap();
+    let Answer::Backup { files } = client.ask(&Ask::Backup).unwrap() else { panic!() };
+    backup::make_folder(folder).unwrap();
+    for (name, length) in files {
+        let mut file = fs::File::create(folder.join(name)).unwrap();
+        assert_eq!(io::copy(&mut client.bytes(length), &mut file).unwrap(), length);
+        file.flush().unwrap();
+    }
+}

@@ -1,0 +1,232 @@
+//! The real program: its exit codes, its signals, and what `--dev` prints.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Lines},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        net::UnixDatagram,
+    },
+    path::Path,
+    process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio},
+    time::Duration,
+};
+
+use profile_kit::{Removal, SignedProfile};
+
+#[test]
+fn the_commands_that_dev_prints_work_as_printed_also_after_a_restart() {
+    if !has("curl") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = None;
+    for start in 0..2 {
+        let mut daemon = Daemon::dev(folder.path(), &[]);
+        let lines = daemon.introduction();
+        let commands: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("  ")).collect();
+        assert_eq!(commands.len(), 4, "{lines:#?}");
+        let without = commands[0].replace("-H @'site/authorization'", "-w '%{http_code}'");
+        assert!(text(&shell(folder.path(), &without).stdout).ends_with("401"), "start {start}");
+        for command in commands {
+            let output = shell(folder.path(), command);
+            assert!(output.status.success(), "{command}: {}{}", text(&output.stdout), text(&output.stderr));
+        }
+        let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+        let overwrite = SignedProfile::from_bytes(read("overwrite.mobileconfig")).unwrap().verify_integrity().unwrap();
+        assert_eq!(overwrite.profile().removal(), Removal::Allowed);
+        let made = (read("locked.mobileconfig"), read("overwrite.mobileconfig"), lines[3].clone());
+        assert_eq!(*first.get_or_insert_with(|| made.clone()), made);
+        assert_eq!(daemon.end(), Some(0));
+    }
+}
+
+#[test]
+fn a_hangup_reloads() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::dev(folder.path(), &[]);
+    daemon.introduction();
+    daemon.signal("HUP");
+    daemon.log_until("reloaded by=\"SIGHUP\"");
+    let config = folder.path().join("site/signer.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("[admin]\n", "[admin]\ncolour = 1\n")).unwrap();
+    daemon.signal("HUP");
+    daemon.log_until("admin.colour: is not known");
+    assert_eq!(daemon.end(), Some(0));
+}
+
+#[test]
+fn the_service_manager_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let heard = || {
+        let mut told = [0; 256];
+        let length = manager.recv(&mut told).unwrap();
+        text(&told[..length])
+    };
+    let mut daemon = Daemon::dev(folder.path(), &[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+    assert_eq!(heard(), "READY=1\n");
+    daemon.introduction();
+    assert_eq!(signer(folder.path(), &["reload", "--config", "site/signer.toml"]).status.code(), Some(0));
+    assert!(heard().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(heard(), "READY=1\n");
+    daemon.signal("TERM");
+    assert_eq!(heard(), "STOPPING=1\n");
+    assert_eq!(daemon.end(), Some(0));
+}
+
+#[test]
+fn the_operators_door_is_for_the_daemons_user_and_root_also_where_the_socket_lets_others_in() {
+    if !is_root() || !has("setpriv") {
+        println!("skipped: only root can ask as another user");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::dev(folder.path(), &[]);
+    daemon.introduction();
+    for (name, mode) in [("", 0o755), ("site", 0o755), ("site/admin.sock", 0o666)] {
+        fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    // The kernel's own view of the socket: whoever may write to it connects.
+    let ask = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect('site/admin.sock'); \
+               s.sendall(b'{\"ask\":\"stranded\"}\\n'); print(s.recv(100))";
+    let as_user = |uid: &str| {
+        let command = format!("setpriv --reuid={uid} --regid={uid} --clear-groups python3 -c \"$ASK\"");
+        let output = Command::new("sh").args(["-c", &command]).env("ASK", ask).current_dir(folder.path()).output();
+        text(&output.unwrap().stdout)
+    };
+    assert!(as_user("0").contains("stranded"));
+    let refused = as_user("65534");
+    assert!(refused.is_empty() || refused == "b''\n", "{refused}");
+    assert_eq!(daemon.end(), Some(0));
+}
+
+#[test]
+fn what_is_wrong_is_1_and_what_could_not_be_asked_is_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::dev(folder.path(), &[]);
+    daemon.introduction();
+    let code = |arguments: &[&str]| signer(folder.path(), arguments).status.code();
+    assert_eq!(code(&["check", "--config", "site/signer.toml"]), Some(0));
+    assert_eq!(code(&["stranded", "--config", "site/signer.toml"]), Some(0));
+    assert_eq!(code(&["reload", "--socket", "site/admin.sock"]), Some(0));
+    assert_eq!(code(&["audit", "verify", "--config", "site/signer.toml"]), Some(0));
+    assert_eq!(daemon.end(), Some(0));
+    assert_eq!(code(&["reload", "--config", "site/signer.toml"]), Some(2));
+    assert_eq!(code(&["reload", "--config", "missing.toml"]), Some(2));
+    assert_eq!(code(&["audit", "verify", "--ledger", "site/ledger.db"]), Some(2));
+    assert_eq!(code(&["serve"]), Some(2));
+    assert_eq!(code(&["serve", "--config", "missing.toml"]), Some(2));
+    fs::write(folder.path().join("site/ivi-mdm.toml"), "format = 1").unwrap();
+    assert_eq!(code(&["check", "--config", "site/signer.toml"]), Some(1));
+    let help = signer(folder.path(), &["check", "--config", "missing.toml"]);
+    assert!(text(&help.stderr).starts_with("error: missing.toml: cannot read"), "{}", text(&help.stderr));
+}
+
+#[test]
+fn a_token_is_printed_once_and_its_digest_apart() {
+    let output = signer(Path::new("."), &["token"]);
+    let token = text(&output.stdout);
+    let digest = signer::Digest::of(token.trim_end().as_bytes());
+    assert_eq!(text(&output.stderr), format!("token_sha256 = [\"{digest}\"]\n"));
+}
+
+#[test]
+fn every_verb_has_help_with_an_example_and_a_manual_page() {
+    let verbs =
+        ["serve", "check", "audit", "reload", "stranded", "token", "import", "backup", "restore", "completions", "man"];
+    for verb in verbs {
+        let help = text(&signer(Path::new("."), &[verb, "--help"]).stdout);
+        assert!(help.contains(&format!(": signer {verb}")) || help.contains(&format!("\n  signer {verb}")), "{help}");
+        assert!(text(&signer(Path::new("."), &["man", verb]).stdout).contains(".TH"), "{verb}");
+    }
+    assert!(text(&signer(Path::new("."), &["completions", "bash"]).stdout).contains("_signer"));
+}
+
+/// A daemon that ends with the test.
+struct Daemon {
+    child: Child,
+    output: Lines<BufReader<ChildStdout>>,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Daemon {
+    /// In a folder `site` of its own.
+    fn dev(folder: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_signer"))
+            .args(["serve", "--dev", "--dir", "site", "--listen", "127.0.0.1:0"])
+            .envs(environment.iter().copied())
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, output, log }
+    }
+
+    /// All that it prints.
+    fn introduction(&mut self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        while !lines.last().is_some_and(|line| line.ends_with("/readyz")) {
+            lines.push(self.output.next().expect("it has ended").unwrap());
+        }
+        lines
+    }
+
+    fn log_until(&mut self, part: &str) {
+        let found = self.log.by_ref().map(Result::unwrap).find(|line| line.contains(part));
+        assert!(found.is_some(), "{part} is not in the log");
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(shell(Path::new("."), &format!("kill -{name} {}", self.child.id())).status.success());
+    }
+
+    /// Ends it gently; its exit code.
+    fn end(mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn signer(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_signer")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn shell(folder: &Path, command: &str) -> Output {
+    Command::new("sh").args(["-c", command]).current_dir(folder).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// Says so where a program of others is missing.
+fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    if !found {
+        println!("skipped: {program} is missing");
+        assert!(std::env::var("REQUIRE_JUDGES").is_err(), "{program} is missing");
+    }
+    found
+}
