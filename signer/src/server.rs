@@ -3,7 +3,7 @@
 //!
 //! It knows nothing of the routes: the application is a router that is passed in, and so are the sockets and the reason
 //! to stop. What it refuses itself it refuses with a [`Refusal`]; only heads that are no HTTP
-//! or are too long are answered by hyper, with a bare 400 or 431.
+//! or are far too long are answered by hyper, with a bare 400 or 431.
 
 mod activity;
 mod body;

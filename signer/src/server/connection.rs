@@ -182,16 +182,22 @@ fn http1(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     // Hyper's own deadline also runs between requests. The one that counts is the supervisor's; this one is behind it.
     builder.timer(TokioTimer::new()).header_read_timeout(limits.header + limits.keep_alive);
-    builder.max_header_size(limits.header_bytes).max_buf_size(limits.header_bytes.max(BUFFER));
+    let head = head_bytes(limits);
+    builder.max_header_size(head).max_buf_size(head.max(BUFFER));
     builder
 }
 
 fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
-    let header_bytes = limits.header_bytes.try_into().unwrap_or(u32::MAX);
+    let header_bytes = head_bytes(limits).try_into().unwrap_or(u32::MAX);
     builder.timer(TokioTimer::new()).max_concurrent_streams(limits.streams).max_header_list_size(header_bytes);
     builder.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
     builder
+}
+
+/// Beyond this hyper itself says no, and barely; a head between the limit and this is answered as a refusal.
+fn head_bytes(limits: &Limits) -> usize {
+    limits.header_bytes + limits.uri_bytes
 }
 
 /// A head that never ended has no request that could be answered; this is the answer all the same.

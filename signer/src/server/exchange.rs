@@ -89,6 +89,9 @@ impl Exchange {
         if uri_bytes > self.limits.uri_bytes {
             return Err(Refusal::UriTooLong { limit: self.limits.uri_bytes as u64 });
         }
+        if head_bytes(&request) > self.limits.header_bytes {
+            return Err(Refusal::HeaderTooLarge { limit: self.limits.header_bytes as u64 });
+        }
         if announced.is_some_and(|announced: usize| announced > self.limits.body_bytes) {
             return Err(Flaw::TooLarge.refusal(&self.limits));
         }
@@ -107,6 +110,11 @@ impl Exchange {
             }
         }
     }
+}
+
+/// The bytes of the header section as HTTP/1.1 has it: name, value, and four between and after.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
 }
 
 /// What panicked, and why, the panic hook has told.

@@ -59,8 +59,12 @@ async fn a_body_that_breaks_off_is_a_bad_request() {
 #[tokio::test]
 async fn a_head_that_is_too_long_is_answered_431() {
     let running = Running::start(Limits { header_bytes: 10_000, ..Limits::default() }).await;
-    let refusal = running.ask(&format!("GET /hello HTTP/1.1\r\nhost: it\r\nlong: {}", "x".repeat(10_000))).await;
-    assert_eq!((status(&refusal), header(&refusal, "connection")), (431, Some("close")));
+    let whole =
+        |length| format!("GET /hello HTTP/1.1\r\nhost: it\r\nconnection: close\r\nlong: {}", "x".repeat(length));
+    let refusal = running.ask(&format!("{}\r\n\r\n", whole(10_000))).await;
+    assert_eq!((status(&refusal), code(&refusal)), (431, "header-too-large".into()));
+    let endless = running.ask(&whole(20_000)).await;
+    assert_eq!((status(&endless), header(&endless, "connection")), (431, Some("close")));
 }
 
 #[tokio::test]

@@ -78,8 +78,16 @@ impl Operation {
 }
 
 /// What the server may say of any request.
-const ALWAYS: &[&str] =
-    &["body-broken", "body-too-large", "deadline-exceeded", "internal", "overloaded", "timeout", "uri-too-long"];
+const ALWAYS: &[&str] = &[
+    "body-broken",
+    "body-too-large",
+    "deadline-exceeded",
+    "header-too-large",
+    "internal",
+    "overloaded",
+    "timeout",
+    "uri-too-long",
+];
 const GUARDED: &[&str] = &["unauthenticated", "role-missing", "ledger-unavailable", "draining"];
 const POSTED: &[&str] = &["invalid-idempotency-key", "idempotency-conflict"];
 const JSON: &[&str] = &["malformed-json", "too-deep", "invalid-request", "unsupported-media-type"];
