@@ -53,7 +53,7 @@ pub struct Diagnosis {
     /// The profile's identifier.
     pub identifier: String,
     /// What the record says.
-    #[schema(value_type = String)]
+    #[schema(value_type = Option<String>)]
     pub state: Option<State>,
     /// How the device stands.
     pub standing: Standing,

@@ -4,17 +4,20 @@ use std::{net::SocketAddr, path::Path, pin::Pin, time::Duration};
 
 use axum::body::Body;
 use http_body_util::BodyExt;
-use hyper::{HeaderMap, Method, Request};
+use hyper::{
+    HeaderMap, Method, Request,
+    header::{HeaderName, HeaderValue},
+};
 use hyper_util::rt::TokioIo;
 use openssl::{
-    pkey::PKey,
+    pkey::{PKey, Private},
     ssl::{SslConnector, SslMethod, SslVerifyMode},
     x509::X509,
 };
 use profile_kit::pki::Issued;
 use serde_json::Value;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpStream, UnixStream},
     time::timeout,
 };
@@ -34,6 +37,21 @@ pub struct Ask {
 enum To {
     Plain(SocketAddr),
     Unix(std::path::PathBuf),
+    /// With a client certificate, or none.
+    Tls(SocketAddr, Option<Badge>),
+}
+
+/// A client certificate and its key.
+#[derive(Clone)]
+struct Badge {
+    certificate: X509,
+    key: PKey<Private>,
+}
+
+impl std::fmt::Debug for Badge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Badge")
+    }
 }
 
 /// What was answered.
@@ -51,6 +69,14 @@ impl Ask {
 
     pub fn unix(path: &Path) -> Self {
         Self::to(To::Unix(path.to_owned()))
+    }
+
+    pub fn tls(address: SocketAddr, badge: Option<&Issued>) -> Self {
+        let badge = badge.map(|badge| Badge {
+            certificate: X509::from_der(badge.certificate().der()).unwrap(),
+            key: PKey::private_key_from_pem(&badge.key_pem().unwrap()).unwrap(),
+        });
+        Self::to(To::Tls(address, badge))
     }
 
     fn to(to: To) -> Self {
@@ -100,37 +126,26 @@ impl Ask {
             match to {
                 To::Plain(address) => self.over(TcpStream::connect(address).await.unwrap()).await,
                 To::Unix(path) => self.over(UnixStream::connect(path).await.unwrap()).await,
+                To::Tls(address, badge) => self.over(secured(address, badge).await).await,
             }
         };
         timeout(PATIENCE, sending).await.expect("there is no answer")
-    }
-
-    /// Over TLS, with the client certificate of the site's caller `badge` or none.
-    pub async fn get_over_tls(self, to: SocketAddr, badge: Option<&Issued>, path: &str) -> Answer {
-        let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
-        connector.set_verify(SslVerifyMode::NONE);
-        if let Some(badge) = badge {
-            connector.set_certificate(&X509::from_der(badge.certificate().der()).unwrap()).unwrap();
-            connector.set_private_key(&PKey::private_key_from_pem(&badge.key_pem().unwrap()).unwrap()).unwrap();
-        }
-        let ssl = connector.build().configure().unwrap().verify_hostname(false).into_ssl("signer").unwrap();
-        let mut stream = SslStream::new(ssl, TcpStream::connect(to).await.unwrap()).unwrap();
-        Pin::new(&mut stream).connect().await.unwrap();
-        Self { method: Method::GET, path: path.into(), ..self }.over(stream).await
     }
 
     /// On a stream that is there already, such as one of TLS.
     pub async fn over(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Answer {
         let (mut client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        let mut request = Request::builder().method(self.method).uri(&self.path).header("host", "signer");
+        let mut request = Request::builder().method(self.method.clone()).uri(&self.path).header("host", "signer");
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
         let answer = client.send_request(request.body(Body::from(self.body)).unwrap()).await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let body = answer.into_body().collect().await.unwrap().to_bytes().to_vec();
-        Answer { status, headers, body }
+        let answer = Answer { status, headers, body };
+        crate::openapi::hold(&self.method, &self.path, &answer);
+        answer
     }
 }
 
@@ -163,6 +178,41 @@ impl Answer {
     pub fn code(&self) -> String {
         self.refusal().1
     }
+}
+
+/// A request that is written by hand, from its second header field on.
+pub async fn raw(address: SocketAddr, method: Method, path: &str, rest: &str) -> Answer {
+    let request = format!("{method} {path} HTTP/1.1\r\nhost: signer\r\nconnection: close\r\n{rest}");
+    let asking = async {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8(answer).unwrap()
+    };
+    let answer = timeout(PATIENCE, asking).await.expect("there is no answer");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let field = |line: &str| {
+        let (name, value) = line.split_once(": ").unwrap();
+        (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())
+    };
+    let headers = head.lines().skip(1).map(field).collect();
+    let answer = Answer { status: head[9..12].parse().unwrap(), headers, body: body.into() };
+    crate::openapi::hold(&method, path, &answer);
+    answer
+}
+
+async fn secured(address: SocketAddr, badge: Option<Badge>) -> SslStream<TcpStream> {
+    let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
+    connector.set_verify(SslVerifyMode::NONE);
+    if let Some(Badge { certificate, key }) = badge {
+        connector.set_certificate(&certificate).unwrap();
+        connector.set_private_key(&key).unwrap();
+    }
+    let ssl = connector.build().configure().unwrap().verify_hostname(false).into_ssl("signer").unwrap();
+    let mut stream = SslStream::new(ssl, TcpStream::connect(address).await.unwrap()).unwrap();
+    Pin::new(&mut stream).connect().await.unwrap();
+    stream
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);

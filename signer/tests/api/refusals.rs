@@ -31,9 +31,8 @@ async fn each_kind_of_caller_is_known() {
     unix.clone().get("/metrics").await.done();
     let wrong = unix.token("signer_0000000000000000000000000000000000000000000000000000000000000000");
     assert_eq!(wrong.get("/metrics").await.status, 401, "a wrong token falls back to the socket's user");
-    let ask = Ask::at(daemon.tls);
-    ask.clone().get_over_tls(daemon.tls, Some(&daemon.site.badge), "/metrics").await.done();
-    assert_eq!(ask.get_over_tls(daemon.tls, None, "/metrics").await.status, 401);
+    Ask::tls(daemon.tls, Some(&daemon.site.badge)).get("/metrics").await.done();
+    assert_eq!(Ask::tls(daemon.tls, None).get("/metrics").await.status, 401);
     let metrics = daemon.by("read").get("/metrics").await.done();
     assert!(metrics.header("content-type").starts_with("application/openmetrics-text"));
     assert!(metrics.body.ends_with(b"# EOF\n"));

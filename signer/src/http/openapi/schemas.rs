@@ -219,7 +219,9 @@ fn issuance() -> Object {
         ("acknowledgement", named("Acknowledgement")),
         ("acknowledged", plain(nullable(moment()))),
     ];
-    exactly([at_issue(), now].concat(), of_overwrites())
+    // An imported one says besides where it came from.
+    let whole = exactly([at_issue(), now].concat(), of_overwrites());
+    ObjectBuilder::from(whole).additional_properties(None::<AdditionalProperties<Schema>>).build()
 }
 
 /// An object, or null where the device has not answered.
