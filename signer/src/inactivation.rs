@@ -79,7 +79,7 @@ async fn draft(
     request: &Request,
 ) -> Result<Draft, Denied> {
     let history = service.ledger.history(device, &wish.identifier).await?;
-    let serving = serving(&history, device, &wish)?;
+    let serving = serving(&history, device, &wish).map_err(|refusal| hidden(refusal, state, sweep, device, &wish))?;
     let basis = service.ledger.basis(serving.of).await.map_err(|error| Denied { recorded: false, ..error.into() })?;
     let permit = sweep.permit(device, basis.spec.as_ref().map(|spec| &*spec.name))?;
     if state.config.overwrites.two_person && wish.ticket.is_none() {
@@ -131,6 +131,15 @@ fn serving(history: &History, device: &DeviceId, wish: &Wish) -> Result<Serving,
         Installed::Absent { .. } => Err(Refusal::NoOverwrite {
             problem: "the device was last seen without a profile of this identifier".into(),
         }),
+    }
+}
+
+/// Who is bound to specs is told of the profiles that these make, and of no others: not that there are none, either.
+fn hidden(refusal: Refusal, state: &State, sweep: &Sweep<role::Overwrite>, device: &DeviceId, wish: &Wish) -> Refusal {
+    let specs = state.catalogue.specs().filter(|spec| spec.identifier() == wish.identifier);
+    match sweep.covers_all(device.as_str(), specs.map(|spec| Some(spec.name()))) {
+        true => refusal,
+        false => sweep.other_spec(),
     }
 }
 

@@ -6,6 +6,7 @@ mod client;
 mod daemon;
 mod fetch;
 mod issue;
+mod matrix;
 mod openapi;
 mod overwrite;
 mod past;

@@ -82,6 +82,12 @@ impl Site {
         self.config += &format!("[[caller]]\nname = \"{name}\"\n{proof}\nroles = {roles:?}\n{more}");
     }
 
+    /// Takes every caller out of the configuration.
+    pub fn forget_callers(&mut self) {
+        let first = self.config.find("[[caller]]").unwrap_or(self.config.len());
+        self.config.truncate(first);
+    }
+
     /// Changes the configuration; what is to be changed has to be there.
     pub fn change(&mut self, from: &str, to: &str) {
         assert!(self.config.contains(from), "{from}");
