@@ -4,6 +4,7 @@
 
 mod client;
 mod daemon;
+mod every_refusal;
 mod fetch;
 mod issue;
 mod matrix;
