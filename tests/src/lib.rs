@@ -12,6 +12,7 @@ pub mod pki;
 mod program;
 pub mod readers;
 pub mod schema;
+pub mod service;
 pub mod signers;
 pub mod stage;
 pub mod twins;
