@@ -181,7 +181,7 @@ fn check_size(bytes: &[u8]) -> Result<()> {
 }
 
 /// The characters that XML 1.0 allows (§2.2).
-fn is_xml_char(c: char) -> bool {
+pub(crate) fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 

@@ -336,7 +336,7 @@ fn hostile_tables_end_in_clear_errors_in_bounded_memory() {
     let expected = [
         "line 3: the row is larger than 4 MiB; is a quote not closed?",
         "line 4: the row has more than 4096 cells",
-        "line 5: PayloadContent[1].URL: XML cannot hold the character U+0000",
+        "line 5, column \"udid\": XML cannot hold the character U+0000",
         "line 6, column \"udid\": is not UTF-8: byte 0x93; name the encoding if it is another, such as Shift_JIS",
         "line 9: the row has a quote that is never closed: everything after it was taken for one cell",
     ];

@@ -4,7 +4,7 @@ use super::{
     NamePattern, Options,
     table::{CellProblem, Cells, Row, RowProblem, Table},
 };
-use crate::{Error, Place, Result, Template, template::Values};
+use crate::{Error, Place, Result, Template, document, template::Values};
 
 /// Where the cells of a row go.
 pub(super) struct Plan {
@@ -100,6 +100,17 @@ impl Plan {
         self.placeholders.iter().filter_map(given).collect()
     }
 
+    /// A row's cells in the order of the placeholders' names.
+    pub fn row<'n, 'c>(&self, names: impl Iterator<Item = &'n str>, cells: &'c Cells) -> Vec<Option<&'c str>> {
+        // Both are in the order of the names.
+        let mut placed = self.placeholders.iter().peekable();
+        let cell = |name: &str| {
+            let (_, place) = placed.next_if(|(known, _)| known == name)?;
+            cells.get(*place)
+        };
+        names.map(cell).collect()
+    }
+
     /// Why a template could not be filled from a row, cell by cell where cells are to blame.
     pub fn blame(&self, template: &Template, cells: &Cells, error: &Error) -> Vec<CellProblem> {
         let own = |(name, placeholder): (&String, &crate::template::Placeholder)| {
@@ -112,7 +123,24 @@ impl Plan {
             })
         };
         let problems: Vec<CellProblem> = template.placeholders().iter().filter_map(own).take(MOST_PROBLEMS).collect();
-        if problems.is_empty() { vec![CellProblem::of_row(error.with_causes())] } else { problems }
+        match (problems.is_empty(), error) {
+            (false, _) => problems,
+            (true, Error::Unwritable { .. }) => self.unwritable(cells, error),
+            (true, _) => vec![CellProblem::of_row(error.with_causes())],
+        }
+    }
+
+    /// The cell with what XML cannot hold.
+    fn unwritable(&self, cells: &Cells, error: &Error) -> Vec<CellProblem> {
+        let outside = |text: &str| text.chars().find(|c| !document::is_xml_char(*c));
+        let found = self.placeholders.iter().find_map(|(name, place)| Some((name, outside(cells.get(*place)?)?)));
+        match found {
+            Some((name, c)) => {
+                let problem = format!("XML cannot hold the character U+{:04X}", u32::from(c));
+                vec![CellProblem::of_cell(name, problem)]
+            }
+            None => vec![CellProblem::of_row(error.with_causes())],
+        }
     }
 }
 

@@ -1,0 +1,186 @@
+//! Filling and signing.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use openssl::sha::sha256;
+
+use super::rows::Job;
+use crate::{
+    Certificate, ContentCipher, Error, Profile, Result, SignOptions, Signable, Signer, Target, Template, UuidSource,
+    batch::{
+        Batch, Options,
+        manifest::{self, Failed, Made},
+        output::{Outcome, Signed},
+        plan::Plan,
+        table::{CellProblem, Row, RowProblem},
+    },
+    certificate::hex,
+    check::{self, Finding, Severity},
+    encrypt,
+    redact::REDACTED,
+    template::{Cut, Filled},
+};
+
+/// Fills and signs: one a thread.
+pub(super) struct Maker<'a> {
+    batch: &'a Batch<'a>,
+    plan: &'a Plan,
+    cut: &'a Cut,
+    signer: Signer,
+    /// What the last row was filled into.
+    buffer: String,
+    /// Whether a first profile was checked for more than what refuses it.
+    is_checked: bool,
+    notes: Vec<String>,
+}
+
+/// What is signed for a row.
+enum Content<'c> {
+    Filled(Filled<'c>),
+    Encrypted(Profile),
+}
+
+impl<'a> Maker<'a> {
+    pub fn new(batch: &'a Batch<'a>, plan: &'a Plan, cut: &'a Cut) -> Result<Self> {
+        let signer = Signer::new(batch.identity, batch.options.sign.clone())?;
+        Ok(Self { batch, plan, cut, signer, buffer: String::new(), is_checked: false, notes: Vec::new() })
+    }
+
+    /// # Errors
+    /// What would be wrong with every row.
+    pub fn make(&mut self, job: Job) -> Result<Outcome> {
+        let Job { row, named, position } = job;
+        let made = match named {
+            Ok((device, file)) => self.sign(&row, device, file)?,
+            Err(problem) => Err(problem),
+        };
+        let (line, result) = match made {
+            Ok((made, bytes)) => {
+                let line = manifest::written(&made);
+                (line, Ok(Signed { file: made.file, bytes: Arc::new(bytes), like: None }))
+            }
+            Err(problem) => (manifest::written(&Failed::from(&problem)), Err(problem)),
+        };
+        Ok(Outcome { line, result, position, notes: std::mem::take(&mut self.notes) })
+    }
+
+    fn sign(&mut self, row: &Row, device: String, file: String) -> Result<Result<(Made, Vec<u8>), RowProblem>> {
+        let content = match content(self.cut, self.plan, row, &device, std::mem::take(&mut self.buffer)) {
+            Ok(content) => content,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let what = content.signable();
+        let signed = match self.signer.sign(what) {
+            Ok(signed) => signed.into_bytes(),
+            Err(error @ Error::Unwritable { .. }) => {
+                return Ok(Err(row.problem(Some(&device), vec![CellProblem::of_row(error.with_causes())])));
+            }
+            Err(error) => return Err(error),
+        };
+        if !std::mem::replace(&mut self.is_checked, true) {
+            self.notes = notes(self.cut.template(), what.profile(), &self.batch.options.sign);
+        }
+        let made = Made {
+            row: row.number,
+            device,
+            file,
+            size: signed.len() as u64,
+            identifier: content.identifier().to_owned(),
+            uuid: content.uuid().unwrap_or_default().to_owned(),
+            payloads: content.payload_uuids(),
+            content: hex(&sha256(&what.content()?)),
+            signed: hex(&sha256(&signed)),
+            installed: None,
+        };
+        if let Content::Filled(filled) = content {
+            self.buffer = filled.into_xml();
+        }
+        Ok(Ok((made, signed)))
+    }
+}
+
+impl Content<'_> {
+    fn signable(&self) -> &dyn Signable {
+        match self {
+            Content::Filled(filled) => filled,
+            Content::Encrypted(profile) => profile,
+        }
+    }
+
+    fn identifier(&self) -> &str {
+        match self {
+            Content::Filled(filled) => filled.identifier(),
+            Content::Encrypted(profile) => profile.identifier(),
+        }
+    }
+
+    fn uuid(&self) -> Option<&str> {
+        match self {
+            Content::Filled(filled) => filled.uuid(),
+            Content::Encrypted(profile) => profile.uuid(),
+        }
+    }
+
+    fn payload_uuids(&self) -> Vec<String> {
+        match self {
+            Content::Filled(filled) => filled.payload_uuids().map(|uuid| uuid.unwrap_or_default().to_owned()).collect(),
+            Content::Encrypted(_) => Vec::new(),
+        }
+    }
+}
+
+/// Whether a row could be signed.
+pub(super) fn try_out(cut: &Cut, plan: &Plan, options: &Options, job: Job) -> Result<Result<(), RowProblem>> {
+    let Job { row, named, .. } = job;
+    let content = named.and_then(|(device, _)| content(cut, plan, &row, &device, String::new()));
+    let content = match content {
+        Ok(content) => content,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let mut findings = content.signable().refusals();
+    findings.retain(|finding| !options.sign.allow.contains(&finding.code));
+    if findings.is_empty() { Ok(Ok(())) } else { Err(Error::Refused { findings }) }
+}
+
+/// A row's profile, its payloads encrypted where that is asked for.
+fn content<'c>(cut: &'c Cut, plan: &Plan, row: &Row, device: &str, buffer: String) -> Result<Content<'c>, RowProblem> {
+    let refused = |problems| row.problem(Some(device), problems);
+    let cells = row.cells.as_ref().map_err(|problem| refused(vec![problem.clone()]))?;
+    let blamed = |error: Error| refused(plan.blame(cut.template(), cells, &error));
+    match plan.recipient(cells) {
+        None => cut.fill_row(&plan.row(cut.names(), cells), buffer).map(Content::Filled).map_err(blamed),
+        Some(recipient) => {
+            let profile = cut.template().fill(&plan.values(cells), UuidSource::Content).map_err(blamed)?;
+            let encrypted = recipient.and_then(|text| encrypted(&profile, text, plan));
+            encrypted.map(Content::Encrypted).map_err(|problem| refused(vec![problem]))
+        }
+    }
+}
+
+fn encrypted(profile: &Profile, recipient: &str, plan: &Plan) -> Result<Profile, CellProblem> {
+    let column = plan.recipient_column().unwrap_or_default();
+    let failed = |error: Error| CellProblem::of_cell(column, error.with_causes());
+    let certificate = certificate(recipient).map_err(failed)?;
+    encrypt::encrypt(profile, &certificate, ContentCipher::default()).map_err(failed)
+}
+
+/// The first certificate in PEM, or one in base64.
+fn certificate(text: &str) -> Result<Certificate> {
+    if text.contains("-----BEGIN") {
+        return Certificate::from_pem(text.as_bytes()).map(|mut all| all.swap_remove(0));
+    }
+    let compact: String = text.split_ascii_whitespace().collect();
+    Certificate::from_der(&STANDARD.decode(compact).unwrap_or_default())
+}
+
+/// What a check has to say of a profile, and so of all that are made of the template. Values of secrets are not told.
+fn notes(template: &Template, profile: &Profile, options: &SignOptions) -> Vec<String> {
+    let mut findings = check::check(profile, &Target::default(), options.signing_time);
+    findings.retain(|finding| finding.severity >= Severity::Warning && !options.allow.contains(&finding.code));
+    let told = |finding: &Finding| match template.is_secret_at(&finding.path) {
+        true => format!("{}: {}: {REDACTED}", finding.code, finding.path),
+        false => finding.to_string(),
+    };
+    findings.iter().map(told).collect()
+}
