@@ -4,10 +4,15 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use tokio::{runtime::Handle, sync::Mutex, task::spawn_blocking};
+use tokio::{
+    runtime::Handle,
+    sync::Mutex,
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 use uuid::Uuid;
 
 use super::{Source, blocking, chain, systemd, watch};
@@ -143,14 +148,49 @@ impl Control {
             event = event.with("accepted_stranded", i64::try_from(accepted).unwrap_or(i64::MAX));
         }
         service.ledger.audit(event, now).await?;
-        if let (Some(tls), Some(settings)) = (&self.parts.tls, &state.tls) {
-            tls.reload(settings)?;
+        let state = Arc::new(state);
+        let loses_keys = !old.keyring.held().is_subset(&state.keyring.held());
+        self.put(state.clone())?;
+        if loses_keys {
+            self.settle(old, &state, accepted).await?;
         }
         let warnings = state.warnings(now);
         watch::show_ends(&service.metrics, &state);
-        service.replace(Arc::new(state));
-        self.refresh().await?;
+        if let Err(error) = self.refresh().await {
+            tracing::warn!(error = %chain(&error), "the stranded devices cannot be counted");
+        }
         Ok(Changed { restart, warnings })
+    }
+
+    /// Works with a state from now on, or changes nothing.
+    fn put(&self, state: Arc<State>) -> Result<(), TlsError> {
+        if let (Some(tls), Some(settings)) = (&self.parts.tls, &state.tls) {
+            tls.reload(settings)?;
+        }
+        self.service().replace(state);
+        Ok(())
+    }
+
+    /// Requests that had begun with a key that is gone now may have issued with it after the devices were counted. Waits
+    /// for them, as long as a request may take, and counts again: then it is undone rather than a device stranded.
+    async fn settle(&self, old: Arc<State>, new: &State, accepted: Option<u64>) -> Result<(), ReloadError> {
+        let begun = async {
+            while Arc::strong_count(&old) > 1 {
+                sleep(GLANCE).await;
+            }
+        };
+        if timeout(old.config.limits.total, begun).await.is_err() {
+            tracing::warn!("something still works with the configuration of before");
+        }
+        let settled = match self.stranded_by(&old, new).await {
+            Ok(Some(stranded)) if accepted != Some(stranded.devices) => Err(stranded.into()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        if settled.is_err() {
+            self.put(old)?;
+        }
+        settled
     }
 
     /// The devices that a change of keys strands; one that has profiles of several lost leaves counts once.
@@ -271,3 +311,6 @@ impl Drop for Copy {
 pub fn operator(by: &str, at: SystemTime) -> Request {
     Request { caller: by.into(), role: Role::Admin.word().into(), id: None, idempotency: None, at }
 }
+
+/// How often it is looked whether requests that had begun have ended.
+const GLANCE: Duration = Duration::from_millis(5);

@@ -1,9 +1,10 @@
 //! Import: what was signed elsewhere comes into the record and can be freed.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use profile_kit::{
     IdentityFiles, Profile, Removal, SignOptions,
+    batch::{Batch, Encoding, Options, Out, Start, Table},
     payload::Restrictions,
     pki::{KeySpec, Leaf, Validity, self_signed},
 };
@@ -68,6 +69,30 @@ async fn of_a_key_that_is_gone_it_comes_in_and_counts_as_stranded() {
     let [Became::New { held: false, .. }] = take(&running, &[("C02A", &signed)]).await[..] else { panic!() };
     let devices = vec!["C02A".parse().unwrap()];
     assert_eq!(running.operate(Ask::Stranded { after: None }).await, Answer::Stranded { devices });
+}
+
+#[tokio::test]
+async fn a_batch_of_profile_kit_comes_in_from_folder_and_archive() {
+    let running = Running::start().await;
+    let place = &running.place;
+    let text = fs::read_to_string(place.path("ivi-mdm.toml")).unwrap();
+    let template = profile_kit::spec::read(&text).unwrap();
+    let identity = IdentityFiles::new(place.path("test.pem"), place.path("test.key")).load().unwrap();
+    for (number, name) in ["campaign", "campaign.tar"].into_iter().enumerate() {
+        let rows = format!("serial,udid\nC02A,{number}-A\nno serial,{number}-B\nC02C,{number}-C\n");
+        let devices = Table::open(io::Cursor::new(rows), Encoding::Utf8).unwrap();
+        let out = Out::of(place.folder.path().join(name));
+        let batch = Batch::new(&template, text.as_bytes(), &identity, Options::new(SignOptions::new(now())));
+        let report = batch.run(devices, &out, Start::Fresh, &Default::default(), &mut |_| ()).unwrap();
+        assert_eq!((report.made, report.failed), (2, 1));
+        let read = entries(&out.manifest());
+        let told = read[1].as_ref().err().unwrap().to_string();
+        assert!(told.contains("line 3: nothing was made of row 2: "), "{told}");
+        let good: Vec<_> = read.into_iter().filter_map(Result::ok).collect();
+        let good: Vec<_> = good.iter().map(|it| (it.device.as_str(), it.signed.as_slice())).collect();
+        assert!(take(&running, &good).await.iter().all(|became| matches!(became, Became::New { held: true, .. })));
+        running.overwrite(&format!("{number}-C"), name).await.ok();
+    }
 }
 
 #[test]
@@ -174,7 +199,7 @@ async fn take(running: &Running, offered: &[(&str, &[u8])]) -> Vec<Became> {
     }
 }
 
-fn signed(place: &Place, removal: Removal) -> Vec<u8> {
+pub fn signed(place: &Place, removal: Removal) -> Vec<u8> {
     let identity = IdentityFiles::new(place.path("test.pem"), place.path("test.key")).load().unwrap();
     let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
     profile.set_removal(removal);

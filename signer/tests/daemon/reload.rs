@@ -1,10 +1,15 @@
 //! Reload: all of the new configuration, or nothing of it.
 
-use std::{fs, os::unix::net::UnixStream};
+use std::{fs, os::unix::net::UnixStream, sync::Arc};
 
-use signer::admin::{Answer, Ask};
+use profile_kit::Removal;
+use signer::{
+    admin::{Answer, Ask},
+    daemon::{ReloadError, operator},
+    import::Offered,
+};
 
-use crate::running::{Running, signer_of};
+use crate::running::{Running, now, signer_of};
 
 #[tokio::test]
 async fn a_good_set_is_taken_up_as_a_whole() {
@@ -74,6 +79,29 @@ async fn exactly_that_number_is_accepted_and_the_devices_are_listed() {
     assert_eq!(running.operate(Ask::Stranded { after }).await, Answer::Stranded { devices: devices[1..].to_vec() });
     assert!(running.get("/metrics").await.text().contains("signer_stranded_devices 2"));
     assert_eq!(running.overwrite("C02A", "9").await.code(), "identity-gone");
+}
+
+#[tokio::test]
+async fn a_request_that_had_begun_with_a_key_that_goes_strands_nobody() {
+    let running = Running::start().await;
+    // As a request holds the state that it began with.
+    let begun = running.control.service().state();
+    running.place.rotate();
+    running.place.lose();
+    let control = running.control.clone();
+    let reloading = tokio::spawn(async move { control.reload(None, "test").await });
+    while Arc::ptr_eq(&begun, &running.control.service().state()) {
+        tokio::task::yield_now().await;
+    }
+    let signed = crate::import::signed(&running.place, Removal::Disallowed);
+    let offered = Offered { device: "C02A".parse().unwrap(), signed, from: "test".into() };
+    let request = operator("test", now());
+    let ledger = &running.control.service().ledger;
+    signer::import::take(ledger, &begun.keyring, 64, &request, vec![offered]).await.unwrap();
+    drop(begun);
+    let Err(ReloadError::Stranded(stranded)) = reloading.await.unwrap() else { panic!() };
+    assert_eq!(stranded.devices, 1);
+    assert_eq!(signer_of(running.overwrite("C02A", "1").await.ok()), "CN=Test Profile Signer");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use std::{
 use profile_kit::pki::{Authority, KeySpec, Leaf, Validity};
 use signer::{
     admin::{Answer, Ask, Client},
-    daemon::{Daemon, Source, StartError},
+    daemon::{Control, Daemon, Source, StartError},
     dev::Site,
     server::Ended,
     stop::Stop,
@@ -36,6 +36,7 @@ pub struct Place {
 
 pub struct Running {
     pub place: Place,
+    pub control: Control,
     pub address: SocketAddr,
     pub stop: Arc<Stop>,
     daemon: JoinHandle<Ended>,
@@ -106,10 +107,10 @@ impl Place {
 
     pub async fn start(self) -> Running {
         let daemon = Daemon::start(self.source()).await.unwrap_or_else(|error| panic!("{error:?}"));
-        let address = daemon.addresses().tcp.unwrap();
+        let (control, address) = (daemon.control(), daemon.addresses().tcp.unwrap());
         let stop = Arc::new(Stop::new());
         let daemon = tokio::spawn(daemon.run(stop.watch()));
-        Running { place: self, address, stop, daemon }
+        Running { place: self, control, address, stop, daemon }
     }
 
     pub async fn start_error(&self) -> StartError {
