@@ -3,6 +3,7 @@
 mod cms;
 mod digest;
 mod encoded;
+mod mould;
 
 use std::{borrow::Cow, fmt, time::SystemTime};
 
@@ -11,6 +12,7 @@ use openssl::{error::ErrorStack, pkey::Private, pkey_ctx::PkeyCtx, rsa::Padding}
 pub use digest::Digest;
 pub use encoded::EncodedProfile;
 
+use self::mould::Mould;
 use crate::{
     Certificate, Error, Identity, KeyKind, Place, Profile, Result, SignedProfile, UuidSource,
     check::{self, Code, Finding},
@@ -140,11 +142,14 @@ pub fn deterministic_ecdsa() -> bool {
     cfg!(deterministic_ecdsa)
 }
 
-/// An identity ready to sign many profiles, one after the other: one signer a thread.
+/// An identity ready to sign many profiles, one after the other: one signer a thread. What is the same around all of
+/// them is made once.
 pub struct Signer {
     identity: Identity,
     options: SignOptions,
-    context: PkeyCtx<Private>,
+    key: Key,
+    /// For the leaf that signed last.
+    ready: Option<Ready>,
 }
 
 impl Signer {
@@ -156,13 +161,14 @@ impl Signer {
         if identity.is_decrypt_only() {
             return Err(unfit("the identity is to decrypt only, and signs nothing".into()));
         }
-        let context = context(identity, options.digest).map_err(failed("preparing a signature"))?;
-        Ok(Self { identity: identity.clone(), options, context })
+        let key = Key::new(identity, options.digest).map_err(failed("preparing a signature"))?;
+        Ok(Self { identity: identity.clone(), options, key, ready: None })
     }
 
     /// Sets the signing time of what is signed from here on.
     pub fn set_signing_time(&mut self, signing_time: SystemTime) {
         self.options.signing_time = signing_time;
+        self.ready = None;
     }
 
     /// Signs a profile.
@@ -171,9 +177,9 @@ impl Signer {
     /// As [`Identity::sign_with`].
     pub fn sign(&mut self, what: &(impl Signable + ?Sized)) -> Result<SignedProfile> {
         let own = what.required_leaf().and_then(|leaf| self.identity.with_leaf(leaf));
-        let identity = own.unwrap_or_else(|| self.identity.clone());
-        self.admit(what, identity.certificate())?;
-        Ok(SignedProfile::from_signer(self.sign_as(&identity, &what.content()?)?))
+        let ready = Ready::once(&mut self.ready, own.as_ref().unwrap_or(&self.identity), &self.options)?;
+        ready.admit(what, &self.options)?;
+        Ok(SignedProfile::from_signer(self.key.sign(ready, &what.content()?)?))
     }
 
     /// Signs any bytes, as [`sign_content`] does.
@@ -181,43 +187,58 @@ impl Signer {
     /// # Errors
     /// [`Error::Unwritable`], [`Error::Crypto`].
     pub fn sign_content(&mut self, content: &[u8]) -> Result<Vec<u8>> {
-        self.sign_as(&self.identity.clone(), content)
+        let ready = Ready::once(&mut self.ready, &self.identity, &self.options)?;
+        self.key.sign(ready, content)
     }
+}
 
-    /// The identity has the signer's key; its leaf may be another.
-    fn sign_as(&mut self, identity: &Identity, content: &[u8]) -> Result<Vec<u8>> {
-        let digest = self.options.digest;
-        let time = cms::date_time(self.options.signing_time).map_err(unwritable("signing time"))?;
-        let attributes = cms::Attributes::new(&digest.of(content), time).map_err(unwritable("signed attributes"))?;
-        let mut signature = Vec::new();
-        self.context
-            .sign_to_vec(&digest.of(attributes.to_sign()), &mut signature)
-            .map_err(failed("making a signature"))?;
-        let parts = cms::Parts {
-            content,
-            digest,
-            key: identity.key_kind(),
-            attributes: &attributes,
-            signature: &signature,
-            issuer_and_serial: identity.issuer_and_serial(),
-            certificate_set: identity.certificate_set(),
+/// One of an identity's leaves at a signing time, and what is the same around everything that it signs then.
+struct Ready {
+    leaf: Certificate,
+    /// What stands against the leaf at that time.
+    dates: Option<IdentityWarning>,
+    mould: Mould,
+}
+
+impl Ready {
+    /// What was ready for the last one, if that had the same leaf.
+    fn once<'a>(last: &'a mut Option<Ready>, identity: &Identity, options: &SignOptions) -> Result<&'a Self> {
+        let ready = match last.take().filter(|last| last.leaf == *identity.certificate()) {
+            Some(ready) => ready,
+            None => Self::new(identity, options)?,
         };
-        parts.to_der().map_err(unwritable("signed profile"))
+        Ok(last.insert(ready))
     }
 
-    fn admit(&self, what: &(impl Signable + ?Sized), leaf: &Certificate) -> Result<()> {
+    fn new(identity: &Identity, options: &SignOptions) -> Result<Self> {
+        let time = cms::date_time(options.signing_time).map_err(unwritable("signing time"))?;
+        let mould = Mould::new(identity, options.digest, time).map_err(unwritable("signed attributes"))?;
+        let leaf = identity.certificate().clone();
+        Ok(Self { dates: dates(&leaf, options.signing_time), leaf, mould })
+    }
+
+    fn admit(&self, what: &(impl Signable + ?Sized), options: &SignOptions) -> Result<()> {
         let mut findings = what.refusals();
-        findings.retain(|finding| !self.options.allow.contains(&finding.code));
+        findings.retain(|finding| !options.allow.contains(&finding.code));
         if !findings.is_empty() {
             return Err(Error::Refused { findings });
         }
-        if let Some(installed) = what.required_leaf().filter(|installed| *installed != leaf)
-            && !self.options.allow_other_signer
+        if let Some(installed) = what.required_leaf().filter(|installed| **installed != self.leaf)
+            && !options.allow_other_signer
         {
-            return Err(Error::OtherSigner { installed: installed.fingerprint(), offered: leaf.fingerprint() });
+            return Err(Error::OtherSigner { installed: installed.fingerprint(), offered: self.leaf.fingerprint() });
         }
-        let may_be_expired = self.options.allow_expired || what.required_leaf() == Some(leaf);
-        in_its_time(leaf, self.options.signing_time, may_be_expired)
+        match &self.dates {
+            None => Ok(()),
+            Some(IdentityWarning::Expired { .. })
+                if options.allow_expired || what.required_leaf() == Some(&self.leaf) =>
+            {
+                Ok(())
+            }
+            Some(reason) => {
+                Err(unfit(format!("certificate {reason}; the signing time is {}", shown(options.signing_time))))
+            }
+        }
     }
 }
 
@@ -230,23 +251,33 @@ impl fmt::Debug for Signer {
     }
 }
 
-fn in_its_time(leaf: &Certificate, at: SystemTime, allow_expired: bool) -> Result<()> {
-    match dates(leaf, at) {
-        None => Ok(()),
-        Some(IdentityWarning::Expired { .. }) if allow_expired => Ok(()),
-        Some(reason) => Err(unfit(format!("certificate {reason}; the signing time is {}", shown(at)))),
-    }
+/// The key, its context and its place for a signature kept from one to the next.
+struct Key {
+    digest: Digest,
+    context: PkeyCtx<Private>,
+    signature: Vec<u8>,
 }
 
-fn context(identity: &Identity, digest: Digest) -> Result<PkeyCtx<Private>, ErrorStack> {
-    let mut context = PkeyCtx::new(identity.key())?;
-    context.sign_init()?;
-    context.set_signature_md(digest.md())?;
-    match identity.key_kind() {
-        KeyKind::Rsa(_) => context.set_rsa_padding(Padding::PKCS1)?,
-        _ => choose_nonces(&mut context)?,
+impl Key {
+    fn new(identity: &Identity, digest: Digest) -> Result<Self, ErrorStack> {
+        let mut context = PkeyCtx::new(identity.key())?;
+        context.sign_init()?;
+        context.set_signature_md(digest.md())?;
+        match identity.key_kind() {
+            KeyKind::Rsa(_) => context.set_rsa_padding(Padding::PKCS1)?,
+            _ => choose_nonces(&mut context)?,
+        }
+        Ok(Self { digest, context, signature: vec![0; identity.key().size()] })
     }
-    Ok(context)
+
+    /// The content's digest goes into the attributes, and the signature over them around the content.
+    fn sign(&mut self, ready: &Ready, content: &[u8]) -> Result<Vec<u8>> {
+        let attributes = ready.mould.attributes(&self.digest.of(content));
+        let hashed = self.digest.of(&attributes);
+        let length = self.context.sign(&hashed, Some(&mut self.signature)).map_err(failed("making a signature"))?;
+        let file = ready.mould.fill(content, &attributes, &self.signature[..length]);
+        file.map_err(unwritable("signed profile"))
+    }
 }
 
 #[cfg(deterministic_ecdsa)]

@@ -75,9 +75,13 @@ impl Attributes {
         Ok(Self { set: attributes.to_der()? })
     }
 
-    /// What is signed: the SET OF with its own tag (RFC 5652 §5.4).
-    pub(super) fn to_sign(&self) -> &[u8] {
-        &self.set
+    /// What is signed: the SET OF with its own tag (RFC 5652 §5.4), before and after the content's digest. That keeps its
+    /// place whatever it is: each of the three attributes has a length of its own, by which DER sorts them.
+    pub(super) fn around(&self, message_digest: &[u8]) -> [Vec<u8>; 2] {
+        let length = message_digest.len();
+        let at = self.set.windows(length).position(|window| window == message_digest);
+        let at = at.expect("the digest stands in the set");
+        [self.set[..at].to_vec(), self.set[at + length..].to_vec()]
     }
 
     fn within_signer(&self) -> der::Result<AnyRef<'_>> {
@@ -105,7 +109,7 @@ pub(super) struct Parts<'a> {
 impl Parts<'_> {
     /// The whole file in DER.
     pub(super) fn to_der(&self) -> der::Result<Vec<u8>> {
-        let digest_algorithm = AlgorithmIdentifierRef { oid: self.digest.oid(), parameters: None };
+        let digest_algorithm = digest_algorithm(self.digest);
         let signed = SignedData {
             version: CmsVersion::V1,
             digest_algorithms: one(digest_algorithm)?,
@@ -125,6 +129,11 @@ impl Parts<'_> {
         };
         ContentInfo { content_type: rfc5911::ID_SIGNED_DATA, content: signed }.to_der()
     }
+}
+
+/// By its name, without parameters (RFC 5754 §2).
+fn digest_algorithm(digest: Digest) -> AlgorithmIdentifierRef<'static> {
+    AlgorithmIdentifierRef { oid: digest.oid(), parameters: None }
 }
 
 fn one<T: der::DerOrd>(element: T) -> der::Result<SetOf<T, 1>> {
@@ -147,7 +156,7 @@ pub(super) fn date_time(time: SystemTime) -> der::Result<DateTime> {
     DateTime::from_system_time(time)
 }
 
-const CONTEXT_0: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber::N0 };
+pub(super) const CONTEXT_0: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber::N0 };
 
 /// Later years take GeneralizedTime (RFC 5652 §11.3).
 const LAST_YEAR_OF_UTC_TIME: u16 = 2049;

@@ -6,7 +6,7 @@ use const_oid::db::rfc5912;
 use der::asn1::ObjectIdentifier;
 use openssl::{
     md::{Md, MdRef},
-    sha,
+    sha::{Sha256, Sha384, Sha512},
 };
 
 /// A digest algorithm (FIPS 180-4).
@@ -25,9 +25,22 @@ impl Digest {
     /// The digest of the bytes.
     pub(super) fn of(self, bytes: &[u8]) -> Vec<u8> {
         match self {
-            Digest::Sha256 => sha::sha256(bytes).to_vec(),
-            Digest::Sha384 => sha::sha384(bytes).to_vec(),
-            Digest::Sha512 => sha::sha512(bytes).to_vec(),
+            // Not by the functions for a whole text, which look the algorithm up each time.
+            Digest::Sha256 => {
+                let mut hash = Sha256::new();
+                hash.update(bytes);
+                hash.finish().to_vec()
+            }
+            Digest::Sha384 => {
+                let mut hash = Sha384::new();
+                hash.update(bytes);
+                hash.finish().to_vec()
+            }
+            Digest::Sha512 => {
+                let mut hash = Sha512::new();
+                hash.update(bytes);
+                hash.finish().to_vec()
+            }
         }
     }
 

@@ -233,8 +233,8 @@ fn ecdsa_nonces_are_those_of_rfc_6979() {
     let key = EcKey::from_private_components(&group, &secret, &point).unwrap();
     let identity = identity_of(PKey::from_ec_key(key).unwrap());
     let mut signature = Vec::new();
-    let mut signer = Signer::new(&identity, options()).unwrap();
-    signer.context.sign_to_vec(&Digest::Sha256.of(b"sample"), &mut signature).unwrap();
+    let mut key = Key::new(&identity, Digest::Sha256).unwrap();
+    key.context.sign_to_vec(&Digest::Sha256.of(b"sample"), &mut signature).unwrap();
     let signature = EcdsaSig::from_der(&signature).unwrap();
     assert_eq!(signature.r(), &*number("EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716"));
     assert_eq!(signature.s(), &*number("F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8"));
