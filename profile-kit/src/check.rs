@@ -18,6 +18,7 @@ pub use crate::finding::{Code, Finding, Severity, UnknownCode};
 pub(crate) use dates::past;
 pub(crate) use device_type::other as other_device_type;
 
+use self::structure::Uuids;
 use crate::{Profile, Target};
 
 /// Everything that can be said of a profile for a target, in the order of the rules.
@@ -78,6 +79,52 @@ pub(crate) fn settings(profile: &Profile) -> Vec<Finding> {
 
 /// The structural errors that no target takes: what signing refuses, each allowable by its code.
 pub fn refusals(profile: &Profile) -> Vec<Finding> {
-    let everywhere = |finding: &Finding| finding.code.refused_everywhere();
-    structure(profile).into_iter().filter(everywhere).collect()
+    refused(profile, Uuids::AreThere)
+}
+
+/// The same of a profile whose missing UUIDs are given when it is signed.
+pub(crate) fn refusals_before_uuids(profile: &Profile) -> Vec<Finding> {
+    refused(profile, Uuids::Come)
+}
+
+fn refused(profile: &Profile, uuids: Uuids) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    structure::keys(profile, uuids, &mut findings);
+    findings.list.retain(|finding| finding.code.refused_everywhere());
+    findings.list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Payload, UuidSource};
+
+    #[test]
+    fn signing_refuses_what_the_structure_breaks_for_every_target() {
+        let mut profile = Profile::new("x", "{{left}}\u{1}");
+        for _ in 0..2 {
+            let mut payload = Payload::new("");
+            payload.insert("PayloadIdentifier", "same");
+            payload.insert("PayloadUUID", "same");
+            payload.insert("PayloadVersion", "{{left}}");
+            profile.push(payload);
+        }
+        profile.set("ConsentText", "text").expect("any value fits");
+        for profile in [profile, Profile::new("x", "x")] {
+            let mut everywhere = structure(&profile);
+            everywhere.retain(|finding| finding.code.refused_everywhere());
+            assert!(!everywhere.is_empty());
+            assert_eq!(refusals(&profile), everywhere);
+        }
+    }
+
+    #[test]
+    fn signing_refuses_no_uuid_that_it_gives() {
+        let mut profile = Profile::new("x", "x");
+        profile.push(Payload::new(""));
+        let before = refusals_before_uuids(&profile);
+        profile.fill_uuids(UuidSource::Content);
+        assert_eq!(before, refusals(&profile));
+        assert_eq!(before.len(), 1, "the type is empty");
+    }
 }

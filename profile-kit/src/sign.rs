@@ -16,8 +16,10 @@ use self::mould::Mould;
 use crate::{
     Certificate, Error, Identity, KeyKind, Place, Profile, Result, SignedProfile, UuidSource,
     check::{self, Code, Finding},
+    document,
     error::openssl,
     identity::{IdentityWarning, dates, shown},
+    uuids,
 };
 
 /// How a profile is signed, and what is allowed that is refused otherwise.
@@ -78,11 +80,11 @@ impl Signable for Profile {
     }
 
     fn content(&self) -> Result<Cow<'_, [u8]>> {
-        Ok(Cow::Owned(filled(self).to_xml()?))
+        Ok(Cow::Owned(document::to_xml(&uuids::filled(self, UuidSource::Content))?))
     }
 
     fn refusals(&self) -> Vec<Finding> {
-        check::refusals(&filled(self))
+        check::refusals_before_uuids(self)
     }
 }
 
@@ -95,15 +97,6 @@ impl Signable for EncodedProfile {
     fn content(&self) -> Result<Cow<'_, [u8]>> {
         Ok(Cow::Borrowed(self.bytes()))
     }
-}
-
-fn filled(profile: &Profile) -> Cow<'_, Profile> {
-    if profile.get("PayloadUUID").is_some() && profile.payloads().iter().all(|it| it.get("PayloadUUID").is_some()) {
-        return Cow::Borrowed(profile);
-    }
-    let mut filled = profile.clone();
-    filled.fill_uuids(UuidSource::Content);
-    Cow::Owned(filled)
 }
 
 impl Identity {

@@ -26,21 +26,32 @@ pub enum UuidSource {
 impl Profile {
     /// Gives a UUID to each payload that has none, then to the profile if it has none.
     pub fn fill_uuids(&mut self, source: UuidSource) {
-        let named = self.payloads().iter().map(|payload| (payload.identifier(), payload.kind()));
-        let uuids = payload_uuids(self.identifier(), named, source);
-        for (payload, uuid) in self.payloads_mut().iter_mut().zip(uuids) {
-            if payload.get(KEY).is_none() {
-                payload.insert(KEY, upper(uuid));
+        let filled = Profile::from_dictionary(filled(self, source));
+        *self = filled.expect("a UUID breaks none of the promises of a profile");
+    }
+}
+
+/// Everything in a profile, with UUIDs for it and its payloads where they have none.
+pub(crate) fn filled(profile: &Profile, source: UuidSource) -> Dictionary {
+    let mut whole = profile.to_dictionary();
+    if profile.payloads().iter().any(|payload| payload.get(KEY).is_none()) {
+        let named = profile.payloads().iter().map(|payload| (payload.identifier(), payload.kind()));
+        let uuids = payload_uuids(profile.identifier(), named, source);
+        let payloads = whole.get_mut("PayloadContent").and_then(Value::as_array_mut).into_iter().flatten();
+        for (payload, uuid) in payloads.filter_map(Value::as_dictionary_mut).zip(uuids) {
+            if !payload.contains_key(KEY) {
+                payload.insert(KEY.into(), upper(uuid).into());
             }
         }
-        if self.get(KEY).is_none() {
-            let uuid = match source {
-                UuidSource::Content => profile_uuid(self.identifier(), &digest(&self.to_dictionary())),
-                UuidSource::Random => Uuid::new_v4(),
-            };
-            self.set(KEY, upper(uuid)).expect("a UUID breaks none of the promises of a profile");
-        }
     }
+    if !whole.contains_key(KEY) {
+        let uuid = match source {
+            UuidSource::Content => profile_uuid(profile.identifier(), &digest(&whole)),
+            UuidSource::Random => Uuid::new_v4(),
+        };
+        whole.insert(KEY.into(), upper(uuid).into());
+    }
+    whole
 }
 
 /// A UUID for each payload of a profile, whether it has one or not; payloads come by identifier and type, in order.

@@ -8,9 +8,28 @@ use super::{Code, Finding, Findings, Severity};
 use crate::{KeyPath, Payload, Profile, key_path::Trail};
 
 pub(super) fn check(profile: &Profile, findings: &mut Findings) {
+    keys(profile, Uuids::AreThere, findings);
+    duplicates(profile, "PayloadUUID", Code::DuplicateUuid, findings);
+    duplicates(profile, "PayloadIdentifier", Code::DuplicateIdentifier, findings);
+    profile.walk(&mut |value, place| {
+        if let Value::String(text) = value {
+            string(text, place, findings);
+        }
+    });
+}
+
+/// Whether UUIDs that are missing are given before anybody sees the profile.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Uuids {
+    AreThere,
+    Come,
+}
+
+/// Whether the keys that every profile and payload has are there, and of their types: all that signing refuses for.
+pub(super) fn keys(profile: &Profile, uuids: Uuids, findings: &mut Findings) {
     let root = Trail::Root;
     let top = |key: &str| profile.get(key);
-    texts(&top, &root, &["PayloadUUID"], findings);
+    texts(&top, &root, uuids, &["PayloadUUID"], findings);
     version(&top, &root, &[1, 2], findings);
     uuid_form(profile.uuid(), &root, findings);
     identifier_form(profile.identifier(), &root, findings);
@@ -21,20 +40,13 @@ pub(super) fn check(profile: &Profile, findings: &mut Findings) {
         findings.push(Finding::new(Code::EmptyContent, path, "has no payload (1005)"));
     }
     for (place, payload) in profile.placed() {
-        check_payload(payload, &place, findings);
+        check_payload(payload, &place, uuids, findings);
     }
-    duplicates(profile, "PayloadUUID", Code::DuplicateUuid, findings);
-    duplicates(profile, "PayloadIdentifier", Code::DuplicateIdentifier, findings);
-    profile.walk(&mut |value, place| {
-        if let Value::String(text) = value {
-            string(text, place, findings);
-        }
-    });
 }
 
-fn check_payload(payload: &Payload, place: &Trail<'_>, findings: &mut Findings) {
+fn check_payload(payload: &Payload, place: &Trail<'_>, uuids: Uuids, findings: &mut Findings) {
     let keys = |key: &str| payload.get(key);
-    texts(&keys, place, &["PayloadType", "PayloadIdentifier", "PayloadUUID"], findings);
+    texts(&keys, place, uuids, &["PayloadType", "PayloadIdentifier", "PayloadUUID"], findings);
     version(&keys, place, &[1], findings);
     uuid_form(payload.uuid(), place, findings);
     if let Some(identifier) = payload.identifier() {
@@ -45,12 +57,13 @@ fn check_payload(payload: &Payload, place: &Trail<'_>, findings: &mut Findings) 
 /// The value of a key, of a profile or of a payload.
 type Keys<'a> = dyn Fn(&str) -> Option<&'a Value> + 'a;
 
-fn texts(keys: &Keys<'_>, place: &Trail<'_>, required: &[&str], findings: &mut Findings) {
+fn texts(keys: &Keys<'_>, place: &Trail<'_>, uuids: Uuids, required: &[&str], findings: &mut Findings) {
     for key in required {
         match keys(key) {
             Some(Value::String(text)) if !text.is_empty() => {}
             Some(Value::String(_)) => findings.push(Finding::new(Code::MissingKey, place.key(key), "is empty")),
             Some(_) => findings.push(Finding::new(Code::WrongType, place.key(key), "is not a string")),
+            None if *key == "PayloadUUID" && uuids == Uuids::Come => {}
             None => findings.push(Finding::new(Code::MissingKey, place.key(key), "is missing")),
         }
     }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use plist::{Date, Dictionary, Value};
 
-use super::{DATES, DEEPEST, LARGEST, LONGEST_KEY, MOST_VALUES, is_xml_char};
+use super::{DATES, DEEPEST, LARGEST, LONGEST_KEY, MOST_VALUES, is_xml_char, is_xml_text};
 use crate::{Error, Form, KeyPath, Place, Result, Step};
 
 mod binary;
@@ -105,12 +105,11 @@ impl Check {
     }
 
     fn text(&self, text: &str, trail: &Trail<'_>) -> Result<()> {
-        match text.chars().find(|character| !is_xml_char(*character)) {
-            Some(character) if self.form == Form::XmlPlist => {
-                Err(unwritable(trail, format!("XML cannot hold the character U+{:04X}", u32::from(character))))
-            }
-            _ => Ok(()),
+        if self.form != Form::XmlPlist || is_xml_text(text) {
+            return Ok(());
         }
+        let character = text.chars().find(|character| !is_xml_char(*character)).map_or(0, u32::from);
+        Err(unwritable(trail, format!("XML cannot hold the character U+{character:04X}")))
     }
 
     fn date(&self, date: Date, trail: &Trail<'_>) -> Result<()> {

@@ -123,7 +123,10 @@ fn new_line(text: &mut String, level: usize) {
     text.push('\n');
     // A file beyond the bound is refused in the end: it need not become many times as large before.
     if text.len() <= LARGEST {
-        text.extend(std::iter::repeat_n('\t', level));
+        match TABS.get(..level) {
+            Some(tabs) => text.push_str(tabs),
+            None => text.extend(std::iter::repeat_n('\t', level)),
+        }
     }
 }
 
@@ -132,6 +135,8 @@ const HEAD: &str = concat!(
     "<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n",
     "<plist version=\"1.0\">\n",
 );
+
+const TABS: &str = "\t\t\t\t\t\t\t\t";
 
 /// Bytes a line of base64: 68 characters, as Apple's tools write.
 const DATA_LINE: usize = 51;
