@@ -4,6 +4,7 @@ mod tbs;
 
 use std::{
     fmt,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -20,11 +21,20 @@ use openssl::{
 pub(crate) use self::tbs::Tbs;
 use crate::{Error, Form, Place, Result, error::openssl};
 
-/// An X.509 certificate (RFC 5280) with the bytes that it came in.
+/// An X.509 certificate (RFC 5280) with the bytes that it came in. Cheap to clone.
 #[derive(Clone)]
 pub struct Certificate {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     der: Vec<u8>,
     x509: X509,
+    /// What costs something to read, once it was asked for.
+    not_before: OnceLock<Option<SystemTime>>,
+    not_after: OnceLock<Option<SystemTime>>,
+    key_kind: OnceLock<KeyKind>,
+    rsa_problem: OnceLock<Option<&'static str>>,
 }
 
 /// The kind and size of a public key.
@@ -54,7 +64,7 @@ impl Certificate {
             });
         }
         let x509 = X509::from_der(der).map_err(|cause| malformed("not a certificate in DER", openssl(cause)))?;
-        Ok(Self { der: der.to_owned(), x509 })
+        Ok(Self::of(der.to_owned(), x509))
     }
 
     /// Reads every certificate of a PEM file in its order; other PEM blocks are passed over.
@@ -78,16 +88,22 @@ impl Certificate {
     pub(crate) fn from_x509(x509: X509) -> Result<Self> {
         let der =
             x509.to_der().map_err(|cause| Error::Crypto { doing: "encoding a certificate", source: openssl(cause) })?;
-        Ok(Self { der, x509 })
+        Ok(Self::of(der, x509))
+    }
+
+    fn of(der: Vec<u8>, x509: X509) -> Self {
+        let (not_before, not_after) = (OnceLock::new(), OnceLock::new());
+        let (key_kind, rsa_problem) = (OnceLock::new(), OnceLock::new());
+        Self { inner: Arc::new(Inner { der, x509, not_before, not_after, key_kind, rsa_problem }) }
     }
 
     pub(crate) fn x509(&self) -> &X509 {
-        &self.x509
+        &self.inner.x509
     }
 
     /// The certificate's DER.
     pub fn der(&self) -> &[u8] {
-        &self.der
+        &self.inner.der
     }
 
     /// The certificate in PEM (RFC 7468 §5), with a line end.
@@ -95,43 +111,54 @@ impl Certificate {
     /// # Errors
     /// [`Error::Crypto`].
     pub fn to_pem(&self) -> Result<Vec<u8>> {
-        self.x509.to_pem().map_err(|cause| Error::Crypto { doing: "encoding a certificate", source: openssl(cause) })
+        self.inner
+            .x509
+            .to_pem()
+            .map_err(|cause| Error::Crypto { doing: "encoding a certificate", source: openssl(cause) })
     }
 
     /// SHA-256 of the DER, in hexadecimal.
     pub fn fingerprint(&self) -> String {
-        hex(&sha256(&self.der))
+        hex(&sha256(&self.inner.der))
     }
 
     /// The subject, most specific part first: `CN=…, O=…`, control characters escaped.
     pub fn subject(&self) -> String {
-        name(self.x509.subject_name())
+        name(self.inner.x509.subject_name())
     }
 
     /// The issuer, as [`subject`](Certificate::subject) shows it.
     pub fn issuer(&self) -> String {
-        name(self.x509.issuer_name())
+        name(self.inner.x509.issuer_name())
     }
 
     /// The serial number in hexadecimal, without leading zeros.
     pub fn serial(&self) -> String {
-        let number = self.x509.serial_number().to_bn().and_then(|number| number.to_hex_str());
+        let number = self.inner.x509.serial_number().to_bn().and_then(|number| number.to_hex_str());
         number.map(|text| text.to_string().to_lowercase()).unwrap_or_default()
     }
 
     /// The first moment at which it is valid; `None` where the field cannot be read.
     pub fn not_before(&self) -> Option<SystemTime> {
-        time(self.x509.not_before())
+        *self.inner.not_before.get_or_init(|| time(self.inner.x509.not_before()))
     }
 
     /// The last moment at which it is valid; `None` where the field cannot be read.
     pub fn not_after(&self) -> Option<SystemTime> {
-        time(self.x509.not_after())
+        *self.inner.not_after.get_or_init(|| time(self.inner.x509.not_after()))
     }
 
     /// The kind and size of its public key.
     pub fn key_kind(&self) -> KeyKind {
-        self.x509.public_key().map_or_else(|_| KeyKind::Other("unreadable".into()), |key| kind(&key))
+        let read =
+            || self.inner.x509.public_key().map_or_else(|_| KeyKind::Other("unreadable".into()), |key| kind(&key));
+        self.inner.key_kind.get_or_init(read).clone()
+    }
+
+    /// Why its key proves nothing, or costs more than any real one, if it is one for RSA.
+    pub(crate) fn rsa_problem(&self) -> Option<&'static str> {
+        let read = || self.inner.x509.public_key().ok().and_then(|key| rsa_problem(&key));
+        *self.inner.rsa_problem.get_or_init(read)
     }
 
     /// The public key as `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7) in DER.
@@ -139,7 +166,8 @@ impl Certificate {
     /// # Errors
     /// [`Error::Crypto`] where the key is of a kind that cannot be read.
     pub fn public_key_der(&self) -> Result<Vec<u8>> {
-        self.x509
+        self.inner
+            .x509
             .public_key()
             .and_then(|key| key.public_key_to_der())
             .map_err(|cause| Error::Crypto { doing: "encoding a public key", source: openssl(cause) })
@@ -147,51 +175,53 @@ impl Certificate {
 
     /// Whether subject and issuer are the same name and its own key made its signature.
     pub fn is_self_signed(&self) -> bool {
-        let own_key = |key: PKey<Public>| self.x509.verify(&key).unwrap_or(false);
-        self.is_self_issued() && self.x509.public_key().is_ok_and(own_key)
+        let own_key = |key: PKey<Public>| self.inner.x509.verify(&key).unwrap_or(false);
+        self.is_self_issued() && self.inner.x509.public_key().is_ok_and(own_key)
     }
 
     /// Whether subject and issuer are the same name; the signature is not looked at.
     pub(crate) fn is_self_issued(&self) -> bool {
-        self.x509.subject_name().try_cmp(self.x509.issuer_name()).is_ok_and(|order| order.is_eq())
+        self.inner.x509.subject_name().try_cmp(self.inner.x509.issuer_name()).is_ok_and(|order| order.is_eq())
     }
 
     /// Whether another certificate's name and key issued this one. Validity times are not asked.
     pub fn is_issued_by(&self, issuer: &Certificate) -> bool {
-        let named = self.x509.issuer_name().try_cmp(issuer.x509.subject_name()).is_ok_and(|order| order.is_eq());
-        let signed = |key: PKey<Public>| self.x509.verify(&key).unwrap_or(false);
-        named && issuer.x509.public_key().is_ok_and(signed)
+        let named =
+            self.inner.x509.issuer_name().try_cmp(issuer.inner.x509.subject_name()).is_ok_and(|order| order.is_eq());
+        let signed = |key: PKey<Public>| self.inner.x509.verify(&key).unwrap_or(false);
+        named && issuer.inner.x509.public_key().is_ok_and(signed)
     }
 
     /// Whether another certificate may have issued this one by its name and key identifier, and asking its key whether
     /// it did costs little.
     pub(crate) fn may_be_issued_by(&self, issuer: &Certificate) -> bool {
-        let named = self.x509.issuer_name().try_cmp(issuer.x509.subject_name()).is_ok_and(|order| order.is_eq());
-        let identified = || match (self.x509.authority_key_id(), issuer.x509.subject_key_id()) {
+        let named =
+            self.inner.x509.issuer_name().try_cmp(issuer.inner.x509.subject_name()).is_ok_and(|order| order.is_eq());
+        let identified = || match (self.inner.x509.authority_key_id(), issuer.inner.x509.subject_key_id()) {
             (Some(wanted), Some(found)) => wanted.as_slice() == found.as_slice(),
             _ => true,
         };
-        named && identified() && issuer.x509.public_key().is_ok_and(|key| rsa_problem(&key).is_none())
+        named && identified() && issuer.inner.x509.public_key().is_ok() && issuer.rsa_problem().is_none()
     }
 
     /// Whether the key is this certificate's.
     pub(crate) fn has_key<T: HasPublic>(&self, key: &PKeyRef<T>) -> bool {
-        self.x509.public_key().is_ok_and(|own| own.public_eq(key))
+        self.inner.x509.public_key().is_ok_and(|own| own.public_eq(key))
     }
 
     /// Whether another certificate has the same public key.
     pub fn has_key_of(&self, other: &Certificate) -> bool {
-        other.x509.public_key().is_ok_and(|key| self.has_key(&key))
+        other.inner.x509.public_key().is_ok_and(|key| self.has_key(&key))
     }
 
     /// Whether its key may be used so: the key usage says it, or there is none (RFC 5280 §4.2.1.3).
     pub(crate) fn may(&self, usage: X509KeyUsage) -> bool {
-        self.x509.key_usage().is_none_or(|allowed| allowed.contains(usage))
+        self.inner.x509.key_usage().is_none_or(|allowed| allowed.contains(usage))
     }
 
     /// The digest of its issuer's signature, where collisions of it are known.
     pub(crate) fn weak_digest(&self) -> Option<&'static str> {
-        let digest = self.x509.signature_algorithm().object().nid().signature_algorithms()?.digest;
+        let digest = self.inner.x509.signature_algorithm().object().nid().signature_algorithms()?.digest;
         match digest {
             Nid::SHA1 => Some("SHA-1"),
             Nid::MD5 => Some("MD5"),
@@ -201,7 +231,7 @@ impl Certificate {
 
     /// Whether its basic constraints say that it is a CA (RFC 5280 §4.2.1.9).
     pub(crate) fn is_ca(&self) -> bool {
-        Tbs::read(&self.der).is_some_and(|tbs| tbs.is_ca())
+        Tbs::read(&self.inner.der).is_some_and(|tbs| tbs.is_ca())
     }
 
     /// `IssuerAndSerialNumber` (RFC 5652 §10.2.4) in DER, issuer and serial number being the certificate's own bytes.
@@ -212,7 +242,7 @@ impl Certificate {
             problem: "issuer and serial number cannot be read".into(),
             source: None,
         };
-        Tbs::read(&self.der).map(|tbs| tbs.issuer_and_serial()).ok_or_else(unreadable)
+        Tbs::read(&self.inner.der).map(|tbs| tbs.issuer_and_serial()).ok_or_else(unreadable)
     }
 }
 
@@ -226,7 +256,7 @@ fn end(der: &[u8]) -> Option<usize> {
 /// Two certificates are equal when their DER is.
 impl PartialEq for Certificate {
     fn eq(&self, other: &Self) -> bool {
-        self.der == other.der
+        self.inner.der == other.inner.der
     }
 }
 
@@ -280,7 +310,7 @@ pub(crate) fn kind<T: HasPublic>(key: &PKeyRef<T>) -> KeyKind {
 /// Why an RSA key proves nothing, or costs more than any real one: its public exponent.
 ///
 /// With an exponent of 1 everybody signs, an even one is no RSA. OpenSSL bounds it only for long moduli.
-pub(crate) fn rsa_problem<T: HasPublic>(key: &PKeyRef<T>) -> Option<&'static str> {
+fn rsa_problem<T: HasPublic>(key: &PKeyRef<T>) -> Option<&'static str> {
     let rsa = key.rsa().ok()?;
     match rsa.e() {
         exponent if exponent.num_bits() > MAX_RSA_EXPONENT_BITS => {

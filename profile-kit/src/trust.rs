@@ -12,17 +12,20 @@ pub(crate) use self::path::Search;
 use crate::{
     Certificate, Result, Verdict,
     file::{self, LARGEST_CERTIFICATES},
+    verify::Memory,
 };
 
 /// The root certificates that a path may end at.
 ///
 /// A certificate that is given and not self-signed is an anchor too: a path may end at it.
-/// Intermediates come from the signed file only; revocation is not asked.
+/// Intermediates come from the signed file only; revocation is not asked. The paths of the last few signers are
+/// remembered, whatever the time; a time is asked about anew.
 #[derive(Clone)]
 pub struct TrustStore {
     roots: Vec<Certificate>,
     /// Every purpose, whatever the time: the one that nearly every question needs.
     timeless: Arc<X509Store>,
+    memory: Arc<Memory>,
 }
 
 /// Whether a signer's certificate is trusted.
@@ -130,7 +133,11 @@ impl TrustStore {
 
     fn of(roots: Vec<Certificate>) -> Result<Self> {
         let timeless = path::store(&roots, Purpose::Any, None, X509VerifyFlags::empty()).map_err(path::failed)?;
-        Ok(Self { roots, timeless: Arc::new(timeless) })
+        Ok(Self { roots, timeless: Arc::new(timeless), memory: Arc::default() })
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// The roots.

@@ -23,6 +23,7 @@ use std::{fmt, time::SystemTime};
 use const_oid::db::rfc6268;
 
 use self::cms::SignedData;
+pub(crate) use self::verifier::Memory;
 pub use self::{
     observation::{Observation, Observed},
     signer::{IdentifiedBy, SignerReport},

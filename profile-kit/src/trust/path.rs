@@ -18,11 +18,7 @@ use openssl_sys::{
 };
 
 use super::{Purpose, Trust, TrustStore, place, validity};
-use crate::{
-    Certificate, Error, Result,
-    certificate::{Tbs, rsa_problem},
-    error::openssl,
-};
+use crate::{Certificate, Error, Result, certificate::Tbs, error::openssl};
 
 /// A path, or why there is none.
 pub(crate) type Search = Result<Found, String>;
@@ -138,8 +134,7 @@ fn unknown_critical(depth: usize, member: &Certificate) -> Option<String> {
 }
 
 fn weak_key(depth: usize, issuer: &Certificate) -> Option<String> {
-    let key = issuer.x509().public_key().ok()?;
-    rsa_problem(&key).map(|problem| format!("{}: {problem}", place(depth)))
+    issuer.rsa_problem().map(|problem| format!("{}: {problem}", place(depth)))
 }
 
 fn not_for_code(depth: usize, member: &Certificate) -> Option<String> {

@@ -15,7 +15,7 @@ use super::{
     pss::Pss,
     refusal::{Refusal, unknown},
 };
-use crate::certificate::rsa_problem;
+use crate::Certificate;
 
 /// A signature algorithm and its digest, if it names one.
 pub(crate) struct Scheme {
@@ -56,10 +56,13 @@ impl Scheme {
         &self,
         algorithm: &Algorithm<'_>,
         digest: &Digest,
-        key: &PKeyRef<Public>,
+        certificate: &Certificate,
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), Refusal> {
+        let key = &*certificate.x509().public_key().map_err(|_| {
+            (Verdict::SignatureAlgorithmUnsupported, "the key in the signer's certificate cannot be read".to_owned())
+        })?;
         if self.digest.is_some_and(|named| named != digest.name) {
             let problem = format!("the signature algorithm is {}, the digest algorithm {}", self.name, digest.name);
             return Err((Verdict::SignatureAlgorithmUnsupported, problem));
@@ -67,7 +70,7 @@ impl Scheme {
         if !self.fits(key.id()) {
             return Err((Verdict::BadSignature, format!("{} with a key of another kind", self.name)));
         }
-        if let Some(problem) = rsa_problem(key) {
+        if let Some(problem) = certificate.rsa_problem() {
             return Err((Verdict::SignatureAlgorithmUnsupported, problem.into()));
         }
         let holds = if self.kind == Kind::Edwards {

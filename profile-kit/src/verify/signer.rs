@@ -168,10 +168,8 @@ fn integrity(
         None => Vec::new(),
     };
     let certificate = certificate.as_ref().map_err(Clone::clone)?;
-    let key = certificate.x509().public_key().map_err(|_| {
-        (Verdict::SignatureAlgorithmUnsupported, "the key in the signer's certificate cannot be read".to_owned())
-    })?;
-    let verify = |message: &[u8]| scheme.verify(&info.signature_algorithm, digest, &key, message, &info.signature);
+    let verify =
+        |message: &[u8]| scheme.verify(&info.signature_algorithm, digest, certificate, message, &info.signature);
     let Some((likeliest, others)) = messages.split_first() else { return verify(content) };
     let holds_otherwise = || others.iter().any(|other| verify(other).is_ok());
     verify(likeliest).or_else(|refusal| if holds_otherwise() { Ok(()) } else { Err(refusal) })
@@ -253,6 +251,9 @@ fn names(attributes: &Attributes) -> Option<Vec<String>> {
 
 /// An attribute's name without the `id-` of the registers.
 fn name(oid: &[u8]) -> String {
+    if let Some((_, name)) = COMMON.iter().find(|(known, _)| known.as_bytes() == oid) {
+        return (*name).to_owned();
+    }
     let known = ObjectIdentifier::from_bytes(oid).ok().and_then(|oid| DB.by_oid(&oid));
     known.map_or_else(|| oid_text(oid), |name| name.trim_start_matches("id-").to_owned())
 }
@@ -331,6 +332,12 @@ fn observe_certificate(certificate: &Certificate, say: &mut impl FnMut(Observed,
     }
 }
 
+/// What nearly every signature has: the database of names is long.
+const COMMON: [(ObjectIdentifier, &str); 3] = [
+    (rfc6268::ID_CONTENT_TYPE, "contentType"),
+    (rfc6268::ID_MESSAGE_DIGEST, "messageDigest"),
+    (rfc6268::ID_SIGNING_TIME, "signingTime"),
+];
 /// CMSAlgorithmProtection, RFC 6211.
 const ALGORITHM_PROTECTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.52");
 /// The signature algorithm in it.

@@ -1,13 +1,15 @@
 //! Verifying file after file, most of which carry the same certificates.
 
+use std::{collections::VecDeque, sync::Mutex};
+
 use super::{Observation, Observed, SignerReport, Verification, VerifyOptions, cms::SignedData, observe, read};
 use crate::{
-    Certificate, KeyKind, Result, TrustStore,
+    Certificate, KeyKind, Purpose, Result, TrustStore,
     trust::{Search, Trust},
 };
 
 /// Verifies many files by the same rules. What it found out about one file's certificates it remembers for the next
-/// file with the same ones. One a thread; the store may be shared.
+/// file with the same ones, and the store remembers a few. One a thread; the store may be shared.
 #[derive(Debug)]
 pub struct Verifier<'s> {
     store: Option<&'s TrustStore>,
@@ -15,8 +17,31 @@ pub struct Verifier<'s> {
     last: Option<Known>,
 }
 
+/// What is known of the certificates of the last few signers: their path to a root does not depend on file and time.
+/// Signatures and digests of files are never in it.
+#[derive(Default)]
+pub(crate) struct Memory {
+    known: Mutex<VecDeque<(Purpose, Known)>>,
+}
+
+impl Memory {
+    fn recall(&self, purpose: Purpose, der: &[u8]) -> Option<Known> {
+        let known = self.known.lock().ok()?;
+        known.iter().find(|(asked, known)| *asked == purpose && known.der == der).map(|(_, known)| known.clone())
+    }
+
+    fn keep(&self, purpose: Purpose, new: &Known) {
+        let Ok(mut known) = self.known.lock() else { return };
+        if new.der.len() > LARGEST_KEPT || known.iter().any(|(asked, it)| *asked == purpose && it.der == new.der) {
+            return;
+        }
+        known.truncate(MOST_KEPT - 1);
+        known.push_front((purpose, new.clone()));
+    }
+}
+
 /// A file's certificates, and what was found out about them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     /// The file's certificates, one after the other.
     der: Vec<u8>,
@@ -28,13 +53,13 @@ struct Known {
 }
 
 /// A signer's certificate, and where it leads.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Leaf {
     certificate: Certificate,
     /// The path to a root or the reason why there is none; `None` where no root was asked for.
     search: Option<Search>,
-    /// As far as the file's certificates lead.
-    chain: Vec<Certificate>,
+    /// As far as the file's certificates lead; `None` until there is no path to show.
+    chain: Option<Vec<Certificate>>,
 }
 
 impl<'s> Verifier<'s> {
@@ -52,7 +77,8 @@ impl<'s> Verifier<'s> {
     pub fn verify(&mut self, bytes: &[u8]) -> Result<Verification> {
         let data = read(bytes)?;
         let (store, options) = (self.store, self.options);
-        let known = self.know(&data);
+        let is_new = self.know(&data);
+        let known = self.last.as_mut().expect("it was put there");
         let mut observations = observe(&data);
         observations.extend_from_slice(&known.observations);
         let mut signers = Vec::with_capacity(data.signers.len());
@@ -61,19 +87,24 @@ impl<'s> Verifier<'s> {
             known.follow(&mut report, store, &options, &mut observations)?;
             signers.push(report);
         }
+        if let Some(store) = store.filter(|_| is_new && known.checks > 0) {
+            store.memory().keep(options.purpose, known);
+        }
         let certificates = known.certificates.clone();
         let content = data.content.map(std::borrow::Cow::into_owned);
         Ok(Verification { content, certificates, signers, observations })
     }
 
-    /// What is known of a file's certificates. Chains that were cut short are not remembered: the next file may have
-    /// fewer signers.
-    fn know(&mut self, data: &SignedData<'_>) -> &mut Known {
+    /// Brings to mind what is known of a file's certificates; whether nothing was. Chains that were cut short are not
+    /// remembered: the next file may have fewer signers.
+    fn know(&mut self, data: &SignedData<'_>) -> bool {
         let der = data.certificates.concat();
         let last = self.last.take().filter(|known| known.der == der && known.checks > 0);
-        let known = self.last.insert(last.unwrap_or_else(|| Known::of(der, &data.certificates)));
+        let recalled = last.or_else(|| self.store?.memory().recall(self.options.purpose, &der));
+        let is_new = recalled.is_none();
+        let known = self.last.insert(recalled.unwrap_or_else(|| Known::of(der, &data.certificates)));
         known.checks = MAX_CHECKS;
-        known
+        is_new
     }
 }
 
@@ -106,7 +137,7 @@ impl Known {
             return Ok(());
         };
         let index = self.leaf(certificate, store, options)?;
-        let leaf = &self.leaves[index];
+        let leaf = &mut self.leaves[index];
         if let (Some(store), Some(search)) = (store, &leaf.search) {
             let at = options.at.moment(options.now, report.signing_time);
             let trust = store.judge(search, &leaf.certificate, &self.certificates, at, options.purpose)?;
@@ -115,7 +146,8 @@ impl Known {
             report.trust = Some(trust);
         }
         if report.chain.is_empty() {
-            report.chain.clone_from(&leaf.chain);
+            let led = || chain(&leaf.certificate, &self.certificates, &mut self.checks);
+            report.chain.clone_from(leaf.chain.get_or_insert_with(led));
         }
         Ok(())
     }
@@ -130,8 +162,7 @@ impl Known {
             return Ok(index);
         }
         let search = store.map(|store| store.search(certificate, &self.certificates, options.purpose)).transpose()?;
-        let chain = chain(certificate, &self.certificates, &mut self.checks);
-        self.leaves.push(Leaf { certificate: certificate.clone(), search, chain });
+        self.leaves.push(Leaf { certificate: certificate.clone(), search, chain: None });
         Ok(self.leaves.len() - 1)
     }
 }
@@ -173,6 +204,10 @@ fn chain(leaf: &Certificate, certificates: &[Certificate], checks: &mut usize) -
     chain
 }
 
+/// Sets of certificates that a store remembers.
+const MOST_KEPT: usize = 16;
+/// The most bytes of a set that is remembered: real ones have below 8 KiB.
+const LARGEST_KEPT: usize = 64 << 10;
 /// Real chains have fewer than 6.
 const MAX_CHAIN: usize = 16;
 /// Each is an operation with a public key; a real signer's chain costs fewer than 6.
@@ -180,10 +215,23 @@ const MAX_CHECKS: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use openssl::bn::BigNum;
 
     use super::*;
-    use crate::verify::forge::{Party, Wish, p256, rsa_with};
+    use crate::{
+        At, SignOptions, Verdict,
+        pki::{
+            KeySpec, Leaf as Wanted,
+            fixture::{INTERMEDIATE, ROOT, leaf, midway, validity},
+        },
+        sign::sign_content,
+        verify::{
+            forge::{Party, Wish, p256, rsa_with},
+            verify_bytes,
+        },
+    };
 
     fn certificate(party: &Party) -> Certificate {
         Certificate::from_x509(party.certificate.clone()).unwrap()
@@ -222,5 +270,41 @@ mod tests {
         let mut checks = MAX_CHECKS;
         chain(&leaf, &[certificate(&issuer)], &mut checks);
         assert_eq!(checks, MAX_CHECKS);
+    }
+
+    #[test]
+    fn a_store_remembers_paths_and_neither_signatures_nor_answers_about_time_and_purpose() {
+        let for_servers = Wanted { extended_key_usage: vec!["serverAuth".into()], ..leaf("Server", KeySpec::P256) };
+        let identity = INTERMEDIATE.issue(&for_servers).unwrap().identity().unwrap();
+        let store = TrustStore::from_pem(&ROOT.certificate_pem().unwrap()).unwrap();
+        let verdict =
+            |file: &[u8], options: VerifyOptions| verify_bytes(file, Some(&store), &options).unwrap().verdict();
+        let now = VerifyOptions::new(midway());
+        let file = sign_content(&identity, b"content", &SignOptions::new(midway())).unwrap();
+        let mut changed = file.clone();
+        let at = file.windows(7).position(|window| window == b"content").unwrap();
+        changed[at] ^= 1;
+        for _ in 0..2 {
+            assert_eq!(verdict(&file, now), Verdict::GoodSignature);
+            assert_eq!(verdict(&changed, now), Verdict::DigestMismatch);
+            let smime = VerifyOptions { purpose: Purpose::Smime, ..now };
+            assert_eq!(verdict(&file, smime), Verdict::SigningCertNotTrusted);
+            let late = VerifyOptions { at: At::Time(validity().not_after + Duration::from_secs(1)), ..now };
+            assert_eq!(verdict(&file, late), Verdict::SigningCertExpired);
+        }
+        assert_eq!(store.memory().known.lock().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_store_remembers_a_few_signers_and_forgets_the_first() {
+        let memory = Memory::default();
+        for number in 0..=MOST_KEPT as u8 {
+            memory.keep(Purpose::Any, &Known::of(vec![number], &[]));
+        }
+        assert!(memory.recall(Purpose::Any, &[0]).is_none());
+        assert!(memory.recall(Purpose::Any, &[1]).is_some());
+        assert!(memory.recall(Purpose::Smime, &[1]).is_none());
+        memory.keep(Purpose::Any, &Known::of(vec![0; LARGEST_KEPT + 1], &[]));
+        assert_eq!(memory.known.lock().unwrap().len(), MOST_KEPT);
     }
 }
