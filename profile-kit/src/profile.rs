@@ -144,6 +144,10 @@ impl Profile {
     /// [`Error::NotAProfile`] where the value would break one of the promises above.
     pub fn set(&mut self, key: &str, value: impl Into<Value>) -> Result<()> {
         let value = value.into();
+        if !PROMISED.contains(&key) {
+            self.keys.insert(key.to_owned(), value);
+            return Ok(());
+        }
         let mut whole = self.keys.clone();
         whole.insert(key.to_owned(), value);
         let changed = Self::from_dictionary(whole)?;
@@ -159,6 +163,10 @@ impl Profile {
     /// # Errors
     /// [`Error::NotAProfile`] for a key that every profile has.
     pub fn unset(&mut self, key: &str) -> Result<()> {
+        if !PROMISED.contains(&key) {
+            self.keys.retain(|present, _| present != key);
+            return Ok(());
+        }
         let mut whole = self.keys.clone();
         whole.retain(|present, _| present != key);
         self.keys = Self::from_dictionary(whole)?.keys;
@@ -205,13 +213,15 @@ impl Profile {
     }
 
     fn free_identifier(&self, kind: &str) -> String {
-        // A set, or a spec of a thousand payloads of one type takes a minute.
-        let identifiers = self.payloads.iter().filter_map(Payload::identifier);
-        let taken: HashSet<String> = identifiers.map(str::to_ascii_lowercase).collect();
+        let identifiers = || self.payloads.iter().filter_map(Payload::identifier);
         let plain = format!("{}.{kind}", self.identifier());
-        let numbered = (2..).map(|number| format!("{plain}.{number}"));
-        std::iter::once(plain.clone())
-            .chain(numbered)
+        if !identifiers().any(|taken| taken.eq_ignore_ascii_case(&plain)) {
+            return plain;
+        }
+        // A set, or a spec of a thousand payloads of one type takes a minute.
+        let taken: HashSet<String> = identifiers().map(str::to_ascii_lowercase).collect();
+        (2..)
+            .map(|number| format!("{plain}.{number}"))
             .find(|identifier| !taken.contains(&identifier.to_ascii_lowercase()))
             .expect("an endless range has a free number")
     }
@@ -240,6 +250,8 @@ const WRONG_TYPE: u16 = 1003;
 const UNKNOWN_TYPE: u16 = 1017;
 
 const CONFIGURATION: &str = "Configuration";
+/// The keys that every profile has, and their substitutes.
+const PROMISED: [&str; 4] = ["PayloadType", "PayloadIdentifier", "PayloadContent", "EncryptedPayloadContent"];
 /// Where the payloads stand.
 const CONTENT: Trail<'static> = Trail::Key(&Trail::Root, "PayloadContent");
 
