@@ -169,7 +169,7 @@ impl Form {
 
     fn write(&self, values: &[Cow<'_, Value>], text: &mut String) {
         text.clear();
-        text.reserve(self.fixed + self.fixed / 8);
+        text.reserve(self.fixed + self.xml.len() * ROOM);
         for slice in &self.xml {
             text.push_str(&slice.before);
             document::value_to_xml(text, &values[slice.hole], slice.level);
@@ -193,7 +193,7 @@ impl Digest {
     }
 
     fn for_row(&self, values: &[Cow<'_, Value>]) -> [u8; 32] {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(self.rest.iter().map(|(_, after)| after.len() + ROOM).sum());
         for (hole, after) in &self.rest {
             uuids::digested_value(&mut bytes, &values[*hole], &mut |_, _| unreachable!("a row has no UIDs"));
             bytes.extend_from_slice(after);
@@ -268,6 +268,9 @@ impl RemovalFact {
         })
     }
 }
+
+/// What the value of a hole takes, mostly.
+const ROOM: usize = 64;
 
 fn payloads(whole: &Dictionary) -> impl Iterator<Item = &Dictionary> {
     let content = whole.get("PayloadContent").and_then(Value::as_array);

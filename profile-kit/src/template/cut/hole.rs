@@ -33,7 +33,11 @@ impl Hole {
     pub(super) fn value<'r>(&self, typed: &'r [Value]) -> Cow<'r, Value> {
         match self {
             Hole::Whole(placeholder) => Cow::Borrowed(&typed[*placeholder]),
-            Hole::Text(pieces) => Cow::Owned(Value::String(pieces.iter().map(|piece| piece.text(typed)).collect())),
+            Hole::Text(pieces) => {
+                let mut text = String::with_capacity(self.size(typed));
+                pieces.iter().for_each(|piece| text.push_str(&piece.text(typed)));
+                Cow::Owned(Value::String(text))
+            }
             Hole::PayloadUuid(_) | Hole::ProfileUuid => Cow::Owned(Value::String(String::new())),
         }
     }
