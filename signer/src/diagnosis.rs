@@ -22,7 +22,7 @@ use self::step::{
 };
 pub use self::{
     outlook::{DeviceOutlook, Outlook, Target},
-    step::{Action, Warning, Who},
+    step::{ACTIONS, Action, Warning, Who},
 };
 use crate::{
     Digest,

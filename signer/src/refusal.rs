@@ -27,12 +27,16 @@ macro_rules! refusals {
         }
 
         impl Refusal {
-            /// Every code, in the order of the documentation.
+            /// Every refusal in the order of the documentation: its code, its status, what it says.
+            pub const ALL: &'static [(&'static str, u16, &'static str)] =
+                &[$(($code, $status, concat!($($doc),+).trim_ascii())),+];
+
+            /// Every code, in the same order.
             pub const ALL_CODES: &'static [&'static str] = &[$($code),+];
 
             /// The HTTP status of a code.
             pub fn status_of(code: &str) -> Option<u16> {
-                [$(($code, $status)),+].into_iter().find(|(known, _)| *known == code).map(|(_, status)| status)
+                Self::ALL.iter().find(|(known, ..)| *known == code).map(|(_, status, _)| *status)
             }
 
             /// The stable word for it: in answers, in the audit log, in metrics.

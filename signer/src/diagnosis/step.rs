@@ -17,6 +17,18 @@ pub enum Who {
     SignerKeeper,
 }
 
+impl Who {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Owner => "owner",
+            Self::MdmCore => "mdm-core",
+            Self::SignerKeeper => "signer-keeper",
+        }
+    }
+}
+
 /// Something that has to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Action {
@@ -51,8 +63,7 @@ macro_rules! actions {
             Action { action: $action, who: Who::$who, steps: &[$($step),*], sentence: $sentence };)+
 
         /// Every action, each once.
-        #[cfg(test)]
-        pub(super) const ALL: &[Action] = &[$($name),+];
+        pub const ACTIONS: &[Action] = &[$($name),+];
     };
 }
 

@@ -295,7 +295,7 @@ fn every_step_and_warning_is_one_of_the_procedure() {
     };
     let warning = |text: &str| ["W1", "W2", "W3", "W4"].contains(&text);
     let fact = |text: &str| text.len() == 2 && "LR".contains(&text[..1]) && text[1..].parse::<u8>().is_ok();
-    for action in step::ALL {
+    for action in ACTIONS {
         assert!(action.steps.iter().all(|text| step(text) || warning(text)), "{action:?}");
     }
     for (code, _, refs) in REASONS {
