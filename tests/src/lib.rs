@@ -8,6 +8,7 @@ mod der;
 pub mod fixtures;
 pub mod fuzzing;
 pub mod judges;
+pub mod openapi;
 pub mod pki;
 mod program;
 pub mod readers;
