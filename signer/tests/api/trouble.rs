@@ -1,10 +1,11 @@
 //! What happens where something that the daemon stands on fails, and where secrets are.
 
-use std::{fs, time::Duration};
+use std::{fs, sync::mpsc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rusqlite::Connection;
 use serde_json::json;
+use signer::{Refusal, signing::Job};
 use tokio::time::timeout;
 
 use crate::daemon::Daemon;
@@ -40,9 +41,70 @@ async fn where_nothing_can_be_recorded_nothing_leaves_and_it_heals_by_itself() {
     }
     intruder.execute_batch("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)").unwrap();
     let healed = async { while daemon.by("core").post(LOCKED, json!({})).await.status != 200 {} };
-    timeout(Duration::from_secs(30), healed).await.expect("it does not heal");
+    timeout(PATIENCE, healed).await.expect("it does not heal");
     assert!(daemon.events().iter().any(|event| event["action"] == "ledger-healed"));
     assert_eq!(daemon.by("read").post(LOCKED, json!({})).await.code(), "role-missing");
+}
+
+/// With one signing thread, which is busy until something is sent, and a queue of four places.
+async fn busy() -> (Daemon, mpsc::Sender<()>) {
+    let limits = "[limits]\nsigning_threads = 1\nqueue = 4\n[overwrites]";
+    let daemon = Daemon::with(|site| site.change("[overwrites]", limits)).await;
+    let (open, opened) = mpsc::channel();
+    let (take, taken) = mpsc::channel();
+    let signing = daemon.service.signing.clone();
+    let wait = move || {
+        take.send(()).unwrap();
+        let _ = opened.recv();
+        Err::<(Job, ()), _>(Refusal::Draining)
+    };
+    tokio::spawn(async move { signing.make("gate".into(), wait).await });
+    tokio::task::spawn_blocking(move || taken.recv().unwrap()).await.unwrap();
+    (daemon, open)
+}
+
+async fn until_waiting(daemon: &Daemon, count: usize) {
+    let waiting = async {
+        while daemon.service.signing.waiting() != count {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, waiting).await.expect("the queue does not change");
+}
+
+fn issued(daemon: &Daemon) -> usize {
+    daemon.events().iter().filter(|event| event["action"] == "issue").count()
+}
+
+#[tokio::test]
+async fn a_client_that_went_away_is_not_signed_for() {
+    let (daemon, open) = busy().await;
+    let gone = tokio::spawn(daemon.by("core").post(LOCKED, json!({})));
+    until_waiting(&daemon, 1).await;
+    gone.abort();
+    until_waiting(&daemon, 0).await;
+    open.send(()).unwrap();
+    daemon.by("core").post(LOCKED, json!({})).await.done();
+    assert_eq!(issued(&daemon), 1);
+    assert!(daemon.metrics().contains("signer_signing_abandoned_total 1"));
+}
+
+#[tokio::test]
+async fn a_caller_who_asks_too_much_is_refused_at_once_and_does_not_starve_another() {
+    let (daemon, open) = busy().await;
+    let ask = |caller: &str| tokio::spawn(daemon.by(caller).post(LOCKED, json!({})));
+    let greedy = [ask("core"), ask("core")];
+    until_waiting(&daemon, 2).await;
+    let refused = daemon.by("core").post(LOCKED, json!({})).await;
+    assert_eq!((refused.refusal(), refused.header("retry-after")), ((503, "overloaded".into()), "1"));
+    let modest = ask("second");
+    until_waiting(&daemon, 3).await;
+    assert_eq!(issued(&daemon), 0, "too much to do is no decision");
+    open.send(()).unwrap();
+    for asked in greedy.into_iter().chain([modest]) {
+        asked.await.unwrap().done();
+    }
+    assert_eq!(issued(&daemon), 3);
 }
 
 #[tokio::test]
@@ -77,4 +139,5 @@ async fn a_secret_parameter_is_in_the_profile_and_nowhere_else() {
     assert!(String::from_utf8_lossy(&bytes).contains(CANARY));
 }
 
+const PATIENCE: Duration = Duration::from_secs(30);
 const CANARY: &str = "canary-in-a-coal-mine";
