@@ -33,8 +33,8 @@ pub struct Record {
     pub checkpoints: PathBuf,
     /// What opens the ledger.
     pub keys: LedgerKeys,
-    /// What verifies the checkpoints.
-    pub verifier: CheckpointVerifier,
+    /// What verifies the checkpoints: the key at work first, then those before it.
+    pub verifiers: Vec<CheckpointVerifier>,
 }
 
 /// What a backup says of itself, in `backup.json`.
@@ -55,8 +55,8 @@ pub struct Contents {
     pub profiles: u64,
     /// The name of the key that opens the profiles: of `ledger.seal_key` and `ledger.parameter_key` together.
     pub ledger_key: String,
-    /// SHA-256 of the public half of `audit.checkpoint_key`.
-    pub checkpoint_key: Digest,
+    /// SHA-256 of the public half of `audit.checkpoint_key`, and of those before it.
+    pub checkpoint_keys: Vec<Digest>,
     /// The identities whose keys free devices.
     pub identities: Vec<Needed>,
     /// The other files, each with its SHA-256.
@@ -127,8 +127,8 @@ pub fn make(record: &Record, keyring: &Keyring, folder: &Path, at: SystemTime) -
     let checkpoints = fs::read(&record.checkpoints).map_err(failed(&record.checkpoints, "cannot be read"))?;
     write(&folder.join(CHECKPOINTS), &checkpoints)?;
     Archive::open(&record.ledger)?.copy(&folder.join(LEDGER))?;
-    let public = record.verifier.to_pem().map_err(|cause| damaged(folder, cause.to_string()))?;
-    write(&folder.join(PUBLIC_KEY), &public)?;
+    let public = record.verifiers.iter().map(CheckpointVerifier::to_pem).collect::<Result<Vec<_>, _>>();
+    write(&folder.join(PUBLIC_KEY), &public.map_err(|cause| damaged(folder, cause.to_string()))?.concat())?;
     let check = check_copy(record, folder)?;
     let mut files = BTreeMap::new();
     for name in [LEDGER, CHECKPOINTS, PUBLIC_KEY] {
@@ -142,7 +142,7 @@ pub fn make(record: &Record, keyring: &Keyring, folder: &Path, at: SystemTime) -
         covered: check.audit.covered,
         profiles: check.profiles,
         ledger_key: record.keys.active.id().into(),
-        checkpoint_key: record.verifier.id(),
+        checkpoint_keys: record.verifiers.iter().map(CheckpointVerifier::id).collect(),
         identities: needed(keyring),
         files,
     };
@@ -183,8 +183,6 @@ pub fn verify(folder: &Path, record: &Record) -> Result<(Contents, Check), Backu
         false => Err(BackupError::OtherKey { needs, wanted, found }),
     };
     other("the ledger keys of name", contents.ledger_key.clone(), record.keys.active.id().into())?;
-    let (wanted, found) = (contents.checkpoint_key, record.verifier.id());
-    other("the checkpoint key whose public half has SHA-256", wanted.to_string(), found.to_string())?;
     let check = check_copy(record, folder)?;
     Ok((contents, check))
 }
@@ -220,7 +218,7 @@ fn check_copy(record: &Record, folder: &Path) -> Result<Check, BackupError> {
     let checkpoints: Vec<Checkpoint> =
         CheckpointFile::read(&text).map_err(failed(&path, "holds something that is no checkpoint"))?;
     let archive = Archive::open(&folder.join(LEDGER))?;
-    Ok(archive.check(&record.keys, std::slice::from_ref(&record.verifier), &checkpoints)?)
+    Ok(archive.check(&record.keys, &record.verifiers, &checkpoints)?)
 }
 
 fn needed(keyring: &Keyring) -> Vec<Needed> {

@@ -110,6 +110,8 @@ pub struct Audit {
     pub checkpoint_key: Secret,
     /// The file that checkpoints are appended to.
     pub checkpoints: PathBuf,
+    /// The public halves, in PEM, of keys that signed checkpoints before.
+    pub former_keys: Vec<PathBuf>,
 }
 
 /// A signing identity.

@@ -100,6 +100,7 @@ fn waits_for_restart(old: &State, new: &State) -> Vec<&'static str> {
         ("ledger.seal_key", old.secrets.seal_key == new.secrets.seal_key),
         ("ledger.parameter_key", old.secrets.parameter_key == new.secrets.parameter_key),
         ("audit.checkpoint_key", old.secrets.checkpoint_key.id() == new.secrets.checkpoint_key.id()),
+        ("audit.former_keys", was.audit.former_keys == is.audit.former_keys),
         ("audit.checkpoints", was.audit.checkpoints == is.audit.checkpoints),
         ("limits (but json_depth and plist_depth)", limits == is.limits),
         ("log", was.log == is.log),

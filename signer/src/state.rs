@@ -1,13 +1,17 @@
 //! Everything that the daemon works with, read and checked as one: by the start, by a reload and by `signer check`.
 
-use std::{fmt, path::Path, time::SystemTime};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use profile_kit::Certificate;
 use zeroize::Zeroizing;
 
 use crate::{
     Config,
-    audit::CheckpointKey,
+    audit::{CheckpointKey, CheckpointVerifier},
     auth::Authenticator,
     catalogue::Catalogue,
     config::{self, ConfigError, Draft, Place, credentials_directory, read_public},
@@ -42,6 +46,8 @@ pub struct Secrets {
     pub parameter_key: Zeroizing<[u8; 32]>,
     /// Signs the audit log's checkpoints.
     pub checkpoint_key: CheckpointKey,
+    /// What verifies checkpoints that other keys signed before.
+    pub former_keys: Vec<CheckpointVerifier>,
 }
 
 impl fmt::Debug for Secrets {
@@ -106,6 +112,11 @@ impl Secrets {
         LedgerKeys::new(LedgerKey::of(&self.seal_key, &self.parameter_key))
     }
 
+    /// What verifies the checkpoints: the key at work first.
+    pub fn verifiers(&self) -> Vec<CheckpointVerifier> {
+        [vec![self.checkpoint_key.verifier()], self.former_keys.clone()].concat()
+    }
+
     /// Reads those that a configuration names.
     ///
     /// # Errors
@@ -139,8 +150,27 @@ impl Secrets {
         }
         let checkpoint_key = audit.map(|audit| checkpoint_key(&audit.checkpoint_key));
         let checkpoint_key = checkpoint_key.and_then(|read| read.map_err(|error| errors.push(error)).ok());
-        Some(Self { seal_key: seal_key?, parameter_key: parameter_key?, checkpoint_key: checkpoint_key? })
+        let former_keys = audit.map(former_keys);
+        let former_keys = former_keys.and_then(|read| read.map_err(|error| errors.push(error)).ok());
+        Some(Self {
+            seal_key: seal_key?,
+            parameter_key: parameter_key?,
+            checkpoint_key: checkpoint_key?,
+            former_keys: former_keys?,
+        })
     }
+}
+
+fn former_keys(audit: &config::Audit) -> Result<Vec<CheckpointVerifier>, ConfigError> {
+    let place = Place { key: "audit.former_keys".into(), ..audit.checkpoint_key.place.clone() };
+    let read = |path: &PathBuf| {
+        let pem = read_public(&place, path)?;
+        CheckpointVerifier::all_from_pem(&pem).map_err(|cause| {
+            let problem = format!("{} holds no public key of checkpoints", path.display());
+            ConfigError { place: place.clone(), problem, source: Some(Box::new(cause)) }
+        })
+    };
+    Ok(audit.former_keys.iter().map(read).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 fn checkpoint_key(secret: &config::Secret) -> Result<CheckpointKey, ConfigError> {

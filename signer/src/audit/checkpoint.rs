@@ -106,6 +106,18 @@ impl CheckpointVerifier {
         Ok(Self { key, id: Digest::of(&spki) })
     }
 
+    /// Reads one or several public keys in PEM, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or one is no Ed25519 key.
+    pub fn all_from_pem(pem: &[u8]) -> Result<Vec<Self>, InvalidKey> {
+        let text = std::str::from_utf8(pem).map_err(|_| InvalidKey("not a public key in PEM"))?;
+        let keys = text.split_inclusive(PEM_END).filter(|key| key.contains(PEM_END));
+        let keys = keys.map(|key| Self::from_pem(key.as_bytes())).collect::<Result<Vec<_>, _>>()?;
+        if keys.is_empty() { Err(InvalidKey("not a public key in PEM")) } else { Ok(keys) }
+    }
+
     /// SHA-256 of it, as SubjectPublicKeyInfo in DER.
     pub fn id(&self) -> Digest {
         self.id
@@ -253,6 +265,7 @@ fn ed25519(id: Id) -> Result<(), InvalidKey> {
     (id == Id::ED25519).then_some(()).ok_or(InvalidKey("not an Ed25519 key"))
 }
 
+const PEM_END: &str = "-----END PUBLIC KEY-----";
 const CHECKPOINT_MARK: &[u8] = b"profile signer audit checkpoint 1\n";
 
 #[cfg(test)]

@@ -90,12 +90,12 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 
 impl Verify {
     fn run(&self) -> Result<Exit, Failure> {
-        let mut verifiers = self.key.iter().map(|path| verifier(path)).collect::<Result<Vec<_>, _>>()?;
+        let mut verifiers = self.key.iter().map(|path| keys(path)).collect::<Result<Vec<_>, _>>()?.concat();
         let mut paths = self.checkpoints.clone();
         let mut ledger = self.ledger.ledger.clone();
         if let Some(config) = &self.ledger.config {
             let record = record(config, self.ledger.credentials.clone())?;
-            verifiers.push(record.verifier);
+            verifiers.extend(record.verifiers);
             paths.push(record.checkpoints);
             ledger = Some(record.ledger);
         }
@@ -170,8 +170,8 @@ fn checkpoints(path: &Path) -> Result<Vec<Checkpoint>, Failure> {
     text.map_err(|cause| Failure::could_not_ask(format!("{}: {cause}", path.display())))
 }
 
-fn verifier(path: &Path) -> Result<CheckpointVerifier, Failure> {
+fn keys(path: &Path) -> Result<Vec<CheckpointVerifier>, Failure> {
     let wrong = |cause: &dyn std::fmt::Display| Failure::could_not_ask(format!("{}: {cause}", path.display()));
     let pem = fs::read(path).map_err(|cause| wrong(&cause))?;
-    CheckpointVerifier::from_pem(&pem).map_err(|cause| wrong(&cause))
+    CheckpointVerifier::all_from_pem(&pem).map_err(|cause| wrong(&cause))
 }

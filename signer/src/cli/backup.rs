@@ -65,7 +65,8 @@ fn kept_elsewhere(contents: &Contents) -> String {
     format!(
         "keep elsewhere, the copy is of no use without them:\n  ledger.seal_key and ledger.parameter_key: {}\n  \
          audit.checkpoint_key: {}\n{identities}",
-        contents.ledger_key, contents.checkpoint_key
+        contents.ledger_key,
+        contents.checkpoint_keys.first().map(ToString::to_string).unwrap_or_default()
     )
 }
 

@@ -1,6 +1,6 @@
 //! `signer check`: whether a start or a reload would take the configuration.
 
-use std::path::PathBuf;
+use std::{fs::File, path::PathBuf};
 
 use signer::daemon::Source;
 
@@ -28,6 +28,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let mut source = Source::new(&args.config);
     source.credentials = args.credentials.clone().or(source.credentials);
+    if let Err(cause) = File::open(&args.config) {
+        return Err(Failure::could_not_ask(format!("{}: {cause}", args.config.display())));
+    }
     let state = source.load().map_err(|errors| Failure::config(&errors))?;
     state.warnings((source.clock)()).iter().for_each(|warning| text::warning(warning));
     let (identities, specs) = (state.config.identities.len(), state.config.specs.len());

@@ -36,7 +36,7 @@ pub fn record(config: &Path, credentials: Option<PathBuf>) -> Result<Record, Fai
     let secrets = Secrets::of(&ledger, &audit).map_err(could_not)?;
     Ok(Record {
         keys: secrets.ledger_keys(),
-        verifier: secrets.checkpoint_key.verifier(),
+        verifiers: secrets.verifiers(),
         ledger: ledger.path,
         checkpoints: audit.checkpoints,
     })

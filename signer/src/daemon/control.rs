@@ -106,7 +106,7 @@ impl Control {
             ledger: state.config.ledger.path.clone(),
             checkpoints: state.config.audit.checkpoints.clone(),
             keys: state.secrets.ledger_keys(),
-            verifier: state.secrets.checkpoint_key.verifier(),
+            verifiers: state.secrets.verifiers(),
         };
         Self { parts: Arc::new(Parts { service, record, source, tls, turn: Mutex::default() }) }
     }

@@ -8,6 +8,7 @@ use std::{
 
 use signer::{
     admin::{Answer, Ask, Client},
+    audit::{CheckpointKey, CheckpointVerifier},
     backup::{self, BackupError, Record},
     config::record_of,
     state::Secrets,
@@ -69,6 +70,29 @@ async fn a_copy_says_which_keys_it_needs_and_holds_none() {
 }
 
 #[tokio::test]
+async fn a_checkpoint_key_can_be_changed_where_the_one_before_is_named() {
+    let running = Running::start().await;
+    running.issue("C02A", "1").await.ok();
+    let (place, _) = running.end().await;
+    let former = fs::read(place.path("checkpoints.key")).unwrap();
+    fs::write(place.path("former.pem"), CheckpointKey::from_pem(&former).unwrap().verifier().to_pem().unwrap())
+        .unwrap();
+    fs::write(place.path("checkpoints.key"), CheckpointKey::generate().unwrap().to_pem().unwrap()).unwrap();
+    let running = place.start().await;
+    let Answer::Refused { code, problems } = running.operate(Ask::Backup).await else { panic!() };
+    assert_eq!(code, "not-copied");
+    assert!(problems[0].contains("is not signed by a checkpoint key that was given"), "{problems:?}");
+    let (place, _) = running.end().await;
+    place.change("[audit]\n", "[audit]\nformer_keys = [\"former.pem\"]\n");
+    let running = place.start().await;
+    let copy = back_up(&running).await;
+    let (contents, _) = backup::verify(&copy, &record(&running.place)).unwrap();
+    assert_eq!(contents.checkpoint_keys.len(), 2);
+    let keys = CheckpointVerifier::all_from_pem(&fs::read(copy.join("checkpoint-key.pub.pem")).unwrap()).unwrap();
+    assert_eq!(keys.iter().map(CheckpointVerifier::id).collect::<Vec<_>>(), contents.checkpoint_keys);
+}
+
+#[tokio::test]
 async fn nothing_is_left_beside_the_ledger() {
     let running = Running::start().await;
     back_up(&running).await;
@@ -118,7 +142,7 @@ pub fn record(place: &Place) -> Record {
     let secrets = Secrets::of(&ledger, &audit).unwrap();
     Record {
         keys: secrets.ledger_keys(),
-        verifier: secrets.checkpoint_key.verifier(),
+        verifiers: secrets.verifiers(),
         ledger: ledger.path,
         checkpoints: audit.checkpoints,
     }
