@@ -145,7 +145,9 @@ impl Door {
             true => caller.has(self.role).and_then(|()| key(request)).map(Some)?,
             false => None,
         };
-        let target = format!("{} {}", request.method(), request.uri()).into();
+        // Without the host, which HTTP/2 has there and HTTP/1.1 has not.
+        let path = request.uri().path_and_query().map_or("/", |it| it.as_str());
+        let target = format!("{} {path}", request.method()).into();
         Ok(Asking { service: self.service.clone(), state, caller, id, at, role: self.role, key, target })
     }
 }

@@ -3,8 +3,16 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use profile_kit::{Removal, SignedProfile};
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
-use crate::{client::Answer, daemon::Daemon, site::days};
+use crate::{
+    client::Answer,
+    daemon::Daemon,
+    site::{days, token},
+};
 
 const PATH: &str = "/v1/devices/C02A/profiles/ivi";
 
@@ -85,6 +93,23 @@ async fn the_same_key_with_another_body_path_or_caller_is_another_request() {
     assert_eq!(daemon.last_event()["code"], "idempotency-conflict");
     assert_eq!(ask("core", "/v1/devices/C02B/profiles/ivi", json!({})).await.refusal(), conflict);
     ask("second", PATH, json!({})).await.done();
+}
+
+#[tokio::test]
+async fn a_request_is_the_same_with_or_without_the_host_in_its_target() {
+    let daemon = Daemon::start().await;
+    let first = daemon.by("core").key("k-1").post(PATH, json!({})).await.done();
+    let mut stream = TcpStream::connect(daemon.address).await.unwrap();
+    let token = token("core");
+    let request = format!(
+        "POST http://signer{PATH} HTTP/1.1\r\nhost: signer\r\nconnection: close\r\nidempotency-key: k-1\r\n\
+         authorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}",
+        token.reveal()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.ends_with(&first.body), "{}", String::from_utf8_lossy(&answer));
 }
 
 #[tokio::test]
