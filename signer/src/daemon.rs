@@ -27,6 +27,7 @@ pub use self::{
     bind::{Addresses, BindError},
     control::{Changed, Control, Copy, ReloadError, operator},
 };
+pub use crate::log::chain;
 use crate::{
     config::{self, ConfigError, credentials_directory},
     http::{Readiness, mount, routes},
@@ -215,17 +216,6 @@ async fn close(service: &Arc<Service>, mut stop: Watch) {
         },
         () = stop.reached(Phase::Ended) => {}
     }
-}
-
-/// An error and every cause beneath it, in one line: for the log and for an operator.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line.replace('\n', " ")
 }
 
 /// Runs what waits for the disk where it holds nobody up.

@@ -1,6 +1,6 @@
 //! What the daemon says of itself: events on standard error, and never a secret among them.
 
-use std::{io, panic};
+use std::{error::Error, io, panic};
 
 use clap::ValueEnum;
 use tracing::{Level, Subscriber, level_filters::LevelFilter};
@@ -49,6 +49,17 @@ where
         Format::Text => layer.boxed(),
     };
     Box::new(tracing_subscriber::registry().with(layer.with_filter(filter)))
+}
+
+/// An error and every cause beneath it, in one line: for the log and for an operator.
+pub fn chain(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line.replace('\n', " ")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::{
     audit::Fault,
     device_id::DeviceId,
     issuance::{Basis, IssuanceId, TicketId},
+    log::chain,
     refusal::Denied,
 };
 
@@ -206,22 +207,11 @@ impl From<Error> for Denied {
         match error.refusal() {
             Some(refusal) => Self { refusal, recorded: true },
             None => {
-                tracing::error!(cause = in_one_line(&error), "the ledger failed");
+                tracing::error!(cause = chain(&error), "the ledger failed");
                 error.failure().into()
             }
         }
     }
-}
-
-/// An error and its causes, the outermost first.
-pub(super) fn in_one_line(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(one) = cause {
-        text = format!("{text}: {one}");
-        cause = one.source();
-    }
-    text.replace('\n', " ")
 }
 
 /// A failed statement, as a question; the writer tells its own failures apart before.

@@ -15,11 +15,14 @@ use tokio::sync::oneshot;
 
 use super::{
     Commit, Health, Options, chain,
-    error::{Error, Result, in_one_line},
+    error::{Error, Result},
     seal::LedgerKeys,
     sqlite,
 };
-use crate::audit::{Checkpoint, CheckpointFile, CheckpointKey, Event, Fault, Head, Outcome, Tampering};
+use crate::{
+    audit::{Checkpoint, CheckpointFile, CheckpointKey, Event, Fault, Head, Outcome, Tampering},
+    log,
+};
 
 /// What the writer is asked.
 pub(super) enum Command {
@@ -243,7 +246,7 @@ impl Writer {
         // With the connection its transaction ends, and what SQLite took for written is read again.
         self.db = None;
         self.failed = Some((Instant::now(), error.clone()));
-        self.tell(Health::Failing { problem: in_one_line(error) });
+        self.tell(Health::Failing { problem: log::chain(error) });
     }
 
     /// Heals when it is time to; until then everybody hears at once why nothing is written.
