@@ -128,6 +128,40 @@ fn what_is_wrong_is_1_and_what_could_not_be_asked_is_2() {
 }
 
 #[test]
+fn audit_verify_names_the_first_record_that_was_touched() {
+    if !has("openssl") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::dev(folder.path(), &[]);
+    daemon.introduction();
+    for _ in 0..6 {
+        assert_eq!(signer(folder.path(), &["reload", "--socket", "site/admin.sock"]).status.code(), Some(0));
+    }
+    assert_eq!(daemon.end(), Some(0));
+    let shown = shell(folder.path(), "openssl pkey -in site/checkpoints.key -pubout -out key.pem");
+    let export = signer(folder.path(), &["audit", "export", "--config", "site/signer.toml"]);
+    let lines: Vec<String> = text(&export.stdout).lines().map(str::to_owned).collect();
+    assert!(shown.status.success() && lines.len() == 7, "{lines:#?}");
+    let touched = |change: &dyn Fn(&mut Vec<String>)| {
+        let mut lines = lines.clone();
+        change(&mut lines);
+        fs::write(folder.path().join("audit.jsonl"), lines.join("\n") + "\n").unwrap();
+        let checkpoints = ["--checkpoints", "site/checkpoints.jsonl", "--key", "key.pem"];
+        let output =
+            signer(folder.path(), &[&["audit", "verify", "--export", "audit.jsonl"], &checkpoints[..]].concat());
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    assert_eq!(touched(&|_| ()), (Some(0), "holds: 7 records, 1 checkpoints\n".into()));
+    let no = |what: &str| (Some(1), format!("error: audit.jsonl: record {what}\n"));
+    assert_eq!(touched(&|lines| lines[2] = lines[2].replace("\"done\"", "\"gone\"")), no("3 was edited"));
+    assert_eq!(touched(&|lines| drop(lines.remove(3))), no("4 was removed"));
+    assert_eq!(touched(&|lines| lines.insert(4, lines[1].clone())), no("2 was inserted"));
+    assert_eq!(touched(&|lines| lines.swap(2, 4)), no("3 was swapped with record 5"));
+    assert_eq!(touched(&|lines| lines.truncate(5)), no("6 and all that followed were cut off"));
+}
+
+#[test]
 fn a_token_is_printed_once_and_its_digest_apart() {
     let output = signer(Path::new("."), &["token"]);
     let token = text(&output.stdout);

@@ -8,3 +8,4 @@ mod import;
 mod reload;
 mod running;
 mod start;
+mod tls;

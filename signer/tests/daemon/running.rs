@@ -38,6 +38,7 @@ pub struct Running {
     pub place: Place,
     pub control: Control,
     pub address: SocketAddr,
+    pub tls: Option<SocketAddr>,
     pub stop: Arc<Stop>,
     daemon: JoinHandle<Ended>,
 }
@@ -108,9 +109,10 @@ impl Place {
     pub async fn start(self) -> Running {
         let daemon = Daemon::start(self.source()).await.unwrap_or_else(|error| panic!("{error:?}"));
         let (control, address) = (daemon.control(), daemon.addresses().tcp.unwrap());
+        let tls = daemon.addresses().tls;
         let stop = Arc::new(Stop::new());
         let daemon = tokio::spawn(daemon.run(stop.watch()));
-        Running { place: self, control, address, stop, daemon }
+        Running { place: self, control, address, tls, stop, daemon }
     }
 
     pub async fn start_error(&self) -> StartError {
