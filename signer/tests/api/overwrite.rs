@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     client::Answer,
     daemon::Daemon,
-    past::{acknowledge, foreign, id, import, list, stubborn},
+    past::{acknowledge, foreign, id, import, list, observe, stubborn},
     site::{days, signer},
 };
 
@@ -185,6 +185,31 @@ async fn a_key_that_is_gone_or_was_never_there_frees_nothing() {
     import(&daemon, "C02B", &foreign(&signer("Stranger"))).await;
     let refused = daemon.by("core").post(&OVERWRITE.replace("C02A", "C02B"), json!({})).await;
     assert_eq!(refused.refusal(), (409, "identity-unknown".into()));
+}
+
+#[tokio::test]
+async fn a_profile_that_the_device_handed_in_is_overwritten_and_can_be_named_later() {
+    let mut daemon = Daemon::start().await;
+    let seen = foreign(&daemon.site.old);
+    let name = observe(&daemon, "C02A", &seen).await;
+    let freeing = overwrite(&daemon, json!({ "target": ios("17") })).await.done();
+    assert_eq!((verified(&freeing).leaf(), freeing.header("issuance-evidence")), (seen.leaf(), "observed"));
+    daemon.site.rotate();
+    daemon.reload().await;
+    acknowledge(&daemon, id(&locked(&daemon).await)).await;
+    let named = overwrite(&daemon, json!({ "issuance": name.to_string(), "target": ios("17") })).await.done();
+    assert_eq!((verified(&named).leaf(), named.header("issuance-evidence")), (seen.leaf(), "named"));
+}
+
+#[tokio::test]
+async fn who_is_free_already_is_told_so() {
+    let daemon = Daemon::start().await;
+    locked(&daemon).await;
+    let freeing = overwrite(&daemon, json!({ "target": ios("17") })).await.done();
+    acknowledge(&daemon, id(&freeing)).await;
+    let told = told(&daemon, json!({ "target": ios("17") })).await;
+    assert_eq!((&told["of"], &told["verdict"]), (&json!(id(&freeing)), &json!("already-free")));
+    assert_eq!(warnings(&told), ["removable-already"]);
 }
 
 #[tokio::test]

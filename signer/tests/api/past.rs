@@ -5,8 +5,9 @@ use serde_json::Value;
 use signer::{
     device_id::DeviceId,
     issuance::{Acknowledgement, IssuanceId, ProfileFacts},
-    ledger::{Import, ListedProfile, ProfileList, Request},
+    ledger::{Import, ListedProfile, ObservedProfile, ProfileList, Request},
 };
+use uuid::Uuid;
 
 use crate::{client::Answer, daemon::Daemon, site::now};
 
@@ -52,6 +53,17 @@ pub async fn import(daemon: &Daemon, device: &str, installed: &VerifiedProfile) 
         remarks: Value::Null,
     };
     daemon.service.ledger.import(&request(), vec![import]).await.unwrap();
+}
+
+/// The device handed in a profile that it has: the name of what was seen.
+pub async fn observe(daemon: &Daemon, device: &str, installed: &VerifiedProfile) -> Uuid {
+    let observed = ObservedProfile {
+        device: device.parse().unwrap(),
+        profile: ProfileFacts::of(installed),
+        locked: true,
+        signed: installed.signed().as_bytes().to_vec(),
+    };
+    daemon.service.ledger.observe(&request(), observed).await.unwrap().value.of.uuid()
 }
 
 /// The device lists its profiles: one of the identifier with this UUID, or none.
