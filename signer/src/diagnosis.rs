@@ -109,7 +109,8 @@ pub fn of(case: &Case<'_>) -> Diagnosis {
         Installed::Profile(serving) if is_deletable(&serving) => found.deletable(case, &serving),
         Installed::Profile(serving) => found.locked(case, &serving),
     };
-    let Found { reasons, next, warnings, outlook } = found;
+    let Found { reasons, next, mut warnings, outlook } = found;
+    warnings.sort_by_key(|warning| warning.warning);
     let (identifier, state) = (case.identifier.to_owned(), case.history.state());
     Diagnosis { identifier, state, standing, reasons, next, warnings, outlook }
 }
@@ -160,16 +161,14 @@ impl Found {
             return Standing::Deletable;
         }
         self.warnings.push(w1());
-        let holding = sighting.leaf.map_or(Holding::Unknown, |leaf| case.keyring.holding(&leaf));
-        if let Some(leaf) = &sighting.leaf {
-            self.key(case.keyring, leaf);
-        }
+        let holding = sighting.leaf.map(|leaf| self.key(case.keyring, &leaf));
         self.next = match holding {
-            Holding::Held => [&[HAND_IN], FROM_START].concat(),
-            Holding::Unknown => [&[BRING_KEY, HAND_IN], FROM_START].concat(),
-            Holding::Gone => vec![REMOVE_BY_MDM, WIPE],
+            // Who signed it the file will tell.
+            Some(Holding::Held) | None => [&[HAND_IN], FROM_START].concat(),
+            Some(Holding::Unknown) => [&[BRING_KEY, HAND_IN], FROM_START].concat(),
+            Some(Holding::Gone) => vec![REMOVE_BY_MDM, WIPE],
         };
-        if holding == Holding::Gone { Standing::NeedsWipe } else { Standing::Locked }
+        if holding == Some(Holding::Gone) { Standing::NeedsWipe } else { Standing::Locked }
     }
 
     fn locked(&mut self, case: &Case<'_>, serving: &Serving) -> Standing {
