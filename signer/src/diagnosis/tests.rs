@@ -303,3 +303,94 @@ fn every_step_and_warning_is_one_of_the_procedure() {
         assert!(refs.iter().all(|text| step(text) || warning(text) || fact(text)), "{code} {refs:?}");
     }
 }
+
+/// What can happen to a record.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Locked,
+    LockedByOld,
+    LockedByLost,
+    Overwrite,
+    Acknowledged,
+    Refused,
+    PutOff,
+    Listed,
+    ListedAsLocked,
+    Absent,
+    Foreign,
+}
+
+const EVENTS: [Event; 11] = [
+    Event::Locked,
+    Event::LockedByOld,
+    Event::LockedByLost,
+    Event::Overwrite,
+    Event::Acknowledged,
+    Event::Refused,
+    Event::PutOff,
+    Event::Listed,
+    Event::ListedAsLocked,
+    Event::Absent,
+    Event::Foreign,
+];
+
+/// The record after events, in their order; `None` where one of them is about nothing.
+fn recorded(stage: &Stage, events: &[Event]) -> Option<History> {
+    let mut history = History::default();
+    for (seq, event) in (1..).zip(events) {
+        let last = history.held.last().map(|held| held.of);
+        let answer = |history: &mut History, acknowledgement| {
+            history.held.last_mut().map(|held| held.acknowledgement = Some(acknowledgement))
+        };
+        match event {
+            Event::Locked => history.held.push(stage.locked(seq)),
+            Event::LockedByOld => history.held.push(held(seq, leaf(&stage.site.old), true)),
+            Event::LockedByLost => history.held.push(held(seq, leaf(&stage.site.lost), true)),
+            Event::Overwrite => history.held.push(stage.overwrite(seq)),
+            Event::Acknowledged => {
+                answer(&mut history, Acknowledgement::Acknowledged)?;
+                history.evidence.push(known(seq, EvidenceFact::Acknowledged(last?)));
+            }
+            Event::Refused => answer(&mut history, Acknowledgement::Error { chain: vec![] })?,
+            Event::PutOff => answer(&mut history, Acknowledgement::NotNow)?,
+            Event::Listed => history.evidence.push(known(seq, EvidenceFact::Listed { of: last?, locked: false })),
+            Event::ListedAsLocked => {
+                history.evidence.push(known(seq, EvidenceFact::Listed { of: last?, locked: true }))
+            }
+            Event::Absent => history.evidence.push(known(seq, EvidenceFact::Absent)),
+            Event::Foreign => {
+                let sighting = Sighting { uuid: "X".into(), leaf: None, locked: Some(true) };
+                history.evidence.push(known(seq, EvidenceFact::Foreign(sighting)));
+            }
+        }
+    }
+    Some(history)
+}
+
+#[test]
+fn whatever_is_recorded_the_diagnosis_agrees_with_the_state_and_leads_to_the_end() {
+    let stage = Stage::new();
+    let mut judged = 0;
+    for number in 0..EVENTS.len().pow(4) {
+        let events: Vec<Event> = (0..4).map(|place| EVENTS[number / EVENTS.len().pow(place) % EVENTS.len()]).collect();
+        let Some(history) = recorded(&stage, &events) else { continue };
+        let (keyring, target) = (&stage.keyring, Target::default());
+        let case = Case { identifier: IVI, history: &history, keyring, installed: None, target, at: now() };
+        let found = super::of(&case);
+        let standing = match history.state() {
+            None => [Standing::Unknown; 2],
+            Some(State::Gone) => [Standing::Free; 2],
+            Some(State::Free) => [Standing::Deletable; 2],
+            Some(State::Ambiguous) => [Standing::Unknown; 2],
+            Some(_) => [Standing::Locked, Standing::NeedsWipe],
+        };
+        assert!(standing.contains(&found.standing), "{events:?}: {found:#?}");
+        let wiped = codes(&found).contains(&"key-gone") && found.standing == Standing::NeedsWipe;
+        let last = found.next.last().map(|action| action.action);
+        let end = if wiped { Some("wipe") } else { history.state().map(|_| "close") };
+        assert_eq!(last, end, "{events:?}: {found:#?}");
+        assert_eq!(found.reasons.is_empty(), history.state().is_none(), "{events:?}");
+        judged += 1;
+    }
+    assert!(judged > 6_000, "{judged}");
+}
