@@ -158,8 +158,13 @@ fn who(state: &State, request: &Request) -> Result<Caller, Refusal> {
         Some(value) => Some(bearer(value.to_str().ok()).ok_or(Refusal::Unauthenticated)?),
     };
     let peer = match request.extensions().get() {
+        // A token decides alone.
+        _ if bearer.is_some() => Peer::Unknown,
         Some(server::Peer::Unix { uid, .. }) => Peer::Uid(*uid),
         Some(server::Peer::Tls { certificate: Some(der), .. }) => {
+            if let Some(caller) = state.authenticator.by_certificate(&Digest::of(der)) {
+                return Ok(caller.clone());
+            }
             Certificate::from_der(der).map_or(Peer::Unknown, |certificate| Peer::from_certificate(&certificate))
         }
         _ => Peer::Unknown,
