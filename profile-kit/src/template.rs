@@ -131,6 +131,22 @@ impl Template {
         Ok(profile)
     }
 
+    /// A profile of this template with some value of its type in each placeholder's place: what can be known of all.
+    ///
+    /// # Errors
+    /// As [`fill`](Template::fill).
+    pub(crate) fn sample(&self) -> Result<Profile> {
+        let some = |placeholder: &Placeholder| Placeholder {
+            kind: placeholder.kind,
+            default: Some(placeholder.kind.sample().into()),
+            pattern: None,
+            secret: placeholder.secret,
+        };
+        let placeholders = self.placeholders.iter().map(|(name, placeholder)| (name.clone(), some(placeholder)));
+        let template = Self { dictionary: self.dictionary.clone(), placeholders: placeholders.collect() };
+        template.fill(&Values::new(), UuidSource::Content)
+    }
+
     /// Whether the template itself has a removal password that is to be filled.
     fn password_is_placeholder(&self) -> bool {
         let profile = Profile::from_dictionary(self.dictionary.clone());

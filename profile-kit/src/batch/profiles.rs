@@ -18,10 +18,7 @@ use super::{
     resume,
     table::Table,
 };
-use crate::{
-    Identity, Payload, Profile, Result, SignOptions, Signer, Template, UuidSource, certificate::hex, identity::shown,
-    template::Cut,
-};
+use crate::{Result, Signer, Template, UuidSource, certificate::hex, identity::shown, template::Cut};
 
 pub(super) fn run(
     batch: &Batch<'_>,
@@ -32,7 +29,7 @@ pub(super) fn run(
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<Report> {
     let plan = Plan::new(batch.template, &mut table, &batch.options)?;
-    try_signing(batch.identity, &batch.options.sign)?;
+    try_signing(batch)?;
     tell_unused(batch.template, &plan, tell);
     let head = head(batch, &table, &plan, out);
     let resumed = match start {
@@ -61,11 +58,15 @@ pub(super) fn run(
     })
 }
 
-/// Signs something, so that a key or a certificate that is unfit is told before anything is made.
-pub(super) fn try_signing(identity: &Identity, options: &SignOptions) -> Result<()> {
-    let mut trial = Profile::new("trial", "trial");
-    trial.push(Payload::new("trial"));
-    Signer::new(identity, options.clone())?.sign(&trial).map(drop)
+/// Signs a profile of the template, so that a key, a certificate or a template that is unfit is told before anything is
+/// made.
+fn try_signing(batch: &Batch<'_>) -> Result<()> {
+    let mut signer = Signer::new(batch.identity, batch.options.sign.clone())?;
+    match batch.template.sample() {
+        Ok(sample) => signer.sign(&sample).map(drop),
+        // A sample that is no profile says nothing of the rows.
+        Err(_) => Ok(()),
+    }
 }
 
 pub(super) fn dry_run(

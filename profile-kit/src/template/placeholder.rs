@@ -106,6 +106,18 @@ impl Placeholder {
 }
 
 impl Kind {
+    /// Some value of it.
+    pub(super) fn sample(self) -> &'static str {
+        match self {
+            Kind::String => "sample",
+            Kind::Integer => "1",
+            Kind::Real => "0.5",
+            Kind::Boolean => "true",
+            Kind::Date => "2030-01-01T00:00:00Z",
+            Kind::Data => "c2FtcGxl",
+        }
+    }
+
     fn read(self, text: &str) -> Option<Value> {
         match self {
             Kind::String => Some(Value::String(text.to_owned())),
