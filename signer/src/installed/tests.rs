@@ -1,0 +1,193 @@
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    issuance::{IssuanceId, ObservationId},
+    moment::from_millis,
+};
+
+const A: u8 = 0xa;
+const B: u8 = 0xb;
+
+fn of(seq: u64) -> Basis {
+    Basis::Issuance(IssuanceId(Uuid::from_u128(seq.into())))
+}
+
+fn held(seq: u64, leaf: u8, locked: bool) -> Held {
+    let (leaf, leaf_key) = (Digest([leaf; 32]), Digest([leaf; 32]));
+    Held { of: of(seq), seq, uuid: seq.to_string(), leaf, leaf_key, locked, acknowledgement: None }
+}
+
+fn locked(seq: u64, leaf: u8) -> Held {
+    held(seq, leaf, true)
+}
+
+fn overwrite(seq: u64, leaf: u8) -> Held {
+    held(seq, leaf, false)
+}
+
+fn answered(held: Held, acknowledgement: Acknowledgement) -> Held {
+    Held { acknowledgement: Some(acknowledgement), ..held }
+}
+
+fn known(seq: u64, fact: EvidenceFact) -> Evidence {
+    Evidence { seq, at: from_millis(seq as i64), fact }
+}
+
+fn acknowledged(seq: u64, what: u64) -> Evidence {
+    known(seq, EvidenceFact::Acknowledged(of(what)))
+}
+
+fn history(held: Vec<Held>, evidence: Vec<Evidence>) -> History {
+    History { held, evidence }
+}
+
+fn serving(history: &History) -> Serving {
+    match history.installed() {
+        Installed::Profile(serving) => serving,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn names(candidates: &[Candidate]) -> Vec<Basis> {
+    candidates.iter().map(|one| one.of).collect()
+}
+
+#[test]
+fn nothing_is_known_of_a_device_without_a_record() {
+    assert_eq!(History::default().installed(), Installed::Unknown);
+    assert_eq!(History::default().state(), None);
+}
+
+#[test]
+fn follows_the_last_acknowledged_profile_and_tells_what_was_issued_later() {
+    let history = history(vec![locked(1, A), locked(3, B)], vec![acknowledged(2, 1)]);
+    let serving = serving(&history);
+    assert_eq!((serving.of, serving.evidence), (of(1), EvidenceKind::Acknowledged));
+    assert_eq!(names(&serving.later), [of(3)]);
+    assert_eq!(history.state(), Some(State::Locked));
+}
+
+#[test]
+fn follows_the_order_of_answers_where_an_older_profile_was_installed_last() {
+    let both = vec![
+        answered(locked(1, A), Acknowledgement::Acknowledged),
+        answered(locked(2, B), Acknowledgement::Acknowledged),
+    ];
+    let history = history(both, vec![acknowledged(3, 2), acknowledged(4, 1)]);
+    assert_eq!(serving(&history).of, of(1));
+    assert_eq!(serving(&history).later, []);
+}
+
+#[test]
+fn tells_a_later_profile_that_the_device_put_off_but_not_one_that_it_refused() {
+    let put_off = answered(locked(3, A), Acknowledgement::NotNow);
+    let refused = answered(locked(4, A), Acknowledgement::Error { chain: vec![] });
+    let history = history(vec![locked(1, A), put_off, refused], vec![acknowledged(2, 1)]);
+    assert_eq!(names(&serving(&history).later), [of(3)]);
+}
+
+#[test]
+fn follows_an_observed_profile_that_was_not_issued_here() {
+    let seen = Basis::Observed(ObservationId(Uuid::from_u128(2)));
+    let observed = Held { of: seen, ..locked(2, B) };
+    let history = history(vec![locked(1, A), observed], vec![known(2, EvidenceFact::Observed(seen))]);
+    let serving = serving(&history);
+    assert_eq!((serving.of, serving.leaf, serving.evidence), (seen, Digest([B; 32]), EvidenceKind::Observed));
+}
+
+#[test]
+fn without_evidence_the_latest_serves_when_one_leaf_signed_all() {
+    let history = history(vec![locked(1, A), locked(2, A)], vec![]);
+    let serving = serving(&history);
+    assert_eq!((serving.of, serving.evidence), (of(2), EvidenceKind::Issued));
+    assert_eq!(history.state(), Some(State::Issued));
+}
+
+#[test]
+fn without_evidence_different_leaves_are_ambiguous_and_listed() {
+    let history = history(vec![locked(1, A), locked(2, B)], vec![]);
+    let Installed::Ambiguous { candidates } = history.installed() else { panic!() };
+    assert_eq!(names(&candidates), [of(1), of(2)]);
+    assert_eq!(history.state(), Some(State::Ambiguous));
+}
+
+#[test]
+fn a_refused_profile_makes_nothing_ambiguous() {
+    let refused = answered(locked(2, B), Acknowledgement::Error { chain: vec![] });
+    assert_eq!(serving(&history(vec![locked(1, A), refused], vec![])).of, of(1));
+}
+
+#[test]
+fn without_evidence_a_second_overwrite_is_made_of_the_locked_profile_too() {
+    let history = history(vec![locked(1, A), overwrite(2, A)], vec![]);
+    assert_eq!(serving(&history).of, of(1));
+    assert_eq!(names(&serving(&history).later), [of(2)]);
+    assert_eq!(history.state(), Some(State::Overwriting));
+}
+
+#[test]
+fn the_caller_may_name_what_is_ambiguous_but_only_of_this_record() {
+    let history = history(vec![locked(1, A), locked(2, B)], vec![]);
+    let named = history.named(of(1)).unwrap();
+    assert_eq!((named.leaf, named.evidence), (Digest([A; 32]), EvidenceKind::Named));
+    assert_eq!(history.named(of(9)), None);
+}
+
+#[test]
+fn an_acknowledged_overwrite_frees() {
+    let history = history(vec![locked(1, A), overwrite(2, A)], vec![acknowledged(3, 1), acknowledged(4, 2)]);
+    assert_eq!(history.state(), Some(State::Free));
+    assert_eq!(history.leaves(), BTreeSet::new());
+}
+
+#[test]
+fn an_overwrite_that_the_device_says_is_locked_does_not_free() {
+    let listed = |locked| known(4, EvidenceFact::Listed { of: of(2), locked });
+    let state = |locked| history(vec![locked_one(), overwrite(2, A)], vec![acknowledged(3, 2), listed(locked)]).state();
+    assert_eq!((state(false), state(true)), (Some(State::Free), Some(State::Locked)));
+}
+
+#[test]
+fn a_locked_profile_stays_locked_where_the_device_ignores_the_lock() {
+    let listed = known(2, EvidenceFact::Listed { of: of(1), locked: false });
+    assert_eq!(history(vec![locked_one()], vec![listed]).state(), Some(State::Locked));
+}
+
+fn locked_one() -> Held {
+    locked(1, A)
+}
+
+#[test]
+fn an_absent_profile_is_gone_until_another_is_issued() {
+    let gone = known(3, EvidenceFact::Absent);
+    let before = history(vec![locked(1, A)], vec![acknowledged(2, 1), gone.clone()]);
+    assert_eq!(before.installed(), Installed::Absent { since: from_millis(3) });
+    let after = history(vec![locked(1, A), locked(4, B)], vec![acknowledged(2, 1), gone]);
+    assert_eq!((serving(&after).of, serving(&after).evidence), (of(4), EvidenceKind::Issued));
+}
+
+#[test]
+fn a_profile_of_somebody_else_is_no_basis_until_it_is_handed_in() {
+    let sighting = Sighting { uuid: "X".into(), leaf: Some(Digest([B; 32])), locked: Some(true) };
+    let seen = known(2, EvidenceFact::Foreign(sighting.clone()));
+    let history = history(vec![locked(1, A), locked(3, A)], vec![seen]);
+    let Installed::Foreign { sighting: told, later } = history.installed() else { panic!() };
+    assert_eq!((told, names(&later)), (sighting, vec![of(3)]));
+    assert_eq!(history.leaves(), BTreeSet::from([Digest([A; 32]), Digest([B; 32])]));
+}
+
+#[test]
+fn the_leaves_of_everything_that_may_be_installed_and_locked_are_needed() {
+    let pending = history(vec![locked(1, A), locked(3, B)], vec![acknowledged(2, 1)]);
+    let ambiguous = history(vec![locked(1, A), locked(3, B)], vec![]);
+    let both = BTreeSet::from([Digest([A; 32]), Digest([B; 32])]);
+    assert_eq!((pending.leaves(), ambiguous.leaves()), (both.clone(), both));
+}
+
+#[test]
+fn every_state_has_a_word_of_its_own() {
+    for state in State::ALL {
+        assert_eq!(State::from_word(state.word()), Some(state));
+    }
+}
