@@ -105,7 +105,7 @@ pub fn of(case: &Case<'_>) -> Diagnosis {
         Installed::Unknown => Standing::Unknown,
         Installed::Absent { .. } => found.gone(),
         Installed::Ambiguous { candidates } => found.ambiguous(case, &candidates),
-        Installed::Foreign { sighting, later } => found.foreign(case, &sighting, &later),
+        Installed::Foreign { sighting, earlier, later } => found.foreign(case, &sighting, &earlier, &later),
         Installed::Profile(serving) if is_deletable(&serving) => found.deletable(case, &serving),
         Installed::Profile(serving) => found.locked(case, &serving),
     };
@@ -154,8 +154,15 @@ impl Found {
         Standing::Unknown
     }
 
-    fn foreign(&mut self, case: &Case<'_>, sighting: &Sighting, later: &[Candidate]) -> Standing {
-        self.reason(FOREIGN, std::iter::once(sighting.uuid.clone()).chain(names(later)).collect());
+    fn foreign(
+        &mut self,
+        case: &Case<'_>,
+        sighting: &Sighting,
+        earlier: &[Candidate],
+        later: &[Candidate],
+    ) -> Standing {
+        let seen = (!sighting.uuid.is_empty()).then(|| sighting.uuid.clone());
+        self.reason(FOREIGN, seen.into_iter().chain(names(earlier)).chain(names(later)).collect());
         if sighting.locked == Some(false) {
             self.next = AFTER.to_vec();
             return Standing::Deletable;
@@ -164,6 +171,7 @@ impl Found {
         let holding = sighting.leaf.map(|leaf| self.key(case.keyring, &leaf));
         self.next = match holding {
             // Who signed it the file will tell.
+            None if !earlier.is_empty() => [&[HAND_IN, NAME_ISSUANCE], FROM_START].concat(),
             Some(Holding::Held) | None => [&[HAND_IN], FROM_START].concat(),
             Some(Holding::Unknown) => [&[BRING_KEY, HAND_IN], FROM_START].concat(),
             Some(Holding::Gone) => vec![REMOVE_BY_MDM, WIPE],

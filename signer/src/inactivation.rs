@@ -124,8 +124,8 @@ fn serving(history: &History, device: &DeviceId, wish: &Wish) -> Result<Serving,
         Installed::Ambiguous { candidates } => {
             Err(Refusal::AmbiguousInstallation { candidates: candidates.iter().map(candidate).collect() })
         }
-        Installed::Foreign { later, .. } => {
-            let candidates = later.iter().map(candidate).collect();
+        Installed::Foreign { earlier, later, .. } => {
+            let candidates = earlier.iter().chain(&later).map(candidate).collect();
             Err(Refusal::ForeignInstallation { device, identifier, candidates })
         }
         Installed::Absent { .. } => Err(Refusal::NoOverwrite {

@@ -101,6 +101,8 @@ pub enum Installed {
     Foreign {
         /// What was seen.
         sighting: Sighting,
+        /// The locked ones of before that it may be, as far as the device told: it may be one of their signers'.
+        earlier: Vec<Candidate>,
         /// What was issued since and may be there instead.
         later: Vec<Candidate>,
     },
@@ -205,7 +207,8 @@ impl History {
             EvidenceFact::Observed(of) => self.serving(*of, EvidenceKind::Observed),
             EvidenceFact::Listed { of, locked } => self.listed(*of, *locked),
             EvidenceFact::Foreign(sighting) => {
-                Installed::Foreign { sighting: sighting.clone(), later: self.pending_after(*seq) }
+                let (earlier, later) = (self.may_be(sighting, *seq), self.pending_after(*seq));
+                Installed::Foreign { sighting: sighting.clone(), earlier, later }
             }
             EvidenceFact::Absent => self.issued_after(*seq, Some(*at)),
         }
@@ -239,9 +242,9 @@ impl History {
                 leaves
             }
             Installed::Ambiguous { candidates } => locked(&candidates),
-            Installed::Foreign { sighting, later } => {
-                let mut leaves = locked(&later);
-                leaves.extend(sighting.leaf.filter(|_| sighting.locked == Some(true)));
+            Installed::Foreign { sighting, earlier, later } => {
+                let mut leaves = locked(&[earlier, later].concat());
+                leaves.extend(sighting.leaf.filter(|_| sighting.locked != Some(false)));
                 leaves
             }
             Installed::Absent { .. } | Installed::Unknown => BTreeSet::new(),
@@ -303,6 +306,16 @@ impl History {
         self.held.iter().filter(pending).map(candidate).collect()
     }
 
+    /// A device replaces a profile only by one of the same signer (R4): what is seen under an identifier may be signed as
+    /// any locked one that it may have had before.
+    fn may_be(&self, sighting: &Sighting, seq: u64) -> Vec<Candidate> {
+        let may_be = |held: &&Held| {
+            held.seq < seq && held.locked && !is_refused(held) && sighting.leaf.is_none_or(|leaf| leaf == held.leaf)
+        };
+        let none = sighting.locked == Some(false);
+        self.held.iter().filter(may_be).filter(|_| !none).map(candidate).collect()
+    }
+
     fn find(&self, of: Basis) -> Option<&Held> {
         self.held.iter().find(|held| held.of == of)
     }
@@ -310,7 +323,11 @@ impl History {
 
 /// An observed profile is there by its evidence or not at all; one that the device refused did not come (fact R8).
 fn may_come(held: &Held) -> bool {
-    matches!(held.of, Basis::Issuance(_)) && !matches!(held.acknowledgement, Some(Acknowledgement::Error { .. }))
+    matches!(held.of, Basis::Issuance(_)) && !is_refused(held)
+}
+
+fn is_refused(held: &Held) -> bool {
+    matches!(held.acknowledgement, Some(Acknowledgement::Error { .. }))
 }
 
 fn candidate(held: &Held) -> Candidate {

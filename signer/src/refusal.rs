@@ -188,7 +188,7 @@ refusals! {
         device: String,
         /// The profile's identifier.
         identifier: String,
-        /// What was issued since and may be there instead.
+        /// What it may be all the same, and what was issued since and may be there instead.
         candidates: Vec<Candidate>,
     } 409 "foreign-installation" "Foreign installation"
         "device {device:?} was seen to have a profile {identifier:?} that is not in the record: hand it in, or name the issuance that is installed"

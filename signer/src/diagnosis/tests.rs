@@ -246,7 +246,9 @@ fn what_is_ambiguous_or_foreign_asks_for_the_truth_first() {
     };
     assert_eq!(foreign(Some(old), Some(true)).next[0].action, "hand-in");
     assert_eq!(foreign(Some(leaf(&signer("Stranger"))), None).next[0].action, "bring-key");
-    assert_eq!(foreign(None, None).next[0].action, "hand-in");
+    let unsigned = foreign(None, None);
+    assert_eq!(words(&unsigned.next)[..2], ["hand-in", "name-issuance"]);
+    assert_eq!(unsigned.reasons[0].about[1], of(1).uuid().to_string());
     assert_eq!(foreign(Some(leaf(&stage.site.lost)), Some(true)).standing, Standing::NeedsWipe);
     assert_eq!(foreign(None, Some(false)).standing, Standing::Deletable);
 }

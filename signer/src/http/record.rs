@@ -205,7 +205,9 @@ fn profile(holding: &Holding, installed: &Installed) -> Value {
         Installed::Profile(serving) => serves(serving),
         Installed::Ambiguous { candidates } => json!({ "candidates": listed(candidates) }),
         Installed::Absent { since } => json!({ "absent_since": moment(*since) }),
-        Installed::Foreign { sighting, later } => json!({ "sighting": sighting, "later": listed(later) }),
+        Installed::Foreign { sighting, earlier, later } => {
+            json!({ "sighting": sighting, "earlier": listed(earlier), "later": listed(later) })
+        }
         Installed::Unknown => json!({}),
     };
     profile["identifier"] = json!(holding.identifier);

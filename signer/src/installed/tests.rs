@@ -172,9 +172,34 @@ fn a_profile_of_somebody_else_is_no_basis_until_it_is_handed_in() {
     let sighting = Sighting { uuid: "X".into(), leaf: Some(Digest([B; 32])), locked: Some(true) };
     let seen = known(2, EvidenceFact::Foreign(sighting.clone()));
     let history = history(vec![locked(1, A), locked(3, A)], vec![seen]);
-    let Installed::Foreign { sighting: told, later } = history.installed() else { panic!() };
+    let Installed::Foreign { sighting: told, later, .. } = history.installed() else { panic!() };
     assert_eq!((told, names(&later)), (sighting, vec![of(3)]));
     assert_eq!(history.leaves(), BTreeSet::from([Digest([A; 32]), Digest([B; 32])]));
+}
+
+/// A sighting of which the device told no more than this.
+fn sighted(seq: u64, leaf: Option<u8>, locked: Option<bool>) -> Evidence {
+    known(seq, EvidenceFact::Foreign(Sighting { uuid: "X".into(), leaf: leaf.map(|leaf| Digest([leaf; 32])), locked }))
+}
+
+#[test]
+fn a_sighting_without_a_signer_may_be_of_any_that_locked_the_device_before() {
+    let refused = answered(locked(3, B), Acknowledgement::Error { chain: vec![] });
+    let history =
+        |locked| history(vec![locked_one(), refused.clone()], vec![acknowledged(2, 1), sighted(4, None, locked)]);
+    let Installed::Foreign { earlier, .. } = history(None).installed() else { panic!() };
+    assert_eq!(names(&earlier), [of(1)]);
+    for locked in [None, Some(true)] {
+        assert_eq!(history(locked).leaves(), BTreeSet::from([Digest([A; 32])]), "{locked:?}");
+    }
+    assert_eq!(history(Some(false)).leaves(), BTreeSet::new());
+}
+
+#[test]
+fn a_signer_that_a_sighting_names_is_needed_unless_the_device_says_that_it_is_not_locked() {
+    let leaves = |locked| history(vec![locked_one()], vec![acknowledged(2, 1), sighted(3, Some(B), locked)]).leaves();
+    assert_eq!(leaves(None), BTreeSet::from([Digest([B; 32])]));
+    assert_eq!(leaves(Some(false)), BTreeSet::new());
 }
 
 #[test]

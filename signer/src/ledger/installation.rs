@@ -13,7 +13,7 @@ use crate::{
     audit::Event,
     device_id::DeviceId,
     digest::Digest,
-    installed::{Evidence, EvidenceFact, Held, History, Installed, Sighting},
+    installed::{Candidate, Evidence, EvidenceFact, Held, History, Installed, Serving, Sighting},
     issuance::{Acknowledgement, Basis, IssuanceId, Observation, ObservationId, ProfileFacts},
     moment::millis,
 };
@@ -59,7 +59,7 @@ pub struct ProfileList {
 }
 
 /// One item of a profile list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListedProfile {
     /// `PayloadIdentifier`.
     pub identifier: String,
@@ -230,7 +230,10 @@ fn reconcile(
     for identifier in identifiers {
         let history = evidence::history(writing.db, device, &identifier)?;
         let fact = match listed(&identifier) {
-            Some(listed) => seen(&history, listed),
+            Some(listed) => match seen(&history, listed) {
+                Some(fact) => fact,
+                None => continue,
+            },
             None if list.complete => EvidenceFact::Absent,
             None => continue,
         };
@@ -255,14 +258,44 @@ fn reconcile(
 }
 
 /// A profile of the ledger is known by its UUID and, where the device told it, its leaf; the newest if several are.
-fn seen(history: &History, listed: &ListedProfile) -> EvidenceFact {
+/// Nothing where the device told too little to say anything new.
+fn seen(history: &History, listed: &ListedProfile) -> Option<EvidenceFact> {
     let told = [listed.removal_disallowed, listed.has_removal_passcode];
     let locked = if told == [None, None] { None } else { Some(told.contains(&Some(true))) };
+    let sighting = Sighting { uuid: listed.uuid.clone(), leaf: listed.leaf, locked };
+    if sighting.uuid.is_empty() {
+        return seen_without_uuid(history, sighting);
+    }
     let same =
-        |held: &&Held| held.uuid.eq_ignore_ascii_case(&listed.uuid) && listed.leaf.is_none_or(|leaf| leaf == held.leaf);
-    match history.held.iter().rfind(same) {
+        |held: &&Held| held.uuid.eq_ignore_ascii_case(&sighting.uuid) && sighting.leaf.is_none_or(|it| it == held.leaf);
+    Some(match history.held.iter().rfind(same) {
         Some(held) => EvidenceFact::Listed { of: held.of, locked: locked.unwrap_or(false) },
-        None => EvidenceFact::Foreign(Sighting { uuid: listed.uuid.clone(), leaf: listed.leaf, locked }),
+        None => EvidenceFact::Foreign(sighting),
+    })
+}
+
+/// Apple's schema has the UUID as optional. Without it the profile is the one that the device may have, if that is one;
+/// of several, or of somebody else's that was seen before, such a list does not tell more than was known.
+fn seen_without_uuid(history: &History, sighting: Sighting) -> Option<EvidenceFact> {
+    let signed = |leaf: &Digest| sighting.leaf.is_none_or(|told| told == *leaf);
+    let mut may_be = match history.installed() {
+        Installed::Profile(Serving { of, leaf, locked, later, .. }) => {
+            [vec![Candidate { of, leaf, locked }], later].concat()
+        }
+        Installed::Ambiguous { candidates } => candidates,
+        Installed::Foreign { sighting: before, later, .. } if before.leaf.is_none_or(|leaf| signed(&leaf)) => {
+            let leaf = sighting.leaf.or(before.leaf);
+            let more = Sighting { uuid: before.uuid.clone(), leaf, locked: sighting.locked.or(before.locked) };
+            let is_more = more != before && (later.is_empty() || sighting.leaf.is_some());
+            return is_more.then_some(EvidenceFact::Foreign(more));
+        }
+        Installed::Foreign { .. } | Installed::Absent { .. } | Installed::Unknown => vec![],
+    };
+    may_be.retain(|candidate| signed(&candidate.leaf));
+    match &may_be[..] {
+        [] => Some(EvidenceFact::Foreign(sighting)),
+        [one] => Some(EvidenceFact::Listed { of: one.of, locked: sighting.locked.unwrap_or(false) }),
+        _ => None,
     }
 }
 

@@ -399,6 +399,46 @@ async fn a_listed_profile_of_another_leaf_is_not_the_one_of_the_record() {
     assert_eq!(state(&stage, "d").await, Some(State::Foreign));
 }
 
+/// A list that has the identifier, and tells nothing else.
+fn bare(identifier: &str) -> ProfileList {
+    let profile = ListedProfile { identifier: identifier.into(), ..ListedProfile::default() };
+    ProfileList { profiles: vec![profile], complete: true, expected: vec![] }
+}
+
+#[tokio::test]
+async fn a_list_without_uuids_takes_nothing_away_of_what_was_known() {
+    let stage = Stage::new();
+    let one = issue(&stage, draft("d", "U", A)).await;
+    acknowledge(&stage, one).await;
+    let known = stage.ledger.reconcile(&request("mdm"), device("d"), bare(IDENTIFIER)).await.unwrap().value;
+    assert_eq!(known.installed, [(IDENTIFIER.to_owned(), Basis::Issuance(one))]);
+    issue(&stage, draft("d", "V", B)).await;
+    let unclear = stage.ledger.reconcile(&request("mdm"), device("d"), bare(IDENTIFIER)).await.unwrap().value;
+    assert_eq!(unclear, Reconciled::default());
+    assert_eq!(stage.ledger.stranded(&[Digest([B; 32])].into()).await.unwrap(), 1);
+    assert_eq!(stage.ledger.stranded(&[Digest([A; 32])].into()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_profile_without_a_uuid_on_a_device_that_had_none_is_locked_by_whoever_locked_it_before() {
+    let stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    let none = ProfileList { complete: true, ..ProfileList::default() };
+    stage.ledger.reconcile(&request("mdm"), device("d"), none).await.unwrap();
+    stage.ledger.reconcile(&request("mdm"), device("d"), bare(IDENTIFIER)).await.unwrap();
+    assert_eq!(state(&stage, "d").await, Some(State::Foreign));
+    assert_eq!(stage.ledger.stranded(&[].into()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn another_uuid_without_a_signer_does_not_let_the_key_go() {
+    let stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    stage.ledger.reconcile(&request("mdm"), device("d"), listed("X", None)).await.unwrap();
+    assert_eq!(state(&stage, "d").await, Some(State::Foreign));
+    assert_eq!(stage.ledger.stranded(&[].into()).await.unwrap(), 1);
+}
+
 #[tokio::test]
 async fn a_list_that_is_not_complete_says_nothing_of_what_it_lacks() {
     let stage = Stage::new();

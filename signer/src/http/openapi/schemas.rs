@@ -278,6 +278,7 @@ fn holding() -> Object {
         vec![
             ("installed", Schema::from(installed).into()),
             ("evidence", plain(evidence)),
+            ("earlier", many(named("Candidate")).into()),
             ("later", many(named("Candidate")).into()),
             ("candidates", many(named("Candidate")).into()),
             ("absent_since", plain(moment())),
