@@ -163,7 +163,7 @@ impl Found {
     ) -> Standing {
         let seen = (!sighting.uuid.is_empty()).then(|| sighting.uuid.clone());
         self.reason(FOREIGN, seen.into_iter().chain(names(earlier)).chain(names(later)).collect());
-        if sighting.locked == Some(false) {
+        if sighting.locked == Some(false) && !later.iter().any(|candidate| candidate.locked) {
             self.next = AFTER.to_vec();
             return Standing::Deletable;
         }

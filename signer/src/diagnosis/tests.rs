@@ -254,6 +254,14 @@ fn what_is_ambiguous_or_foreign_asks_for_the_truth_first() {
 }
 
 #[test]
+fn a_strangers_profile_that_is_deletable_does_not_hide_a_locked_one_of_later() {
+    let stage = Stage::new();
+    let sighting = Sighting { uuid: "X".into(), leaf: None, locked: Some(false) };
+    let found = stage.ask(vec![stage.locked(2)], vec![known(1, EvidenceFact::Foreign(sighting))]);
+    assert_eq!(found.standing, Standing::Locked);
+}
+
+#[test]
 fn a_certificate_that_has_ended_is_told_as_no_obstacle() {
     let stage = Stage::new();
     let history = History { held: vec![stage.locked(1)], evidence: vec![] };
