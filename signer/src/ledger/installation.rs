@@ -13,7 +13,7 @@ use crate::{
     audit::Event,
     device_id::DeviceId,
     digest::Digest,
-    installed::{Candidate, Evidence, EvidenceFact, Held, History, Installed, Serving, Sighting},
+    installed::{Candidate, Evidence, EvidenceFact, EvidenceKind, Held, History, Installed, Serving, Sighting},
     issuance::{Acknowledgement, Basis, IssuanceId, Observation, ObservationId, ProfileFacts},
     moment::millis,
 };
@@ -203,7 +203,10 @@ fn acknowledge(
     };
     let update = "UPDATE issuance SET acknowledgement = ?2, acknowledged_at = ?3 WHERE id = ?1";
     writing.db.prepare_cached(update)?.execute((id.0.as_bytes(), rows::json(&kept), millis(at)))?;
+    let repeated = issuance.acknowledgement == Some(Acknowledgement::Acknowledged);
     match answer {
+        Acknowledgement::Acknowledged
+            if repeated && is_past(&evidence::history(writing.db, &device, &identifier)?, issuance.profile.leaf) => {}
         Acknowledgement::Acknowledged => {
             let fact = EvidenceFact::Acknowledged(Basis::Issuance(id));
             take(writing, &device, &identifier, Evidence { seq, at, fact })?;
@@ -211,6 +214,20 @@ fn acknowledge(
         _ => evidence::refresh(writing.db, &device, &identifier)?,
     }
     Ok((seq, Taken { issuance: id, device, acknowledgement: kept }))
+}
+
+/// A device replaces a locked profile only by one of the same signer (R4): an answer that comes again after one of another
+/// signer was seen tells of the past. Otherwise the same profile may have been installed again.
+fn is_past(history: &History, leaf: Digest) -> bool {
+    match history.installed() {
+        Installed::Profile(serving) => {
+            serving.locked && serving.leaf != leaf && serving.evidence != EvidenceKind::Issued
+        }
+        Installed::Foreign { sighting, .. } => {
+            sighting.locked != Some(false) && sighting.leaf.is_some_and(|seen| seen != leaf)
+        }
+        _ => false,
+    }
 }
 
 fn reconcile(

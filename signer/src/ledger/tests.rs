@@ -322,6 +322,17 @@ async fn who_acknowledged_once_has_the_profile_whatever_it_answers_later() {
 }
 
 #[tokio::test]
+async fn an_answer_that_comes_again_does_not_hide_a_later_one_of_another_signer() {
+    let stage = Stage::new();
+    let (one, two) = (issue(&stage, draft("d", "U", A)).await, issue(&stage, draft("d", "V", B)).await);
+    acknowledge(&stage, one).await;
+    acknowledge(&stage, two).await;
+    acknowledge(&stage, one).await;
+    assert_eq!(serving(&stage, "d").await.of, Basis::Issuance(two));
+    assert_eq!(stage.ledger.stranded(&[Digest([A; 32])].into()).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn refuses_the_answer_to_an_issuance_that_it_does_not_know() {
     let stage = Stage::new();
     let id = stage.ledger.next_id(at(0));
