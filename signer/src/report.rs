@@ -165,7 +165,8 @@ pub fn observed(device: DeviceId, signed: Vec<u8>, levels: u64, keyring: &Keyrin
     if keyring.holding(&profile.leaf) == Holding::Unknown {
         return Err(Refusal::NotSignedByKeyring { leaf: profile.leaf });
     }
-    let locked = catalogue::is_locked(verified.profile());
+    // A removal password may be among payloads that cannot be read.
+    let locked = verified.profile().is_encrypted() || catalogue::is_locked(verified.profile());
     Ok(ObservedProfile { device, profile, locked, signed: verified.signed().as_bytes().to_vec() })
 }
 
