@@ -117,13 +117,18 @@ impl OverwriteBody {
 
 /// Apple's name of a platform, in letters of either case; iPadOS counts as iOS.
 fn platform<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Platform, D::Error> {
-    Ok(match &*String::deserialize(deserializer)?.to_ascii_lowercase() {
+    platform_of(&String::deserialize(deserializer)?).ok_or_else(|| de::Error::custom("not a platform"))
+}
+
+/// The platform of that name.
+pub(super) fn platform_of(name: &str) -> Option<Platform> {
+    Some(match &*name.to_ascii_lowercase() {
         "ios" | "ipados" => Platform::Ios,
         "macos" => Platform::Macos,
         "tvos" => Platform::Tvos,
         "visionos" => Platform::Visionos,
         "watchos" => Platform::Watchos,
-        _ => return Err(de::Error::custom("not a platform")),
+        _ => return None,
     })
 }
 

@@ -10,6 +10,7 @@ use super::{
     Asking, InPath, InQuery,
     form::{self, moment},
     off_the_reactor,
+    profiles::platform_of,
     reports::basis,
 };
 use crate::{
@@ -86,7 +87,7 @@ pub async fn devices(asking: Asking, InQuery(query): InQuery<DevicesQuery>) -> R
 pub struct DiagnosisQuery {
     /// Only the profile of this identifier.
     identifier: Option<String>,
-    /// `ios`, `macos`, `tvos`, `visionos` or `watchos`; with `os`.
+    /// `iOS`, `iPadOS`, `macOS`, `tvOS`, `visionOS` or `watchOS`, in letters of either case; with `os`.
     platform: Option<String>,
     /// The system's version; with `platform`, or of iOS.
     os: Option<String>,
@@ -134,12 +135,9 @@ async fn diagnose(asking: &Asking, device: &DeviceId, identifier: String, target
 impl DiagnosisQuery {
     fn target(&self) -> Result<Target, Refusal> {
         let platform = match self.platform.as_deref() {
-            None | Some("ios") => Platform::Ios,
-            Some("macos") => Platform::Macos,
-            Some("tvos") => Platform::Tvos,
-            Some("visionos") => Platform::Visionos,
-            Some("watchos") => Platform::Watchos,
-            Some(_) => return Err(invalid("platform is none of ios, macos, tvos, visionos, watchos")),
+            None => Platform::Ios,
+            Some(name) => platform_of(name)
+                .ok_or_else(|| invalid("platform is none of iOS, iPadOS, macOS, tvOS, visionOS, watchOS"))?,
         };
         let version = |text: &String| text.parse::<OsVersion>().map_err(|_| invalid("os is no version such as 17.5"));
         let os = self.os.as_ref().map(version).transpose()?.map(|version| Os { platform, version });

@@ -101,7 +101,7 @@ async fn of_a_device_with_two_specs_a_bound_caller_sees_its_own() {
 async fn a_diagnosis_says_who_has_to_do_what_next() {
     let daemon = Daemon::start().await;
     issued(&daemon).await;
-    let path = "/v1/devices/C02A/diagnosis?platform=ios&os=17.5&supervised=true";
+    let path = "/v1/devices/C02A/diagnosis?platform=iOS&os=17.5&supervised=true";
     let told = daemon.by("read").get(path).await.done().json();
     assert_eq!((&told["device"], &told["free"]), (&json!("C02A"), &json!(false)));
     let profile = &told["profiles"][0];
