@@ -111,7 +111,7 @@ pub async fn diagnosis(
     if let Some(identifier) = query.identifier.filter(|_| profiles.is_empty()) {
         return Err(Refusal::UnknownInstallation { device: device.to_string(), identifier: short(&identifier) }.into());
     }
-    let free = profiles.iter().all(|profile| profile.standing == Standing::Free);
+    let free = !profiles.is_empty() && profiles.iter().all(|profile| profile.standing == Standing::Free);
     Ok(Json(json!({ "device": device, "free": free, "profiles": profiles })))
 }
 
