@@ -129,7 +129,8 @@ fn serving(history: &History, device: &DeviceId, wish: &Wish) -> Result<Serving,
             Err(Refusal::ForeignInstallation { device, identifier, candidates })
         }
         Installed::Absent { .. } => Err(Refusal::NoOverwrite {
-            problem: "the device was last seen without a profile of this identifier".into(),
+            problem: "the device was last seen without a profile of this identifier; if it has one all the same, name the issuance".into(),
+            candidates: history.last_locked().iter().map(candidate).collect(),
         }),
     }
 }
@@ -240,7 +241,7 @@ fn reasons(report: &Report) -> Vec<String> {
 /// at fault, and not the caller.
 fn unmade(error: Error) -> Refusal {
     match error {
-        Error::NoOverwrite { problem } => Refusal::NoOverwrite { problem },
+        Error::NoOverwrite { problem } => Refusal::NoOverwrite { problem, candidates: vec![] },
         other => {
             tracing::error!(cause = other.with_causes(), "no overwrite of a recorded profile");
             Refusal::Internal

@@ -220,6 +220,14 @@ impl History {
         Some(self.serve(held, EvidenceKind::Named))
     }
 
+    /// The newest locked profiles that were issued and that the device did not refuse, in the order of the record: what
+    /// the caller may name where a list of profiles said too little.
+    pub fn last_locked(&self) -> Vec<Candidate> {
+        let mut last: Vec<_> = self.held.iter().rev().filter(|held| held.locked && may_come(held)).collect();
+        last.truncate(MOST_CANDIDATES);
+        last.into_iter().rev().map(candidate).collect()
+    }
+
     /// The state, in a word; `None` when nothing is known.
     pub fn state(&self) -> Option<State> {
         Some(match self.installed() {
@@ -333,6 +341,9 @@ fn is_refused(held: &Held) -> bool {
 fn candidate(held: &Held) -> Candidate {
     Candidate { of: held.of, leaf: held.leaf, locked: held.locked }
 }
+
+/// How many profiles are offered to be named where all may be meant.
+const MOST_CANDIDATES: usize = 10;
 
 #[cfg(test)]
 mod tests;

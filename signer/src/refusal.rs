@@ -202,6 +202,8 @@ refusals! {
     NoOverwrite {
         /// What stands in the way.
         problem: String,
+        /// What it would be made of if the caller named it, where the device was seen without the profile.
+        candidates: Vec<Candidate>,
     } 422 "no-overwrite" "No overwrite possible" "no overwrite can be made: {problem}"
     /// A signed profile was expected, and this one carries no signature.
     NotSigned 422 "not-signed" "Not signed" "the profile is not signed"
@@ -366,7 +368,9 @@ impl Refusal {
             Self::InvalidParameters { problems } => json!({ "parameters": parameters(problems) }),
             Self::UnfreeableProfile { findings } => json!({ "findings": findings }),
             Self::Strands { reasons } => json!({ "reasons": reasons }),
-            Self::AmbiguousInstallation { candidates } | Self::ForeignInstallation { candidates, .. } => {
+            Self::AmbiguousInstallation { candidates }
+            | Self::ForeignInstallation { candidates, .. }
+            | Self::NoOverwrite { candidates, .. } => {
                 json!({ "candidates": candidates.iter().map(candidate).collect::<Vec<_>>() })
             }
             Self::SignatureBroken { verdict } => json!({ "verdict": verdict }),

@@ -97,7 +97,8 @@ impl From<Refused> for Denied {
             }
             Refused::Kit(Error::Refused { findings }) => {
                 let codes: Vec<_> = findings.iter().map(|finding| finding.code.word()).collect();
-                Refusal::NoOverwrite { problem: format!("every device refuses it ({})", codes.join(", ")) }
+                let problem = format!("every device refuses it ({})", codes.join(", "));
+                Refusal::NoOverwrite { problem, candidates: vec![] }
             }
             Refused::Kit(cause) => {
                 tracing::error!(cause = cause.with_causes(), "not signed");

@@ -154,7 +154,9 @@ async fn a_device_without_the_profile_or_with_a_strangers_gets_none() {
     let daemon = Daemon::start().await;
     let first = locked(&daemon).await;
     list(&daemon, "C02A", None).await;
-    assert_eq!(overwrite(&daemon, json!({})).await.refusal(), (422, "no-overwrite".into()));
+    let gone = overwrite(&daemon, json!({})).await;
+    assert_eq!(gone.refusal(), (422, "no-overwrite".into()));
+    assert_eq!(gone.json()["candidates"][0]["issuance"], json!(id(&first)));
     list(&daemon, "C02A", Some("2B2C5E8B-0000-4000-8000-000000000000")).await;
     let refused = overwrite(&daemon, json!({})).await;
     assert_eq!(refused.refusal(), (409, "foreign-installation".into()));
