@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use openssl::sha::Sha256;
+use openssl::sha::{Sha1, Sha256};
 use plist::{Dictionary, Value};
 use uuid::Uuid;
 
@@ -87,12 +87,15 @@ fn payload_uuid(profile: &str, (identifier, kind): (Option<&str>, Option<&str>),
 
 /// A version 5 UUID of several parts, each bounded by its length; `purpose` keeps uses apart.
 pub(crate) fn derived(purpose: &str, parts: &[&[u8]]) -> Uuid {
-    let mut name = Vec::new();
+    // RFC 9562 §5.5, by OpenSSL, which uses what the processor has for SHA-1.
+    let mut hash = Sha1::new();
+    hash.update(NAMESPACE.as_bytes());
     for part in std::iter::once(&purpose.as_bytes()).chain(parts) {
-        name.extend_from_slice(&(part.len() as u64).to_be_bytes());
-        name.extend_from_slice(part);
+        hash.update(&(part.len() as u64).to_be_bytes());
+        hash.update(part);
     }
-    Uuid::new_v5(&NAMESPACE, &name)
+    let [digest @ .., _, _, _, _] = hash.finish();
+    uuid::Builder::from_sha1_bytes(digest).into_uuid()
 }
 
 /// As Apple's tools write them: upper case with hyphens.
@@ -190,6 +193,12 @@ mod tests {
         assert_eq!(one.payloads()[0].uuid(), other.payloads()[0].uuid());
         assert_ne!(one.payloads()[0].uuid(), one.payloads()[1].uuid());
         assert_ne!(one.uuid(), other.uuid());
+    }
+
+    #[test]
+    fn what_is_derived_is_a_version_5_uuid_of_the_parts_with_their_lengths() {
+        let name = [&7_u64.to_be_bytes(), b"purpose".as_slice(), &1_u64.to_be_bytes(), b"x"].concat();
+        assert_eq!(derived("purpose", &[b"x"]), Uuid::new_v5(&NAMESPACE, &name));
     }
 
     #[test]
