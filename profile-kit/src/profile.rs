@@ -213,15 +213,17 @@ impl Profile {
     }
 
     fn free_identifier(&self, kind: &str) -> String {
-        let identifiers = || self.payloads.iter().filter_map(Payload::identifier);
         let plain = format!("{}.{kind}", self.identifier());
-        if !identifiers().any(|taken| taken.eq_ignore_ascii_case(&plain)) {
+        let identifiers = self.payloads.iter().filter_map(Payload::identifier);
+        let begins = |taken: &&str| taken.get(..plain.len()).is_some_and(|it| it.eq_ignore_ascii_case(&plain));
+        // A set, or a spec of a thousand payloads of one type takes a minute.
+        let taken: HashSet<String> = identifiers.filter(begins).map(str::to_ascii_lowercase).collect();
+        if taken.is_empty() {
             return plain;
         }
-        // A set, or a spec of a thousand payloads of one type takes a minute.
-        let taken: HashSet<String> = identifiers().map(str::to_ascii_lowercase).collect();
-        (2..)
-            .map(|number| format!("{plain}.{number}"))
+        let numbered = (2..).map(|number| format!("{plain}.{number}"));
+        std::iter::once(plain.clone())
+            .chain(numbered)
             .find(|identifier| !taken.contains(&identifier.to_ascii_lowercase()))
             .expect("an endless range has a free number")
     }
