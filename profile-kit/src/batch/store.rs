@@ -21,7 +21,7 @@ pub enum Out {
     Directory(PathBuf),
     /// A tar archive (POSIX ustar, GNU names where they are long); the manifest beside it.
     Tar(PathBuf),
-    /// A zip archive, stored; the manifest beside it. It cannot be resumed, and keeps some 500 bytes a file in memory.
+    /// A zip archive, stored; the manifest beside it. It cannot be resumed, and keeps some 300 bytes a file in memory.
     Zip(PathBuf),
 }
 

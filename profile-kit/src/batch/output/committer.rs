@@ -32,6 +32,14 @@ impl Group {
         }
     }
 
+    fn append(&mut self, next: Group) {
+        let Group { lines, files, bytes, paths } = next;
+        self.lines.extend(lines);
+        self.files += files;
+        self.bytes += bytes;
+        self.paths.extend(paths);
+    }
+
     pub fn is_full(&self) -> bool {
         self.files >= MOST_FILES || self.bytes >= MOST_BYTES || self.lines.len() >= MOST_BYTES
     }
@@ -52,10 +60,12 @@ impl<'scope> Committer<'scope> {
         mut manifest: File,
         path: PathBuf,
     ) -> Self {
-        let (groups, waiting) = mpsc::sync_channel::<Group>(1);
+        let (groups, waiting) = mpsc::sync_channel::<Group>(MOST_WAITING);
         let named = path.clone();
         let thread = scope.spawn(move || {
-            for group in waiting {
+            while let Ok(mut group) = waiting.recv() {
+                // One sync for all that wait: where the disk is slow, it is the syncs that take the time.
+                waiting.try_iter().for_each(|next| group.append(next));
                 syncer.sync(&group.paths).map_err(failed(&files, "cannot be brought to the disk"))?;
                 manifest.write_all(&group.lines).map_err(failed(&named, "cannot be written"))?;
             }
@@ -94,5 +104,7 @@ fn folder_of(path: &Path) -> io::Result<File> {
     File::open(folder.unwrap_or(Path::new(".")))
 }
 
+/// Groups: their lines are in memory.
+const MOST_WAITING: usize = 8;
 const MOST_FILES: usize = 1024;
 const MOST_BYTES: usize = 8 << 20;
