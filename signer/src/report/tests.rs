@@ -146,6 +146,17 @@ fn takes_a_profile_of_a_leaf_of_the_keyring_and_of_one_whose_key_is_gone() {
 }
 
 #[test]
+fn a_profile_whose_payloads_are_encrypted_counts_as_locked() {
+    let site = Site::new();
+    let mut keys = Profile::new("jp.example.ivi", "IVI").to_dictionary();
+    keys.remove("PayloadContent");
+    keys.insert("EncryptedPayloadContent".into(), Value::Data(vec![0x30, 0x80]));
+    let profile = Profile::from_dictionary(keys).unwrap();
+    let signed = site.new.identity().unwrap().sign_with(&profile, &SignOptions::new(now())).unwrap().into_bytes();
+    assert!(observed("C02A".parse().unwrap(), signed, 64, &site.state().keyring).unwrap().locked);
+}
+
+#[test]
 fn refuses_what_nobody_of_the_keyring_signed_and_what_does_not_verify() {
     let site = Site::new();
     let keyring = site.state().keyring;
