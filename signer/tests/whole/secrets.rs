@@ -65,7 +65,11 @@ async fn ask_everything(daemon: &Daemon, seen: &mut Seen) {
     assert_eq!(issued.status, 200, "{}", issued.text());
     assert!(Canary::new("password", PASSWORD).is_in(&issued.body), "the profile does not have the password");
     seen.look("head", issued.head().as_bytes());
+    let target = json!({ "platform": "iOS", "os": "17.0", "supervised": true });
     let overwrite = "/v1/devices/D/profiles/jp.example.ivi-mdm/overwrite";
+    let freed = client.post(overwrite, "k-2", &json!({ "target": target })).await.unwrap();
+    assert_eq!(freed.status, 200, "{}", freed.text());
+    seen.answer("overwrite", &freed);
     for (name, path, key, body) in [
         ("conflict", path, "k-1", json!({ "parameters": {} })),
         ("unknown parameter", path, "k-3", json!({ "parameters": { "colour": &password } })),
