@@ -111,6 +111,10 @@ impl Daemon {
         state.undated_warnings((source.clock)()).iter().for_each(|warning| tracing::warn!("{warning}"));
         let options = ledger_options(&state, &source, metrics.clone());
         let ledger = blocking(options, Ledger::open).await??;
+        let stranded = ledger.stranded(&state.keyring.held()).await?;
+        if stranded > 0 {
+            tracing::warn!(devices = stranded, "devices cannot be freed: the key of what they have is not there");
+        }
         let limits = limits(&state.config.limits);
         let signing = signing(&state.config.limits, metrics.clone())?;
         let tls = state.tls.as_ref().map(Tls::new).transpose()?.map(Arc::new);

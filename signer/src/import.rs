@@ -14,6 +14,7 @@ use serde_json::json;
 pub use self::{list::list, manifest::manifest};
 use crate::{
     Refusal,
+    audit::Event,
     device_id::DeviceId,
     issuance::IssuanceId,
     keyring::{Holding, Keyring},
@@ -74,7 +75,7 @@ pub type Entries = Box<dyn Iterator<Item = Result<Offered, Unread>>>;
 /// Verifying is work: not for a thread that serves.
 ///
 /// # Errors
-/// When the ledger does not take them; then none is recorded.
+/// When the ledger does not take them; then none is taken in.
 pub async fn take(
     ledger: &Ledger,
     keyring: &Keyring,
@@ -82,7 +83,14 @@ pub async fn take(
     request: &Request,
     offered: Vec<Offered>,
 ) -> Result<Vec<Became>, ledger::Error> {
-    let looked_at: Vec<_> = offered.into_iter().map(|offered| look_at(offered, levels, keyring)).collect();
+    let mut looked_at = Vec::with_capacity(offered.len());
+    for Offered { device, signed, from } in offered {
+        let looked = look_at(Offered { device: device.clone(), signed, from: from.clone() }, levels, keyring);
+        if let Err(refusal) = &looked {
+            ledger.audit(refused(request, device, from, refusal), request.at).await?;
+        }
+        looked_at.push(looked);
+    }
     let good = looked_at.iter().filter_map(|it| it.as_ref().ok()).map(|(import, _)| import.clone()).collect();
     let mut imported = ledger.import(request, good).await?.into_iter();
     let became = |it: Result<(Import, bool), Refusal>| match it {
@@ -96,6 +104,16 @@ pub async fn take(
         },
     };
     Ok(looked_at.into_iter().map(became).collect())
+}
+
+fn refused(request: &Request, device: DeviceId, from: String, refusal: &Refusal) -> Event {
+    let event = Event {
+        caller: Some(request.caller.clone()),
+        role: Some(request.role.clone()),
+        device: Some(device),
+        ..Event::refused("import", refusal.code())
+    };
+    event.with("from", from)
 }
 
 /// What is to be recorded, and whether its overwrites can be signed.
@@ -146,5 +164,5 @@ fn is_inside(name: &str) -> bool {
     plain && parts.pop()
 }
 
-/// The most bytes of a signed file.
-const LARGEST: u64 = 32 << 20;
+/// The most bytes of a signed file: in base64 it has to fit into a line to the daemon.
+const LARGEST: u64 = 8 << 20;

@@ -43,8 +43,8 @@ struct Parts {
     record: Record,
     source: Source,
     tls: Option<Arc<Tls>>,
-    /// One reload at a time.
-    turn: Mutex<()>,
+    /// One reload or import at a time: what is taken in with the keys of before is there when a reload counts.
+    turn: Arc<Mutex<()>>,
 }
 
 /// Why a reload changed nothing.
@@ -108,7 +108,7 @@ impl Control {
             keys: state.secrets.ledger_keys(),
             verifiers: state.secrets.verifiers(),
         };
-        Self { parts: Arc::new(Parts { service, record, source, tls, turn: Mutex::default() }) }
+        Self { parts: Arc::new(Parts { service, record, source, tls, turn: Arc::default() }) }
     }
 
     /// What the daemon works with.
@@ -243,9 +243,12 @@ impl Control {
     /// # Errors
     /// When the ledger does not take them; then none is recorded.
     pub async fn import(&self, offered: Vec<Offered>, by: &str) -> Result<Vec<Became>, ledger::Error> {
+        let turn = self.parts.turn.clone().lock_owned().await;
         let (service, request) = (self.service().clone(), operator(by, (self.service().clock)()));
         let runtime = Handle::current();
         let taking = spawn_blocking(move || {
+            // Held here: the work goes on where nobody waits for it any more.
+            let _turn = turn;
             let state = service.state();
             let levels = state.config.limits.plist_depth;
             runtime.block_on(import::take(&service.ledger, &state.keyring, levels, &request, offered))
@@ -314,3 +317,30 @@ pub fn operator(by: &str, at: SystemTime) -> Request {
 
 /// How often it is looked whether requests that had begun have ended.
 const GLANCE: Duration = Duration::from_millis(5);
+
+#[cfg(test)]
+mod tests {
+    use std::{future::ready, pin::pin};
+
+    use tokio::select;
+
+    use super::*;
+    use crate::{
+        daemon::Daemon,
+        fixture::{Site, now},
+    };
+
+    #[tokio::test]
+    async fn an_import_waits_for_a_reload_that_is_under_way() {
+        let site = Site::new();
+        let source = Source { config: site.config(), credentials: None, tcp: None, clock: Arc::new(now) };
+        let control = Daemon::start(source).await.unwrap().control();
+        let reloading = control.parts.turn.lock().await;
+        let mut importing = pin!(control.import(vec![], "test"));
+        select! { biased; _ = &mut importing => panic!("it did not wait"), () = ready(()) => {} }
+        drop(reloading);
+        // The turn goes to who waited first, before anybody else can take it.
+        assert!(control.parts.turn.try_lock().is_err());
+        assert_eq!(importing.await.unwrap(), []);
+    }
+}

@@ -55,7 +55,7 @@ fn offered(folder: &Path, device: &str, file: &str, from: String) -> Result<Offe
     let read = File::open(&path).and_then(|opened| opened.take(LARGEST + 1).read_to_end(&mut signed));
     match read {
         Err(cause) => Err(wrong(format!("{file} cannot be read: {cause}"))),
-        Ok(count) if count as u64 > LARGEST => Err(wrong(format!("{file} is too large"))),
+        Ok(count) if count as u64 > LARGEST => Err(wrong(format!("{file} is larger than {} MiB", LARGEST >> 20))),
         Ok(_) => Ok(Offered { device, signed, from }),
     }
 }

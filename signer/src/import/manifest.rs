@@ -149,7 +149,9 @@ impl Files {
             }
         };
         match length > LARGEST {
-            true => Err(io::ErrorKind::FileTooLarge.into()),
+            true => {
+                Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {} MiB", LARGEST >> 20)))
+            }
             false => Ok(bytes),
         }
     }

@@ -57,6 +57,13 @@ async fn what_is_not_taken_in_is_told_and_the_rest_goes_on() {
         .collect();
     let expected = ["New", "invalid-request", "signature-broken", "not-signed-by-keyring", "not-signed"];
     assert_eq!(codes, expected);
+    let mut audit = Vec::new();
+    signer::ledger::Archive::open(&running.place.path("ledger.db")).unwrap().export_audit(&mut audit).unwrap();
+    let audit = String::from_utf8(audit).unwrap();
+    for (device, code) in [("C02B", expected[1]), ("C02C", expected[2]), ("C02D", expected[3]), ("C02E", expected[4])] {
+        let told = format!("\"code\":\"{code}\",\"detail\":{{\"from\":\"test\"}},\"device\":\"{device}\"");
+        assert!(audit.lines().any(|line| line.contains("\"action\":\"import\"") && line.contains(&told)), "{audit}");
+    }
 }
 
 #[tokio::test]
@@ -165,6 +172,10 @@ fn a_folder_is_read_by_a_table_of_its_devices() {
         assert_eq!((offered.device.to_string().as_str(), offered.signed.as_slice()), ("C02A", b"a".as_slice()));
         assert!(offered.from.ends_with("devices.csv, line 2"), "{}", offered.from);
     }
+    fs::File::create(folder.path().join("large")).unwrap().set_len((8 << 20) + 1).unwrap();
+    fs::write(&table, "serial,file\nC02A,large\n").unwrap();
+    let told = import::list(folder.path(), Some(&table), None).unwrap().next().unwrap().err().unwrap().to_string();
+    assert!(told.ends_with("large is larger than 8 MiB"), "{told}");
     fs::write(&table, "serial,name\n").unwrap();
     assert!(
         import::list(folder.path(), Some(&table), None).err().unwrap().to_string().ends_with("has no column \"file\"")
