@@ -20,9 +20,9 @@ use crate::{
     diagnosis::Target,
     installed::{self, History, Installed, Serving},
     issuance::{Basis, IssuanceId, ObservationId, OverwriteForm, TicketId, Variant},
-    issue::record,
+    issue::{record, try_record},
     keyring::Freeing,
-    ledger::{BasisProfile, Budget, Draft, Issued, Request},
+    ledger::{self, BasisProfile, Budget, Draft, Issued, Request},
     refusal::{Candidate, Denied},
     role,
     service::Service,
@@ -48,8 +48,8 @@ pub struct Wish {
 /// Issues the overwrite of what a device has.
 ///
 /// It is made of the recorded bytes, whose signature is verified again, and signed by their leaf, also past its end.
-/// Where the device model says that it would strand the device that was named, it is refused unless its form was chosen
-/// by name.
+/// Where the device model says that it would free no device that it may be for, it is refused unless its form was chosen
+/// by name. Where what the device has becomes known otherwise meanwhile, it is made once more.
 ///
 /// # Errors
 /// What is installed is not known well enough, or its key is gone; the caller may not, needs a ticket or has used up its
@@ -63,8 +63,14 @@ pub async fn overwrite(
     request: Request,
 ) -> Result<Issued, Denied> {
     sweep.device(device.as_str())?;
-    let draft = draft(service, state, sweep, device, wish, &request).await;
-    let issued = record(service, draft, &request, "overwrite").await?;
+    let first = draft(service, state, sweep, device, wish.clone(), &request).await;
+    let issued = match try_record(service, first, &request, "overwrite").await? {
+        Err(ledger::Error::Moved) => {
+            let second = draft(service, state, sweep, device, wish, &request).await;
+            record(service, second, &request, "overwrite").await?
+        }
+        recorded => recorded?,
+    };
     // An answer of before may be of a spec that the caller has no leave for any more.
     sweep.permit(device, issued.issuance().spec.as_ref().map(|spec| &*spec.name))?;
     Ok(issued)
@@ -87,7 +93,7 @@ async fn draft(
     }
     let freeing = state.keyring.freeing(&serving.leaf)?;
     let BasisProfile { signed, spec, .. } = basis;
-    let (ticket, at) = (wish.ticket, request.at);
+    let (ticket, evidence, at) = (wish.ticket, serving.evidence, request.at);
     let make = move || Making { wish, serving, freeing, at }.make(signed);
     let (signed, made) = service.signing.make(permit.caller().share(), make).await?;
     Ok(Draft {
@@ -99,6 +105,7 @@ async fn draft(
         signed: signed.bytes,
         remarks: made.remarks,
         ticket,
+        evidence: Some(evidence),
         budget: budget(&permit),
         request: request.clone(),
     })
@@ -182,7 +189,7 @@ impl Making {
             PasswordForm::Empty => OverwriteForm::Empty,
             _ => OverwriteForm::Omitted,
         };
-        if self.wish.target.is_some() && self.wish.form == PasswordForm::Auto && report.verdict == Verdict::Strands {
+        if self.wish.form == PasswordForm::Auto && report.verdict == Verdict::Strands {
             return Err(Refusal::Strands { reasons: reasons(&report) });
         }
         let remarks = self.remarks(&overwrite, &report, form);
@@ -196,6 +203,20 @@ impl Making {
         Question::new(installed, &arrival, self.at).ask(&devices)
     }
 
+    /// What was issued since and locks under another leaf: where one of those has arrived, this overwrite frees nobody.
+    fn other_signers(&self) -> Vec<String> {
+        let other = |one: &&installed::Candidate| one.locked && one.leaf != self.serving.leaf;
+        self.serving.later.iter().filter(other).map(|one| one.of.uuid().to_string()).collect()
+    }
+
+    fn verdict(&self, report: &Report) -> Verdict {
+        match report.verdict {
+            Verdict::Strands => Verdict::Strands,
+            _ if !self.other_signers().is_empty() => Verdict::FreesOnSome,
+            verdict => verdict,
+        }
+    }
+
     /// What the answer says besides the profile.
     fn remarks(&self, overwrite: &Overwrite, report: &Report, form: OverwriteForm) -> Value {
         let later: Vec<_> = self.serving.later.iter().map(|one| one.of.uuid().to_string()).collect();
@@ -204,7 +225,7 @@ impl Making {
         json!({
             "evidence": self.serving.evidence,
             "later": later,
-            "verdict": report.verdict.word(),
+            "verdict": self.verdict(report).word(),
             "reasons": reasons(report),
             "findings": findings,
             "warnings": self.warnings(report, form),
@@ -214,13 +235,14 @@ impl Making {
     fn warnings(&self, report: &Report, form: OverwriteForm) -> Vec<Value> {
         let Self { wish, serving, freeing, at } = self;
         let ended = freeing.certificate().not_after().is_some_and(|end| end < *at);
-        let targeted = wish.target.is_some();
+        let (targeted, verdict, others) = (wish.target.is_some(), self.verdict(report), self.other_signers());
         let all = [
             (!serving.later.is_empty(), LATER.0, LATER.1.to_owned()),
+            (!others.is_empty(), OTHERS.0, format!("{}{}", OTHERS.1, others.join(", "))),
             (!serving.locked, FREE.0, FREE.1.to_owned()),
             (!targeted && wish.form == PasswordForm::Auto, UNTARGETED.0, format!("{}{}", UNTARGETED.1, form.word())),
-            (targeted && report.verdict == Verdict::Strands, STRANDS.0, STRANDS.1.to_owned()),
-            (targeted && report.verdict == Verdict::FreesOnSome, UNSURE.0, UNSURE.1.to_owned()),
+            (verdict == Verdict::Strands, STRANDS.0, STRANDS.1.to_owned()),
+            (targeted && verdict == Verdict::FreesOnSome, UNSURE.0, UNSURE.1.to_owned()),
             (ended, ENDED.0, ENDED.1.to_owned()),
         ];
         let said = all.into_iter().filter(|(holds, ..)| *holds);
@@ -254,14 +276,17 @@ const LATER: (&str, &str) = (
     "later-issued",
     "profiles were issued after the one that this overwrites, and the device has not answered to them",
 );
+const OTHERS: (&str, &str) = (
+    "later-other-signer",
+    "the device may have one of these instead, which another certificate signed, and this overwrite does not free it: ",
+);
 const FREE: (&str, &str) =
     ("removable-already", "the profile that this overwrites can be deleted by its owner already");
 const UNTARGETED: (&str, &str) = (
     "no-target",
     "the target was not named (\"target\": {\"platform\", \"os\", \"supervised\"}); the form written is ",
 );
-const STRANDS: (&str, &str) =
-    ("strands", "this form, which was chosen by name, would not free the device that was named");
+const STRANDS: (&str, &str) = ("strands", "this form, which was chosen by name, would not free the device");
 const UNSURE: (&str, &str) = ("frees-on-some", "it is not known for certain that this frees the device that was named");
 const ENDED: (&str, &str) =
     ("certificate-ended", "the certificate has ended: the device shows the profile as not verified, and installs it");

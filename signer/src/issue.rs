@@ -9,7 +9,7 @@ use crate::{
     Refusal,
     caller::{Caller, Permit},
     issuance::{IssuanceId, SpecRef, Variant},
-    ledger::{Draft, Issued, Request},
+    ledger::{self, Draft, Issued, Request},
     metrics::IssuanceLabels,
     refusal::Denied,
     role::{Issue, Overwrite, Role},
@@ -59,6 +59,7 @@ async fn draft(
         signed: signed.bytes,
         remarks: Value::Object(Map::new()),
         ticket: None,
+        evidence: None,
         budget: None,
         request: request.clone(),
     })
@@ -101,16 +102,28 @@ pub(crate) async fn record(
     request: &Request,
     action: &'static str,
 ) -> Result<Issued, Denied> {
-    let issued = match draft {
-        Ok(draft) => service.ledger.record(draft).await?,
+    Ok(try_record(service, draft, request, action).await??)
+}
+
+/// As [`record`], for who knows what to do where the ledger does not take it.
+pub(crate) async fn try_record(
+    service: &Service,
+    draft: Result<Draft, Denied>,
+    request: &Request,
+    action: &'static str,
+) -> Result<ledger::Result<Issued>, Denied> {
+    let recorded = match draft {
+        Ok(draft) => service.ledger.record(draft).await,
         Err(denied) if denied.recorded || !denied.refusal.may_have_been_granted() => return Err(denied),
-        Err(denied) => service.ledger.replay(request, action).await?.ok_or(denied)?,
+        Err(denied) => Ok(service.ledger.replay(request, action).await?.ok_or(denied)?),
     };
-    if !issued.is_replayed() {
+    if let Ok(issued) = &recorded
+        && !issued.is_replayed()
+    {
         let labels = IssuanceLabels { variant: issued.issuance().variant.word(), caller: request.caller.clone() };
         service.metrics.issuances.get_or_create(&labels).inc();
     }
-    Ok(issued)
+    Ok(recorded)
 }
 
 /// The same text for the same parameters, in whatever order they came.

@@ -197,7 +197,7 @@ refusals! {
         /// What stands in the way, in stable words.
         reasons: Vec<String>,
     } 422 "strands" "Overwrite would strand the device"
-        "this overwrite would not free the device that was named: choose a form by name if it has to be this one"
+        "this overwrite would not free the device: choose a form by name if it has to be this one"
     /// No overwrite can be made of what the device has.
     NoOverwrite {
         /// What stands in the way.

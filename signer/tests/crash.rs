@@ -186,6 +186,7 @@ fn draft(name: &str) -> Draft {
         signed,
         remarks: serde_json::Value::Null,
         ticket: None,
+        evidence: None,
         budget: None,
         request: request(name, fingerprint),
     }

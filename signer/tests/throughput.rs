@@ -108,6 +108,7 @@ fn draft(producer: usize, number: usize) -> Draft {
         signed: vec![0x30; 7_800],
         remarks: serde_json::Value::Null,
         ticket: None,
+        evidence: None,
         budget: None,
         request,
     }

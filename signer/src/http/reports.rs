@@ -82,13 +82,26 @@ pub async fn installed(
     let (state, of) = (asking.state.clone(), device.clone());
     let levels = state.config.limits.plist_depth;
     let observed = move || report::observed(of, body.to_vec(), levels, &state.keyring);
-    let observed = off_the_reactor(observed).await??;
-    let identifier = observed.profile.identifier.clone();
+    let (identifier, observed) = match off_the_reactor(observed).await? {
+        Ok(observed) => (observed.profile.identifier.clone(), Ok(observed)),
+        // What was taken before is answered so again, whatever has changed since.
+        Err(refusal) => {
+            let before = match refusal.may_have_been_granted() {
+                true => asking.service.ledger.answered::<Observed>(&order, "observe").await?,
+                false => None,
+            };
+            let before = before.ok_or(refusal)?;
+            (asking.service.ledger.basis(before.of).await?.profile.identifier, Err(before))
+        }
+    };
     let specs = asking.state.catalogue.specs().filter(|spec| spec.identifier() == identifier);
     if !sweep.covers_all(device.as_str(), specs.map(|spec| Some(spec.name()))) {
         return Err(sweep.other_spec().into());
     }
-    let Observed { of, known } = asking.service.ledger.observe(&order, observed).await?.value;
+    let Observed { of, known } = match observed {
+        Ok(observed) => asking.service.ledger.observe(&order, observed).await?.value,
+        Err(before) => before,
+    };
     let mut answer = named(&identifier, of);
     answer["device"] = json!(device);
     answer["known"] = known.into();

@@ -103,6 +103,9 @@ pub enum Error {
     /// The overwrite's basis is no profile of this device and identifier.
     #[error("{} is no profile of this device and identifier", .0.uuid())]
     UnknownBasis(Basis),
+    /// What the device has became known otherwise since the overwrite was made: it is to be asked for again.
+    #[error("what the device has became known otherwise meanwhile")]
+    Moved,
     /// A two-person ticket does not allow this.
     #[error("ticket {id}: {refusal}")]
     Ticket {
@@ -189,7 +192,7 @@ impl Error {
     /// What the caller is told where nothing was decided.
     fn failure(&self) -> Refusal {
         match self {
-            Self::Busy => Refusal::Overloaded { retry_after: RETRY },
+            Self::Busy | Self::Moved => Refusal::Overloaded { retry_after: RETRY },
             Self::Closed => Refusal::Draining,
             Self::Unavailable { .. } | Self::Read { .. } => Refusal::LedgerUnavailable { retry_after: RETRY },
             _ => Refusal::Internal,

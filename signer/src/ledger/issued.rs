@@ -6,6 +6,7 @@ use std::{
 };
 
 use rusqlite::Connection;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::{
@@ -17,6 +18,7 @@ use crate::{
     audit::Event,
     device_id::DeviceId,
     digest::Digest,
+    installed::{EvidenceKind, Installed},
     issuance::{Basis, Issuance, IssuanceId, ProfileFacts, SpecRef, TicketId, Variant},
     moment::{from_millis, millis},
 };
@@ -40,6 +42,9 @@ pub struct Draft {
     pub remarks: serde_json::Value,
     /// The two-person ticket that allows it, used up by it.
     pub ticket: Option<TicketId>,
+    /// Why an overwrite's basis is taken for the installed profile: unless the caller named it, it still has to be that
+    /// when the overwrite is recorded.
+    pub evidence: Option<EvidenceKind>,
     /// How many overwrites the caller may make; only asked for an overwrite.
     pub budget: Option<Budget>,
     /// Who asked.
@@ -166,9 +171,10 @@ impl Ledger {
     /// # Errors
     ///
     /// [`Error::Conflict`], [`Error::UnknownBasis`], [`Error::BudgetSpent`] and [`Error::Ticket`], which are recorded
-    /// as refusals; when it is not durable.
+    /// as refusals; [`Error::Moved`]; when it is not durable.
     pub async fn record(&self, draft: Draft) -> Result<Issued> {
-        let Draft { device, profile, variant, spec, parameters, signed, remarks, ticket, budget, request } = draft;
+        let Draft { device, profile, variant, spec, parameters, signed, remarks, ticket, evidence, budget, request } =
+            draft;
         let id = self.next_id(request.at);
         let issuance = Issuance {
             seq: 0,
@@ -192,7 +198,7 @@ impl Ledger {
                 writing.append(millis(request.at), &replay(&request, stored.seq))?;
                 return Ok(Recorded::Before(stored.seq));
             }
-            allow(writing.db, &issuance, ticket, budget)?;
+            allow(writing.db, &issuance, evidence, ticket, budget)?;
             let seq = writing.append(millis(request.at), &issue_event(&request, &issuance, ticket))?;
             let issuance = Issuance { seq, ..issuance };
             rows::insert_issuance(writing.db, &issuance)?;
@@ -229,6 +235,30 @@ impl Ledger {
         };
         let seq = self.write(request.event(action), request.at, work).await?;
         self.issued_at(seq).await.map(Some)
+    }
+
+    /// What a repeated request that issues nothing was answered before, if it is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`replay`](Ledger::replay).
+    pub async fn answered<T>(&self, request: &Request, action: &'static str) -> Result<Option<T>>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let (asked, keys) = (request.clone(), self.shared.clone());
+        let before = self.read(move |db| Ok(answers::find(db, &keys.keys, &asked).map(|found| found.is_some())));
+        if let Ok(false) = before.await? {
+            return Ok(None);
+        }
+        let again = request.clone();
+        let work = move |writing: &mut Writing<'_>| {
+            let found = answers::find(writing.db, writing.keys, &again)?.ok_or(Error::Conflict)?;
+            let value = answers::open(writing.keys, &again, &found)?;
+            writing.append(millis(again.at), &replay(&again, found.seq))?;
+            Ok(value)
+        };
+        self.write(request.event(action), request.at, work).await.map(Some)
     }
 
     /// Gives the bytes of an issuance out again, once that is recorded.
@@ -348,10 +378,20 @@ fn issue_event(request: &Request, issuance: &Issuance, ticket: Option<TicketId>)
 }
 
 /// What has to be true of an overwrite, decided where no other request can come in between.
-fn allow(db: &Connection, issuance: &Issuance, ticket: Option<TicketId>, budget: Option<Budget>) -> Result<()> {
+fn allow(
+    db: &Connection,
+    issuance: &Issuance,
+    evidence: Option<EvidenceKind>,
+    ticket: Option<TicketId>,
+    budget: Option<Budget>,
+) -> Result<()> {
     let Variant::Overwrite { of, .. } = issuance.variant else { return Ok(()) };
     let history = evidence::history(db, &issuance.device, &issuance.profile.identifier)?;
     history.named(of).ok_or(Error::UnknownBasis(of))?;
+    let named = evidence.is_none_or(|evidence| evidence == EvidenceKind::Named);
+    if !named && !matches!(history.installed(), Installed::Profile(serving) if serving.of == of) {
+        return Err(Error::Moved);
+    }
     if let Some(ticket) = ticket {
         ticket::allow(db, ticket, issuance)?;
     }

@@ -124,6 +124,7 @@ pub(crate) fn draft(to: &str, uuid: &str, leaf: u8) -> Draft {
         signed: format!("signed {to} {uuid}").into_bytes(),
         remarks: serde_json::json!({}),
         ticket: None,
+        evidence: None,
         budget: None,
         request: request("mdm"),
     }

@@ -252,6 +252,19 @@ async fn the_overwrite_follows_what_was_acknowledged_and_tells_of_what_came_late
 }
 
 #[tokio::test]
+async fn an_overwrite_of_what_the_device_had_before_is_not_recorded_unless_the_caller_named_it() {
+    let stage = Stage::new();
+    let one = issue(&stage, draft("d", "U", A)).await;
+    let made = |evidence| Draft { evidence: Some(evidence), ..overwrite("d", "O", A, Basis::Issuance(one)) };
+    let two = issue(&stage, draft("d", "V", A)).await;
+    acknowledge(&stage, two).await;
+    assert!(matches!(stage.ledger.record(made(EvidenceKind::Issued)).await, Err(Error::Moved)));
+    assert!(stage.ledger.record(made(EvidenceKind::Named)).await.is_ok());
+    acknowledge(&stage, one).await;
+    assert!(stage.ledger.record(made(EvidenceKind::Issued)).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_device_goes_through_its_states() {
     let stage = Stage::new();
     assert_eq!(state(&stage, "d").await, None);

@@ -110,6 +110,20 @@ async fn it_follows_the_last_acknowledged_profile_and_says_what_was_issued_later
 }
 
 #[tokio::test]
+async fn a_later_profile_of_another_signer_is_named_and_makes_it_uncertain() {
+    let mut daemon = Daemon::start().await;
+    let first = locked(&daemon).await;
+    acknowledge(&daemon, id(&first)).await;
+    daemon.site.rotate();
+    daemon.reload().await;
+    let second = locked(&daemon).await;
+    let told = told(&daemon, json!({ "target": ios("17") })).await;
+    assert_eq!((&told["of"], &told["verdict"]), (&json!(id(&first)), &json!("frees-on-some")));
+    assert_eq!(warnings(&told), ["later-issued", "later-other-signer", "frees-on-some"]);
+    assert!(told["warnings"][1]["sentence"].as_str().unwrap().ends_with(&id(&second).to_string()));
+}
+
+#[tokio::test]
 async fn without_evidence_different_leaves_are_ambiguous_until_the_caller_names_one() {
     let mut daemon = Daemon::start().await;
     let first = locked(&daemon).await;

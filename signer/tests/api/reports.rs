@@ -171,6 +171,22 @@ async fn an_issued_profile_that_is_handed_in_is_known_by_its_issuance() {
 }
 
 #[tokio::test]
+async fn a_profile_that_was_taken_is_answered_so_again_when_its_leaf_is_not_known_any_more() {
+    let daemon = Daemon::start().await;
+    let profile = signed_by(&daemon.site.lost, "jp.example.ivi");
+    let ask = async |daemon: &Daemon, profile: &[u8]| {
+        let ask = daemon.by("report").key("k-1").header("content-type", "application/x-apple-aspen-config");
+        ask.post_bytes(INSTALLED, profile).await
+    };
+    let first = ask(&daemon, &profile).await.done().json();
+    let mut site = daemon.end().await;
+    site.change("[[identity]]\nname = \"lost\"\nstate = \"gone\"\ncertificate = \"lost.pem\"\n", "");
+    let daemon = Daemon::at(site, now()).await;
+    assert_eq!(ask(&daemon, &profile).await.done().json(), first);
+    assert_eq!(ask(&daemon, b"another").await.refusal(), (422, "idempotency-conflict".into()));
+}
+
+#[tokio::test]
 async fn what_is_no_profile_of_the_keyring_is_refused_and_not_recorded_as_installed() {
     let daemon = Daemon::start().await;
     let (_, good) = issued(&daemon).await;
