@@ -38,10 +38,12 @@ async fn answered(
     Ok(Response::new(Full::new(answer)))
 }
 
+type Sign = Box<dyn FnMut(&[u8; 32])>;
+
 /// With the thread's own context.
 fn sign(pem: &'static [u8], digest: &[u8; 32]) {
     thread_local! {
-        static SIGN: RefCell<Option<Box<dyn FnMut(&[u8; 32])>>> = const { RefCell::new(None) };
+        static SIGN: RefCell<Option<Sign>> = const { RefCell::new(None) };
     }
     SIGN.with_borrow_mut(|kept| kept.get_or_insert_with(|| Box::new(signature(pem)))(digest));
 }
