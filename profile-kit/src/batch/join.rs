@@ -15,8 +15,11 @@ use crate::{Error, Result};
 /// One shard's manifest, and its next line.
 struct Part {
     path: PathBuf,
+    shard: Shard,
     reading: Reading,
     next: Option<Line>,
+    /// What it has told so far.
+    told: Tally,
     end: Option<Tally>,
 }
 
@@ -27,15 +30,19 @@ struct Part {
 /// [`Error::Manifest`] where the manifests are not those of all shards of one batch, each complete; [`Error::Io`].
 pub fn join(manifests: &[PathBuf], to: &mut dyn Write) -> Result<Report> {
     let mut heads = Vec::new();
-    let mut parts = Vec::new();
+    let mut readings = Vec::new();
     for path in manifests {
         let (head, reading) = manifest::open(path).map_err(|error| within(path, error))?;
         heads.push(head);
-        parts.push(Part { path: path.clone(), reading, next: None, end: None });
+        readings.push(reading);
     }
-    let head = joined(&heads).map_err(|(index, problem)| within(&manifests[index], manifest::refused(1, problem)))?;
-    for part in &mut parts {
+    let (head, shards) =
+        joined(&heads).map_err(|(index, problem)| within(&manifests[index], manifest::refused(1, problem)))?;
+    let mut parts = Vec::new();
+    for ((path, shard), reading) in manifests.iter().zip(shards).zip(readings) {
+        let mut part = Part { path: path.clone(), shard, reading, next: None, told: Tally::default(), end: None };
         part.step()?;
+        parts.push(part);
     }
     let mut write = |bytes: &[u8]| {
         to.write_all(bytes).map_err(|source| Error::Io {
@@ -70,15 +77,15 @@ pub fn join(manifests: &[PathBuf], to: &mut dyn Write) -> Result<Report> {
     Ok(Report { rows, made, failed, resumed: 0, is_complete: true, manifest: None })
 }
 
-/// The head of the whole; which of the manifests does not fit, and why.
-fn joined(heads: &[Head]) -> Result<Head, (usize, String)> {
+/// The head of the whole, and each manifest's shard; which of the manifests does not fit, and why.
+fn joined(heads: &[Head]) -> Result<(Head, Vec<Shard>), (usize, String)> {
     let whole = |head: &Head| {
         let mut whole = head.clone();
         whole.options.remove(SHARD);
         whole
     };
     let first = whole(heads.first().ok_or((0, "nothing is to be joined".to_owned()))?);
-    let mut shards = BTreeSet::new();
+    let mut shards: Vec<Shard> = Vec::new();
     for (index, head) in heads.iter().enumerate() {
         let mut differences = first.differences(&whole(head));
         if head.signing_time != first.signing_time {
@@ -92,19 +99,33 @@ fn joined(heads: &[Head]) -> Result<Head, (usize, String)> {
         if shard.count() != heads.len() as u64 {
             return Err((index, format!("is shard {shard}, and {} manifests are given", heads.len())));
         }
-        if !shards.insert(shard.index()) {
+        if shards.contains(&shard) {
             return Err((index, format!("is shard {shard}, which is given twice")));
         }
+        shards.push(shard);
     }
-    Ok(first)
+    Ok((first, shards))
 }
 
 impl Part {
     /// The line that was next, and on to the one after it.
     fn step(&mut self) -> Result<Option<Line>> {
         let line = self.reading.next().map_err(|error| within(&self.path, error))?;
+        let refused = |problem: String| Err(within(&self.path, manifest::refused(self.reading.line(), problem)));
+        match &line {
+            Some(Line::Made(_)) => self.told.made += 1,
+            Some(Line::Failed(_)) => self.told.failed += 1,
+            Some(Line::End(_)) | None => {}
+        }
+        if let Some(row) = line.as_ref().and_then(Line::row).filter(|row| !self.shard.holds(*row)) {
+            return refused(format!("row {row} is not of shard {}", self.shard));
+        }
         let next = match line {
             Some(Line::End(tally)) => {
+                let Tally { made, failed, .. } = tally;
+                if (made, failed) != (self.told.made, self.told.failed) {
+                    return refused(format!("counts {made} files and {failed} rows that failed, and names others"));
+                }
                 self.end = Some(tally);
                 None
             }
