@@ -111,17 +111,18 @@ fn an_interruption_finishes_what_is_under_way_and_says_how_to_go_on() {
 }
 
 #[test]
-fn a_resume_refuses_another_input_spec_leaf_or_option_and_removes_what_no_line_names() {
+fn a_resume_refuses_another_input_spec_leaf_or_option_and_leaves_what_is_not_the_batchs() {
     let stage = Stage::new(KeySpec::P256);
     stage.fleet(20);
     let batch = ["batch", "spec.toml", "devices.csv", "--out", "broken"];
     stage.run(&batch).success();
     let manifest = fs::read_to_string(stage.path("broken/manifest.jsonl")).unwrap();
     let cut: usize = manifest.split_inclusive('\n').take(11).map(str::len).sum();
-    // As a crash leaves it: a line that is half there, files that no line names.
+    // As a crash leaves it: a line that is half there, files that no line names, one of them half-made.
     let break_off = || fs::write(stage.path("broken/manifest.jsonl"), &manifest[..cut + 30]).unwrap();
     break_off();
-    fs::write(stage.path("broken/left.mobileconfig"), "half").unwrap();
+    fs::write(stage.path("broken/C02000015.mobileconfig"), "half").unwrap();
+    fs::write(stage.path("broken/own.mobileconfig"), "the user's own").unwrap();
     fs::write(stage.path("broken/letter.txt"), "the user's own").unwrap();
     let refused = |arguments: &[&str], why: &str| {
         let told = stage.run(&[arguments, &["--resume"]].concat()).failure(1);
@@ -152,11 +153,8 @@ fn a_resume_refuses_another_input_spec_leaf_or_option_and_removes_what_no_line_n
 
     let done = stage.output(&[&batch[..], &["--resume"]].concat());
     let told = String::from_utf8(done.stderr).unwrap();
-    assert!(
-        done.status.success() && told.contains("11 files were removed that no line of the manifest names"),
-        "{told}"
-    );
-    assert!(!stage.path("broken/left.mobileconfig").exists() && stage.path("broken/letter.txt").exists());
+    assert!(done.status.success() && told.contains("10 files that no line of the manifest named: made anew"), "{told}");
+    assert!(stage.path("broken/own.mobileconfig").exists() && stage.path("broken/letter.txt").exists());
     stage.run(&["batch", "--verify", "broken", "--roots", "roots.pem"]).success();
     if profile_kit::sign::deterministic_ecdsa() {
         assert_eq!(fs::read_to_string(stage.path("broken/manifest.jsonl")).unwrap(), manifest);
@@ -180,9 +178,51 @@ fn two_runs_do_not_write_over_each_other() {
         thread::yield_now();
     }
     let told = stage.run(&[&batch[..], &["--resume"]].concat()).failure(1);
+    assert!(told.contains("is being written by another process"), "{told}");
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(told.contains("is being written by another process"), "{told}");
+    // Nothing of what the first one made is lost.
+    stage.run(&[&batch[..], &["--resume"]].concat()).success();
+    stage.run(&["batch", "--verify", "out", "--roots", "roots.pem"]).success();
+}
+
+#[test]
+fn a_manifest_of_something_else_is_left_alone() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(2);
+    fs::create_dir(stage.path("out")).unwrap();
+    fs::write(stage.path("out/manifest.jsonl"), r#"{"mine":1}"#).unwrap();
+    let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out", "--resume"]).failure(1);
+    assert!(told.contains("is not the first line of a manifest"), "{told}");
+    assert_eq!(fs::read(stage.path("out/manifest.jsonl")).unwrap(), br#"{"mine":1}"#);
+}
+
+#[test]
+fn a_row_that_makes_a_profile_unfit_is_that_rows_fault() {
+    let stage = Stage::new(KeySpec::P256);
+    let spec = "format = 1\nidentifier = \"jp.example\"\nremoval = \"disallowed\"\n[placeholders.site]\n\
+                [[payload]]\ntype = \"com.apple.applicationaccess\"\nidentifier = \"{{site}}\"\n";
+    fs::write(stage.path("spec.toml"), spec).unwrap();
+    let rows = r#"{"serial":"A","site":"a"}
+{"serial":"B","site":""}
+{"serial":"C","site":"c"}
+{"serial":"","site":"d"}
+"#;
+    fs::write(stage.path("devices.jsonl"), rows).unwrap();
+    let told = stage.run(&["batch", "spec.toml", "devices.jsonl", "--out", "out"]).failure(1);
+    assert!(told.contains("devices.jsonl: line 2") && told.contains("MissingKey"), "{told}");
+    assert!(told.contains("devices.jsonl: line 4") && told.contains("is empty: it names the device"), "{told}");
+    let files: Vec<String> = stage.files("out").into_keys().collect();
+    assert_eq!(files, ["A.mobileconfig", "C.mobileconfig", "manifest.jsonl"]);
+}
+
+#[test]
+fn no_cell_takes_the_manifests_name() {
+    let stage = Stage::new(KeySpec::P256);
+    fs::write(stage.path("devices.csv"), "serial,name\nA,Manifest.JSONL\nB,b\n").unwrap();
+    let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out", "--name", "{name}"]).failure(1);
+    assert!(told.contains("devices.csv: line 2") && told.contains("or the manifest"), "{told}");
+    assert!(stage.path("out/b").exists());
 }
 
 #[test]

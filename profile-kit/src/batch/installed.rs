@@ -11,7 +11,7 @@ use ::zip::ZipArchive;
 
 use super::{
     manifest::{Line, Made, Reading},
-    store::{Out, failed},
+    store::{MANIFEST, Out, failed},
 };
 use crate::Result;
 
@@ -94,7 +94,7 @@ fn up_to(size: u64, from: impl Read) -> io::Result<Vec<u8>> {
 fn is_within(file: &str) -> bool {
     let is_name = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0']);
     match file.split_once('/') {
-        None => is_name(file),
+        None => is_name(file) && file != MANIFEST,
         Some((folder, name)) => is_name(folder) && is_name(name) && !name.contains('/'),
     }
 }
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn no_name_of_a_manifest_leads_out_of_its_folder() {
-        for name in ["../a", "/a", "a/../b", "a/b/c", "..", "", "a//b", "a\\b", "./a"] {
+        for name in ["../a", "/a", "a/../b", "a/b/c", "..", "", "a//b", "a\\b", "./a", "manifest.jsonl"] {
             assert!(!is_within(name), "{name:?}");
         }
         assert!(is_within("a.mobileconfig") && is_within("3f/a.mobileconfig"));

@@ -67,8 +67,9 @@ impl NamePattern {
             match part {
                 Part::Text(text) => name.push_str(text),
                 Part::Column(column) => {
-                    let value =
-                        cell(column).ok_or_else(|| format!("the file's name needs {column:?}, which is empty"))?;
+                    let value = cell(column)
+                        .filter(|value| !value.is_empty())
+                        .ok_or_else(|| format!("the file's name needs {column:?}, which is empty"))?;
                     escape(&mut name, value);
                 }
             }
@@ -77,16 +78,6 @@ impl NamePattern {
             }
         }
         Ok(name)
-    }
-
-    /// Whether a name could be one of this pattern's.
-    pub(super) fn may_be(&self, name: &str) -> bool {
-        let text = |part: Option<&Part>| match part {
-            Some(Part::Text(text)) => text.clone(),
-            _ => String::new(),
-        };
-        let (head, tail) = (text(self.parts.first()), text(self.parts.last()));
-        name.len() > head.len() + tail.len() && name.starts_with(&head) && name.ends_with(&tail)
     }
 }
 

@@ -5,7 +5,7 @@ mod committer;
 use std::{
     collections::BTreeSet,
     fs::{self, File, OpenOptions},
-    io::{Seek, SeekFrom, Write},
+    io::{self, Seek, SeekFrom, Write},
     path::Path,
     sync::Arc,
     thread::Scope,
@@ -36,9 +36,8 @@ pub(super) struct Outcome {
 /// A signed file, and where it goes.
 pub(super) struct Signed {
     pub file: String,
+    /// Those of the file before, the very same, where they are to be linked.
     pub bytes: Arc<Vec<u8>>,
-    /// The file with the same bytes that was made before, where they are to be linked.
-    pub like: Option<Arc<String>>,
 }
 
 /// The one writer.
@@ -52,6 +51,8 @@ pub(super) struct Output<'scope> {
     resumed: u64,
     length: u64,
     told: BTreeSet<String>,
+    /// The last file that was put.
+    last: Option<Signed>,
 }
 
 impl<'scope> Output<'scope> {
@@ -59,7 +60,7 @@ impl<'scope> Output<'scope> {
     pub fn open<'env>(
         out: &Out,
         head: &Head,
-        resumed: Option<&Resumed>,
+        resumed: Option<Resumed>,
         written: SystemTime,
         scope: &'scope Scope<'scope, 'env>,
     ) -> Result<Self> {
@@ -80,24 +81,25 @@ impl<'scope> Output<'scope> {
         let mut file =
             OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed(&path, "cannot be made"))?;
         lock(&file, &path)?;
-        file.write_all(&manifest::written(head)).map_err(failed(&path, "cannot be written"))?;
+        // Without its head on the disk nobody could go on with what comes after it.
+        let written_head = file.write_all(&manifest::written(head)).and_then(|()| file.sync_all());
+        written_head.and_then(|()| folder_of(&path)?.sync_all()).map_err(failed(&path, "cannot be written"))?;
         Self::new(out, Store::create(out, written)?, file, Tally::default(), scope)
     }
 
     /// Goes on after what the manifest tells.
     fn reopen<'env>(
         out: &Out,
-        resumed: &Resumed,
+        resumed: Resumed,
         written: SystemTime,
         scope: &'scope Scope<'scope, 'env>,
     ) -> Result<Self> {
+        let Resumed { tally, position, length, mut manifest, .. } = resumed;
         let path = out.manifest();
-        let mut file = OpenOptions::new().write(true).open(&path).map_err(failed(&path, "cannot be opened"))?;
-        lock(&file, &path)?;
-        let cut = file.set_len(resumed.position).and_then(|()| file.seek(SeekFrom::End(0)));
+        let cut = manifest.set_len(position).and_then(|()| manifest.seek(SeekFrom::End(0)));
         cut.map_err(failed(&path, "cannot be cut"))?;
-        let store = Store::reopen(out, written, resumed.length)?;
-        Self::new(out, store, file, resumed.tally, scope)
+        let store = Store::reopen(out, written, length)?;
+        Self::new(out, store, manifest, tally, scope)
     }
 
     fn new<'env>(
@@ -119,6 +121,7 @@ impl<'scope> Output<'scope> {
             resumed: tally.made + tally.failed,
             length: 0,
             told: BTreeSet::new(),
+            last: None,
         })
     }
 
@@ -129,19 +132,11 @@ impl<'scope> Output<'scope> {
 
     /// Writes a row's file, and remembers its line until its group is synced.
     pub fn put(&mut self, outcome: Outcome, tell: &mut dyn FnMut(Event<'_>)) -> Result<()> {
-        match &outcome.result {
-            Ok(signed) => {
-                let put = match &signed.like {
-                    Some(before) => self.store.put_again(&signed.file, before, &signed.bytes),
-                    None => self.store.put(&signed.file, &signed.bytes),
-                };
-                put.map_err(failed(&self.out.path().join(&signed.file), "cannot be written"))?;
-                self.tally.made += 1;
-                self.group.add_file(self.out.path(), &signed.file, signed.bytes.len());
-            }
+        match outcome.result {
+            Ok(signed) => self.put_file(signed)?,
             Err(problem) => {
                 self.tally.failed += 1;
-                tell(Event::Row(problem));
+                tell(Event::Row(&problem));
             }
         }
         for note in &outcome.notes {
@@ -160,6 +155,20 @@ impl<'scope> Output<'scope> {
         Ok(())
     }
 
+    /// A file of the very bytes of the one before is a link to that, which this run has put there.
+    fn put_file(&mut self, signed: Signed) -> Result<()> {
+        let Signed { file, bytes } = &signed;
+        let put = match self.last.as_ref().filter(|last| Arc::ptr_eq(&last.bytes, bytes)) {
+            Some(last) => self.store.put_again(file, &last.file, bytes),
+            None => self.store.put(file, bytes),
+        };
+        put.map_err(failed(&self.out.path().join(file), "cannot be written"))?;
+        self.tally.made += 1;
+        self.group.add_file(self.out.path(), file, bytes.len());
+        self.last = Some(signed);
+        Ok(())
+    }
+
     fn commit(&mut self) -> Result<()> {
         self.store.flush().map_err(self.out.failed("cannot be written"))?;
         self.since = Instant::now();
@@ -167,8 +176,12 @@ impl<'scope> Output<'scope> {
     }
 
     /// Brings the rest to the disk, and ends what has an end. The last line is written only where all rows are done.
-    pub fn finish(mut self, rows: u64, is_complete: bool) -> Result<Report> {
+    pub fn finish(mut self, rows: u64, is_complete: bool, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report> {
         self.tally.rows = rows;
+        if self.store.replaced() > 0 {
+            let (count, files) = (self.store.replaced(), if self.store.replaced() == 1 { "file" } else { "files" });
+            tell(Event::Note(&format!("{count} {files} that no line of the manifest named: made anew")));
+        }
         self.store.finish().map_err(self.out.failed("cannot be ended"))?;
         self.commit()?;
         let end = if is_complete { manifest::written(&self.tally) } else { Vec::new() };
@@ -185,8 +198,14 @@ impl<'scope> Output<'scope> {
     }
 }
 
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> io::Result<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))
+}
+
 /// Two runs at once would write over each other.
-fn lock(file: &File, path: &Path) -> Result<()> {
+pub(super) fn lock(file: &File, path: &Path) -> Result<()> {
     file.try_lock().map_err(|cause| match cause {
         fs::TryLockError::WouldBlock => {
             Error::Manifest { place: Place::whole(), problem: "is being written by another process".into() }

@@ -13,7 +13,7 @@ use std::{
 use openssl::sha::sha256;
 
 use super::{
-    CellProblem, Event, NamePattern, Out, Report, RowProblem, Shard, Start, installed,
+    CellProblem, Event, Out, Report, RowProblem, Shard, Start, installed,
     manifest::{self, FORMAT, Failed, Head, Kind, Line, Made},
     output::{Outcome, Output, Signed},
     pipeline::{self, Weigh},
@@ -69,12 +69,7 @@ struct Job {
 }
 
 /// What is made once of files that are the same.
-#[derive(Default)]
-struct Shared {
-    /// The first one's name, once there is a second.
-    first: OnceLock<Arc<String>>,
-    made: OnceLock<Result<Overwritten, Vec<CellProblem>>>,
-}
+type Shared = OnceLock<Result<Overwritten, Vec<CellProblem>>>;
 
 /// A signed overwrite.
 #[derive(Clone)]
@@ -121,21 +116,19 @@ impl<'a> Overwrites<'a> {
     pub fn run(&self, out: &Out, start: Start, stop: &AtomicBool, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report> {
         let (was, identity) = (self.batch()?, self.signer()?);
         let head = self.head(&was, &identity, out);
-        let name = was.head.options.get("name").and_then(|text| NamePattern::new(text).ok());
-        let is_ours = |file: &str| name.as_ref().is_some_and(|name| name.may_be(file));
         let resumed = match start {
             Start::Fresh => None,
-            Start::Resume => resume::go_on(out, &head, is_ours, tell)?,
+            Start::Resume => resume::go_on(out, &head, tell)?,
         };
         if !was.is_complete {
             tell(Event::Note("the batch is not complete: only what its manifest names is overwritten"));
         }
-        if let Some(done) = resumed.filter(|done| done.is_complete) {
+        if let Some(done) = resumed.as_ref().filter(|done| done.is_complete) {
             return Ok(done.report(out));
         }
-        let last_row = resumed.map_or(0, |done| done.last_row);
+        let last_row = resumed.as_ref().map_or(0, |done| done.last_row);
         thread::scope(|scope| {
-            let mut output = Output::open(out, &head, resumed.as_ref(), self.sign.signing_time, scope)?;
+            let mut output = Output::open(out, &head, resumed, self.sign.signing_time, scope)?;
             let mut reader = Reader { batch: self, last_row, stop, shared: None, is_stopped: false, same: 0 };
             let (_, mut reading) = manifest::open(self.installed)?;
             output.expect(reading.length());
@@ -149,7 +142,7 @@ impl<'a> Overwrites<'a> {
             if reader.same > 0 {
                 tell(Event::Note(&told_same(reader.same, out)));
             }
-            let report = output.finish(was.rows, done.is_ok() && !reader.is_stopped);
+            let report = output.finish(was.rows, done.is_ok() && !reader.is_stopped, tell);
             done.and(report)
         })
     }
@@ -233,8 +226,8 @@ struct Reader<'a> {
     batch: &'a Overwrites<'a>,
     last_row: u64,
     stop: &'a AtomicBool,
-    /// What the last file shares with those after it: its digest, its name.
-    shared: Option<(String, String, Arc<Shared>)>,
+    /// The last file's digest, and what it shares with those after it.
+    shared: Option<(String, Arc<Shared>)>,
     is_stopped: bool,
     same: u64,
 }
@@ -253,10 +246,10 @@ impl Reader<'_> {
             if self.batch.shard.is_some_and(|shard| !shard.holds(installed.row)) {
                 return true;
             }
-            let (is_same, shared) = self.shared(&installed);
             if installed.row <= self.last_row {
                 return true;
             }
+            let (is_same, shared) = self.shared(&installed);
             self.same += u64::from(is_same);
             hand(Job { installed, bytes, line: reading.line() as u64, position: reading.position(), shared })
         })
@@ -264,13 +257,10 @@ impl Reader<'_> {
 
     fn shared(&mut self, installed: &Made) -> (bool, Arc<Shared>) {
         match &self.shared {
-            Some((signed, first, shared)) if *signed == installed.signed && !self.batch.sign_each => {
-                shared.first.get_or_init(|| Arc::new(first.clone()));
-                (true, shared.clone())
-            }
+            Some((signed, shared)) if *signed == installed.signed && !self.batch.sign_each => (true, shared.clone()),
             _ => {
                 let shared = Arc::new(Shared::default());
-                self.shared = Some((installed.signed.clone(), installed.file.clone(), shared.clone()));
+                self.shared = Some((installed.signed.clone(), shared.clone()));
                 (false, shared)
             }
         }
@@ -292,16 +282,15 @@ impl Maker<'_> {
                 Err(vec![CellProblem::of_row("is not the file that was made: its bytes are others")])
             }
             // Whoever comes first signs; the others wait for it.
-            Ok(bytes) => shared.made.get_or_init(|| self.overwrite(bytes)).clone(),
+            Ok(bytes) => shared.get_or_init(|| self.overwrite(bytes)).clone(),
             Err(problem) => Err(vec![CellProblem::of_row(problem)]),
         };
         let mut notes = Vec::new();
         let (line, result) = match overwritten {
             Ok(overwritten) => {
                 notes.clone_from(&overwritten.faults);
-                let like = shared.first.get().filter(|first| ***first != installed.file).cloned();
                 let made = overwritten.made(&installed);
-                (manifest::written(&made), Ok(Signed { file: made.file, bytes: overwritten.bytes, like }))
+                (manifest::written(&made), Ok(Signed { file: made.file, bytes: overwritten.bytes }))
             }
             Err(mut problems) => {
                 problems.iter_mut().for_each(|problem| problem.problem.insert_str(0, &format!("{}: ", installed.file)));

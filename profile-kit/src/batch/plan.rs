@@ -67,7 +67,7 @@ impl Plan {
 
     /// The device that a row is for.
     pub fn device<'a>(&self, cells: &'a Cells) -> Result<&'a str, CellProblem> {
-        match cells.get(self.device) {
+        match cells.get(self.device).filter(|device| !device.is_empty()) {
             Some(device) if device.len() <= LONGEST_DEVICE => Ok(device),
             Some(_) => {
                 Err(CellProblem::of_cell(self.device_column(), format!("is longer than {LONGEST_DEVICE} bytes")))

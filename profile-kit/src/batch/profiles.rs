@@ -18,7 +18,7 @@ use super::{
     resume,
     table::Table,
 };
-use crate::{Result, Signer, Template, UuidSource, certificate::hex, identity::shown, template::Cut};
+use crate::{Error, Result, Signable, Signer, Template, UuidSource, certificate::hex, identity::shown, template::Cut};
 
 pub(super) fn run(
     batch: &Batch<'_>,
@@ -34,16 +34,16 @@ pub(super) fn run(
     let head = head(batch, &table, &plan, out);
     let resumed = match start {
         Start::Fresh => None,
-        Start::Resume => resume::go_on(out, &head, |name| plan.name.may_be(name), tell)?,
+        Start::Resume => resume::go_on(out, &head, tell)?,
     };
-    if let Some(done) = resumed.filter(|done| done.is_complete) {
+    if let Some(done) = resumed.as_ref().filter(|done| done.is_complete) {
         return Ok(done.report(out));
     }
     let cut = Cut::new(batch.template.clone(), UuidSource::Content);
     thread::scope(|scope| {
-        let mut output = Output::open(out, &head, resumed.as_ref(), batch.options.sign.signing_time, scope)?;
+        let last_row = resumed.as_ref().map_or(0, |done| done.last_row);
+        let mut output = Output::open(out, &head, resumed, batch.options.sign.signing_time, scope)?;
         output.expect(table.length().0);
-        let last_row = resumed.map_or(0, |done| done.last_row);
         let mut reader = Reader::new(&plan, table, &batch.options, last_row, stop);
         let done = pipeline::run(
             batch.options.jobs,
@@ -53,7 +53,7 @@ pub(super) fn run(
             |outcome| output.put(outcome, tell),
         );
         reader.unused.iter().for_each(|key| tell(Event::Note(&unused_column(key))));
-        let report = output.finish(reader.rows, done.is_ok() && !reader.is_stopped);
+        let report = output.finish(reader.rows, done.is_ok() && !reader.is_stopped, tell);
         done.and(report)
     })
 }
@@ -78,6 +78,7 @@ pub(super) fn dry_run(
 ) -> Result<Report> {
     let plan = Plan::new(template, &mut table, options)?;
     tell_unused(template, &plan, tell);
+    admit(template, options)?;
     let cut = Cut::new(template.clone(), UuidSource::Content);
     let (mut made, mut failed) = (0, 0);
     let mut reader = Reader::new(&plan, table, options, 0, stop);
@@ -99,6 +100,14 @@ pub(super) fn dry_run(
     )?;
     reader.unused.iter().for_each(|key| tell(Event::Note(&unused_column(key))));
     Ok(Report { rows: reader.rows, made, failed, resumed: 0, is_complete: !reader.is_stopped, manifest: None })
+}
+
+/// What would be wrong with every row is told once.
+fn admit(template: &Template, options: &Options) -> Result<()> {
+    let Ok(sample) = template.sample() else { return Ok(()) };
+    let mut findings = sample.refusals();
+    findings.retain(|finding| !options.sign.allow.contains(&finding.code));
+    if findings.is_empty() { Ok(()) } else { Err(Error::Refused { findings }) }
 }
 
 fn tell_unused(template: &Template, plan: &Plan, tell: &mut dyn FnMut(Event<'_>)) {

@@ -1,8 +1,8 @@
 //! Going on with a batch that was broken off: what its manifest tells is done, everything else is not.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufRead, BufReader, Read},
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, Read, Seek},
     path::Path,
     time::SystemTime,
 };
@@ -12,13 +12,13 @@ use ::tar::{Archive, Entries};
 use super::{
     Event, Report,
     manifest::{self, Head, Line, Made, Reading, Tally},
-    seen::Seen,
-    store::{MANIFEST, Out, failed},
+    output::lock,
+    store::{Out, failed},
 };
 use crate::{Error, Place, Result, redact, template::date};
 
 /// Where a batch goes on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Resumed {
     pub tally: Tally,
     /// The row of the manifest's last line.
@@ -28,29 +28,42 @@ pub(super) struct Resumed {
     /// Bytes of the archive that count.
     pub length: u64,
     pub is_complete: bool,
+    /// The manifest, which nobody else writes meanwhile.
+    pub manifest: File,
 }
 
-/// The signing time of a batch that was begun; `None` where there is none.
+/// The signing time of a batch that was begun; `None` where there is none. It changes nothing.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Manifest`].
 pub fn signing_time(out: &Out) -> Result<Option<SystemTime>> {
-    let Some((head, _)) = begun(out)? else { return Ok(None) };
+    let path = out.manifest();
+    let Some(file) = opened(&path)? else { return Ok(None) };
+    if !is_begun(&file, &path)? {
+        return Ok(None);
+    }
+    let (head, _) = Reading::new(file)?;
     let moment = date(&head.signing_time);
     moment.map(|date| Some(date.into())).ok_or_else(|| manifest::refused(1, "its signing time is no date"))
 }
 
-/// Reads what was done, and removes what is there and named by no line. `None` where nothing was begun.
+/// Locks the manifest and reads what was done. `None` where nothing was begun.
+///
+/// What lies there and is named by no line stays until a row makes its file anew: a file that no row of the batch makes
+/// is somebody else's.
 ///
 /// # Errors
-/// [`Error::Manifest`] where it was made of something else, or what it names is not there.
-pub(super) fn go_on(
-    out: &Out,
-    head: &Head,
-    is_ours: impl Fn(&str) -> bool,
-    tell: &mut dyn FnMut(Event<'_>),
-) -> Result<Option<Resumed>> {
-    let Some((was, mut reading)) = begun(out)? else { return Ok(None) };
+/// [`Error::Manifest`] where it was made of something else, what it names is not there, or another process writes it.
+pub(super) fn go_on(out: &Out, head: &Head, tell: &mut dyn FnMut(Event<'_>)) -> Result<Option<Resumed>> {
+    let path = out.manifest();
+    let Some(manifest) = opened(&path)? else { return Ok(None) };
+    lock(&manifest, &path)?;
+    if !is_begun(&manifest, &path)? {
+        fs::remove_file(&path).map_err(failed(&path, "cannot be removed"))?;
+        return Ok(None);
+    }
+    let again = manifest.try_clone().map_err(failed(&path, "cannot be read"))?;
+    let (was, mut reading) = Reading::new(again)?;
     if matches!(out, Out::Zip(_)) {
         return Err(refused("a zip cannot be gone on with: begin again elsewhere".into()));
     }
@@ -65,25 +78,15 @@ pub(super) fn go_on(
     if !differences.is_empty() {
         return Err(refused(format!("the batch was made of something else: {}", differences.join("; "))));
     }
-    let mut names = Seen::new();
-    let mut done = match out {
+    let Done { tally, length, is_complete } = match out {
         Out::Tar(path) => in_tar(path, &mut reading)?,
-        _ => in_folder(out.path(), &mut reading, &mut names)?,
+        _ => in_folder(out.path(), &mut reading)?,
     };
-    done.last_row = reading.last_row();
-    done.position = reading.position();
-    let removed = match out {
-        Out::Directory(path) => remove(path, "", &names, &is_ours).map_err(failed(path, "cannot be tidied"))?,
-        _ => 0,
-    };
-    if removed > 0 {
-        let files = if removed == 1 { "1 file was" } else { &format!("{removed} files were") };
-        tell(Event::Note(&format!("{files} removed that no line of the manifest names")));
-    }
-    if done.is_complete {
+    if is_complete {
         tell(Event::Note("the batch is complete: nothing is left to do"));
     }
-    Ok(Some(done))
+    let (last_row, position) = (reading.last_row(), reading.position());
+    Ok(Some(Resumed { tally, last_row, position, length, is_complete, manifest }))
 }
 
 impl Resumed {
@@ -100,32 +103,42 @@ impl Resumed {
     }
 }
 
-/// The manifest, where one was begun: one without a whole first line was not.
-fn begun(out: &Out) -> Result<Option<(Head, Reading)>> {
-    let path = out.manifest();
-    let file = match File::open(&path) {
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.map_err(failed(&path, "cannot be read"))?,
-    };
+fn opened(path: &Path) -> Result<Option<File>> {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some).map_err(failed(path, "cannot be read")),
+    }
+}
+
+/// Whether a manifest was begun: one that ends within its first line was not. The file is at its start afterwards.
+///
+/// # Errors
+/// [`Error::Manifest`] for another file of that name; [`Error::Io`].
+fn is_begun(mut file: &File, path: &Path) -> Result<bool> {
     let mut first = Vec::new();
     let read = BufReader::new(file).take(LONGEST_HEAD).read_until(b'\n', &mut first);
-    read.map_err(failed(&path, "cannot be read"))?;
-    if first.len() < LONGEST_HEAD as usize && !first.ends_with(b"\n") {
-        fs::remove_file(&path).map_err(failed(&path, "cannot be removed"))?;
-        return Ok(None);
+    read.and_then(|_| file.rewind()).map_err(failed(path, "cannot be read"))?;
+    if first.ends_with(b"\n") || first.len() == LONGEST_HEAD as usize {
+        return Ok(true);
     }
-    manifest::open(&path).map(Some)
+    match first.starts_with(HEAD) || HEAD.starts_with(&first) {
+        true => Ok(false),
+        false => Err(manifest::refused(1, "is not the first line of a manifest")),
+    }
 }
 
-fn in_folder(folder: &Path, reading: &mut Reading, names: &mut Seen) -> Result<Resumed> {
-    walk(reading, |made| {
-        names.insert(&made.file);
-        let is_whole = fs::metadata(folder.join(&made.file)).is_ok_and(|there| there.len() == made.size);
-        Ok(is_whole)
-    })
+/// What was done.
+struct Done {
+    tally: Tally,
+    length: u64,
+    is_complete: bool,
 }
 
-fn in_tar(path: &Path, reading: &mut Reading) -> Result<Resumed> {
+fn in_folder(folder: &Path, reading: &mut Reading) -> Result<Done> {
+    walk(reading, |made| Ok(fs::metadata(folder.join(&made.file)).is_ok_and(|there| there.len() == made.size)))
+}
+
+fn in_tar(path: &Path, reading: &mut Reading) -> Result<Done> {
     let cannot = |cause| failed(path, "cannot be read")(cause);
     let mut length = 0;
     let mut done = match File::open(path) {
@@ -152,8 +165,8 @@ fn end_of<R: Read>(entries: &mut Entries<'_, R>, made: &Made) -> Option<u64> {
 }
 
 /// Counts what was done; `is_there` tells whether a file is whole.
-fn walk(reading: &mut Reading, mut is_there: impl FnMut(&Made) -> Result<bool>) -> Result<Resumed> {
-    let mut done = Resumed { tally: Tally::default(), last_row: 0, position: 0, length: 0, is_complete: false };
+fn walk(reading: &mut Reading, mut is_there: impl FnMut(&Made) -> Result<bool>) -> Result<Done> {
+    let mut done = Done { tally: Tally::default(), length: 0, is_complete: false };
     while let Some(line) = reading.next()? {
         match line {
             Line::Made(made) if !is_there(&made)? => {
@@ -171,34 +184,11 @@ fn walk(reading: &mut Reading, mut is_there: impl FnMut(&Made) -> Result<bool>) 
     Ok(done)
 }
 
-/// Removes the files of a folder that no line names and that a batch could have made.
-fn remove(folder: &Path, within: &str, names: &Seen, is_ours: &impl Fn(&str) -> bool) -> io::Result<u64> {
-    let mut removed = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        let full = format!("{within}{name}");
-        match entry.file_type()? {
-            kind if kind.is_dir() && within.is_empty() && is_sub_folder(&name) => {
-                removed += remove(&entry.path(), &format!("{name}/"), names, is_ours)?;
-            }
-            kind if kind.is_file() && full != MANIFEST && is_ours(&name) && !names.contains(&full) => {
-                fs::remove_file(entry.path())?;
-                removed += 1;
-            }
-            _ => {}
-        }
-    }
-    Ok(removed)
-}
-
-fn is_sub_folder(name: &str) -> bool {
-    name.len() == 2 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
 fn refused(problem: String) -> Error {
     Error::Manifest { place: Place::whole(), problem }
 }
 
 const LONGEST_HEAD: u64 = 1 << 20;
+/// How a head begins.
+const HEAD: &[u8] = br#"{"format":"#;
 const TAR_BLOCK: u64 = 512;

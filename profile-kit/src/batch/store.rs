@@ -103,7 +103,7 @@ impl Store {
     /// A new one.
     pub fn create(out: &Out, written: SystemTime) -> Result<Self> {
         let made = match out {
-            Out::Directory(path) => Directory::reopen(path).map(Store::Directory),
+            Out::Directory(path) => Directory::reopen(path, false).map(Store::Directory),
             Out::Tar(path) => Tar::create(path, written).map(|tar| Store::Tar(Box::new(tar))),
             Out::Zip(path) => Zip::create(path, written).map(|zip| Store::Zip(Box::new(zip))),
         };
@@ -113,7 +113,7 @@ impl Store {
     /// One that is to be gone on with; a tar after so many bytes.
     pub fn reopen(out: &Out, written: SystemTime, length: u64) -> Result<Self> {
         let opened = match out {
-            Out::Directory(path) => Directory::reopen(path).map(Store::Directory),
+            Out::Directory(path) => Directory::reopen(path, true).map(Store::Directory),
             Out::Tar(path) => Tar::reopen(path, written, length).map(|tar| Store::Tar(Box::new(tar))),
             Out::Zip(_) => Err(io::Error::other("a zip cannot be gone on with")),
         };
@@ -134,6 +134,14 @@ impl Store {
         match self {
             Store::Directory(directory) => directory.put_again(name, before, bytes),
             other => other.put(name, bytes),
+        }
+    }
+
+    /// How many files of a run that was broken off were in the way, and were made anew.
+    pub fn replaced(&self) -> u64 {
+        match self {
+            Store::Directory(directory) => directory.replaced(),
+            Store::Tar(_) | Store::Zip(_) => 0,
         }
     }
 

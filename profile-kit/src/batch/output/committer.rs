@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Write},
+    io::Write,
     path::{Path, PathBuf},
     sync::mpsc::{self, SyncSender},
     thread::{Scope, ScopedJoinHandle},
@@ -10,7 +10,10 @@ use std::{
 
 use crate::{
     Result,
-    batch::store::{Syncer, failed},
+    batch::{
+        output::folder_of,
+        store::{Syncer, failed},
+    },
 };
 
 /// Rows whose files are written and whose lines are not.
@@ -97,11 +100,6 @@ impl<'scope> Committer<'scope> {
         let Some(thread) = self.thread.take() else { return Ok(None) };
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(Some)
     }
-}
-
-fn folder_of(path: &Path) -> io::Result<File> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))
 }
 
 /// Groups: their lines are in memory.

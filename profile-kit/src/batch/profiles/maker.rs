@@ -58,7 +58,7 @@ impl<'a> Maker<'a> {
         let (line, result) = match made {
             Ok((made, bytes)) => {
                 let line = manifest::written(&made);
-                (line, Ok(Signed { file: made.file, bytes: Arc::new(bytes), like: None }))
+                (line, Ok(Signed { file: made.file, bytes: Arc::new(bytes) }))
             }
             Err(problem) => (manifest::written(&Failed::from(&problem)), Err(problem)),
         };
@@ -73,7 +73,7 @@ impl<'a> Maker<'a> {
         let what = content.signable();
         let signed = match self.signer.sign(what) {
             Ok(signed) => signed.into_bytes(),
-            Err(error @ Error::Unwritable { .. }) => {
+            Err(error @ (Error::Unwritable { .. } | Error::Refused { .. })) => {
                 return Ok(Err(row.problem(Some(&device), vec![CellProblem::of_row(error.with_causes())])));
             }
             Err(error) => return Err(error),
@@ -133,14 +133,18 @@ impl Content<'_> {
 /// Whether a row could be signed.
 pub(super) fn try_out(cut: &Cut, plan: &Plan, options: &Options, job: Job) -> Result<Result<(), RowProblem>> {
     let Job { row, named, .. } = job;
-    let content = named.and_then(|(device, _)| content(cut, plan, &row, &device, String::new()));
-    let content = match content {
-        Ok(content) => content,
+    let tried = named.and_then(|(device, _)| Ok((content(cut, plan, &row, &device, String::new())?, device)));
+    let (content, device) = match tried {
+        Ok(tried) => tried,
         Err(problem) => return Ok(Err(problem)),
     };
     let mut findings = content.signable().refusals();
     findings.retain(|finding| !options.sign.allow.contains(&finding.code));
-    if findings.is_empty() { Ok(Ok(())) } else { Err(Error::Refused { findings }) }
+    if findings.is_empty() {
+        return Ok(Ok(()));
+    }
+    let problem = CellProblem::of_row(Error::Refused { findings }.with_causes());
+    Ok(Err(row.problem(Some(&device), vec![problem])))
 }
 
 /// A row's profile, its payloads encrypted where that is asked for.

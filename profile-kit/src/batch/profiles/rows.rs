@@ -9,6 +9,7 @@ use crate::{
         pipeline::Weigh,
         plan::Plan,
         seen::Seen,
+        store::MANIFEST,
         table::{CellProblem, Row, RowProblem, Table},
     },
 };
@@ -47,7 +48,9 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub fn new(plan: &'a Plan, table: Table, options: &'a Options, last_row: u64, stop: &'a AtomicBool) -> Self {
-        let (devices, files) = (Seen::new(), Seen::new());
+        let (devices, mut files) = (Seen::new(), Seen::new());
+        // The manifest lies among the files.
+        files.insert(&name::folded(MANIFEST));
         Self { plan, table, options, last_row, stop, devices, files, rows: 0, is_stopped: false, unused: Vec::new() }
     }
 
@@ -83,7 +86,9 @@ impl<'a> Reader<'a> {
             return Err(refuse(CellProblem::of_cell(self.plan.device_column(), problem)));
         }
         if !self.files.insert(&name::folded(&file)) {
-            return Err(refuse(CellProblem::of_row(format!("the file {file:?} is that of a row before"))));
+            return Err(refuse(CellProblem::of_row(format!(
+                "the file {file:?} is that of a row before, or the manifest"
+            ))));
         }
         match self.options.fan_out {
             true => Ok((device.to_owned(), format!("{}/{file}", name::folder(&file)))),

@@ -11,6 +11,10 @@ pub(in crate::batch) struct Directory {
     path: PathBuf,
     /// The sub-folders that are there.
     folders: BTreeSet<String>,
+    /// Whether a file that is in the way is of a run that was broken off, and gives way.
+    is_resumed: bool,
+    /// How many gave way.
+    replaced: u64,
 }
 
 impl Directory {
@@ -23,25 +27,46 @@ impl Directory {
                 "it is not empty; a batch makes a folder of its own, and goes on with its own when it is told to resume",
             ));
         }
-        Ok(Self { path: path.to_owned(), folders: BTreeSet::new() })
+        Self::reopen(path, false)
     }
 
-    pub fn reopen(path: &Path) -> io::Result<Self> {
+    /// One that is there. In one that is gone on with, what stands under the name of a file that is to be made is what
+    /// the run before left half-made: no line names it.
+    pub fn reopen(path: &Path, is_resumed: bool) -> io::Result<Self> {
         fs::metadata(path)?;
-        Ok(Self { path: path.to_owned(), folders: BTreeSet::new() })
+        Ok(Self { path: path.to_owned(), folders: BTreeSet::new(), is_resumed, replaced: 0 })
     }
 
     pub fn put(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         self.make_folder(name)?;
-        OpenOptions::new().write(true).create_new(true).open(self.path.join(name))?.write_all(bytes)
+        let path = self.path.join(name);
+        self.instead(&path, || OpenOptions::new().write(true).create_new(true).open(&path))?.write_all(bytes)
+    }
+
+    /// How many files were in the way, and were made anew.
+    pub fn replaced(&self) -> u64 {
+        self.replaced
     }
 
     /// Where no link can be made (as many as a file may have; a file system without) it is a copy.
     pub fn put_again(&mut self, name: &str, before: &str, bytes: &[u8]) -> io::Result<()> {
         self.make_folder(name)?;
-        match fs::hard_link(self.path.join(before), self.path.join(name)) {
+        let (before, path) = (self.path.join(before), self.path.join(name));
+        match self.instead(&path, || fs::hard_link(&before, &path)) {
             Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => self.put(name, bytes),
             linked => linked,
+        }
+    }
+
+    /// Makes what stands nowhere yet; what a run before left there gives way.
+    fn instead<T>(&mut self, path: &Path, make: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match make() {
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && self.is_resumed => {
+                fs::remove_file(path)?;
+                self.replaced += 1;
+                make()
+            }
+            made => made,
         }
     }
 
