@@ -114,6 +114,17 @@ async fn a_diagnosis_says_who_has_to_do_what_next() {
 }
 
 #[tokio::test]
+async fn a_device_that_refused_all_that_was_issued_is_not_called_free() {
+    let daemon = Daemon::start().await;
+    let (id, _) = issued(&daemon).await;
+    let link = json!({ "domain": "MCInstallationErrorDomain", "code": 4008 });
+    let path = format!("/v1/issuances/{id}/acknowledgement");
+    daemon.by("report").post(&path, json!({ "status": "Error", "error_chain": [link] })).await.done();
+    let told = daemon.by("read").get("/v1/devices/C02A/diagnosis").await.done().json();
+    assert_eq!((&told["free"], &told["profiles"]), (&json!(false), &json!([])));
+}
+
+#[tokio::test]
 async fn a_diagnosis_may_be_asked_for_one_profile_and_for_any_device() {
     let daemon = Daemon::start().await;
     issued(&daemon).await;
