@@ -20,7 +20,10 @@ use std::{
 };
 
 use axum::Router;
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
+};
 
 use self::bind::Doors;
 pub use self::{
@@ -139,15 +142,14 @@ impl Daemon {
     pub async fn run(self, stop: Watch) -> Ended {
         let Self { control, doors: Doors { listeners, unix_file: _unix_file, admin, .. }, limits } = self;
         let service = control.service().clone();
-        let watching = tokio::spawn(watch::keep(control.clone()));
+        let watching = tokio::spawn(watch::keep(control.clone(), stop.clone()));
         let serving_admin = tokio::spawn(admin::serve(admin, control.clone()));
         tokio::spawn(tell_stopping(stop.clone()));
         systemd::ready();
         let app = application(&service, stop.clone());
         let ended = server::serve(listeners, app, limits, service.metrics.clone(), stop.clone()).await;
-        watching.abort();
         serving_admin.abort();
-        close(&service, stop).await;
+        close(&service, watching, stop).await;
         ended
     }
 }
@@ -206,10 +208,12 @@ async fn tell_stopping(mut stop: Watch) {
 }
 
 /// Everything that was answered is in the ledger already: what is done here may be left undone.
-async fn close(service: &Arc<Service>, mut stop: Watch) {
+async fn close(service: &Arc<Service>, watching: JoinHandle<()>, mut stop: Watch) {
     let signing = service.signing.clone();
     let closing = async {
         let _ = spawn_blocking(move || signing.stop()).await;
+        let _ = watching.await;
+        watch::record_strangers(service).await;
         if let Err(error) = service.ledger.close().await {
             tracing::warn!(error = %chain(&error), "the ledger has no last checkpoint");
         }

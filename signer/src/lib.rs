@@ -35,6 +35,7 @@ pub mod service;
 pub mod signing;
 pub mod state;
 pub mod stop;
+pub mod strangers;
 pub mod ticket;
 pub mod tls;
 pub mod token;

@@ -31,7 +31,7 @@ use self::{
 pub use self::{
     limits::Limits,
     listener::{Listener, bind},
-    peer::Peer,
+    peer::{Origin, Peer},
 };
 use crate::{
     Refusal,

@@ -7,6 +7,7 @@ use crate::{
     metrics::Metrics,
     signing::Signing,
     state::State,
+    strangers::Strangers,
 };
 
 /// The daemon as its decisions see it. A reload changes the state as a whole: who has begun with one goes on with it.
@@ -20,12 +21,14 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     /// The clock.
     pub clock: Clock,
+    /// Whom nobody knows, and who asks all the same.
+    pub strangers: Strangers,
 }
 
 impl Service {
     /// A service over parts that have been started.
     pub fn new(state: Arc<State>, ledger: Ledger, signing: Signing, metrics: Arc<Metrics>, clock: Clock) -> Self {
-        Self { state: RwLock::new(state), ledger, signing, metrics, clock }
+        Self { state: RwLock::new(state), ledger, signing, metrics, clock, strangers: Strangers::default() }
     }
 
     /// The state of this moment: asked once a request, so that an answer is wholly of one.

@@ -9,22 +9,43 @@ use profile_kit::Certificate;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Control, chain};
-use crate::{Digest, keyring::days_left, metrics::Metrics, state::State};
+use crate::{
+    Digest,
+    keyring::days_left,
+    metrics::Metrics,
+    service::Service,
+    state::State,
+    stop::{Phase, Watch},
+};
 
-/// Looks every minute, for ever.
-pub(super) async fn keep(control: Control) {
+/// Looks every minute until the daemon drains.
+pub(super) async fn keep(control: Control, mut stop: Watch) {
     let mut turns = interval(EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = Told::default();
     loop {
-        turns.tick().await;
-        let service = control.service();
-        for warning in told.look(&service.state(), (service.clock)()) {
-            tracing::warn!("{warning}");
+        tokio::select! {
+            _ = turns.tick() => turn(&control, &mut told).await,
+            () = stop.reached(Phase::Draining) => return,
         }
-        if let Err(error) = control.refresh().await {
-            tracing::warn!(error = %chain(&error), "the stranded devices cannot be counted");
-        }
+    }
+}
+
+async fn turn(control: &Control, told: &mut Told) {
+    let service = control.service();
+    for warning in told.look(&service.state(), (service.clock)()) {
+        tracing::warn!("{warning}");
+    }
+    record_strangers(service).await;
+    if let Err(error) = control.refresh().await {
+        tracing::warn!(error = %chain(&error), "the stranded devices cannot be counted");
+    }
+}
+
+/// What strangers tried since the last time.
+pub(super) async fn record_strangers(service: &Service) {
+    if let Err(error) = service.strangers.record(&service.ledger, (service.clock)()).await {
+        tracing::warn!(error = %chain(&error), "refusals that were counted are not in the record yet");
     }
 }
 

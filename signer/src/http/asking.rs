@@ -109,6 +109,7 @@ async fn guard(Shared(door): Shared<Arc<Door>>, mut request: Request, next: Next
     let at = (door.service.clock)();
     let id = request.extensions().get().cloned().unwrap_or_else(|| RequestId::of(request.headers()));
     let mut event = door.event(&mut request, &id).await;
+    let peer = request.extensions().get::<server::Peer>().map(server::Peer::origin);
     let response = match door.admit(&request, id, at, &mut event) {
         Ok(asking) => {
             request.extensions_mut().insert(asking);
@@ -116,7 +117,7 @@ async fn guard(Shared(door): Shared<Arc<Door>>, mut request: Request, next: Next
         }
         Err(refusal) => refusal.into_response(),
     };
-    settled(&door.service, event, at, response).await
+    settled(&door.service, event, peer, at, response).await
 }
 
 impl Door {
@@ -186,16 +187,40 @@ fn key(request: &Request) -> Result<String, Refusal> {
 }
 
 /// Records a refusal before it is answered. One that cannot be recorded is not answered: nobody learns what was decided.
-async fn settled(service: &Service, event: Event, at: SystemTime, response: Response) -> Response {
+/// Of strangers, of whom there may be any number, the first of a minute is recorded so, and the others are counted.
+async fn settled(
+    service: &Service,
+    event: Event,
+    peer: Option<server::Origin>,
+    at: SystemTime,
+    response: Response,
+) -> Response {
     let Some(Denied { refusal, recorded }) = response.extensions().get() else { return response };
     if *recorded || !refusal.is_decision() {
         return response;
     }
+    let stranger = match refusal {
+        Refusal::Unauthenticated => {
+            let peer = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
+            let Some(peer) = service.strangers.note(&peer, at) else { return response };
+            Some(peer)
+        }
+        _ => None,
+    };
+    let event = match &stranger {
+        Some(peer) => event.with("peer", peer.clone()),
+        None => event,
+    };
     let role = if let Refusal::RoleMissing { role, .. } = refusal { Some((*role).to_owned()) } else { event.role };
     let outcome = Outcome::Refused { code: refusal.code().to_owned() };
     match service.ledger.audit(Event { outcome, role, ..event }, at).await {
         Ok(()) => response,
-        Err(error) => Denied::from(error).into_response(),
+        Err(error) => {
+            if let Some(peer) = stranger {
+                service.strangers.unrecorded(&peer);
+            }
+            Denied::from(error).into_response()
+        }
     }
 }
 

@@ -40,11 +40,33 @@ impl fmt::Display for Peer {
     }
 }
 
+impl Peer {
+    /// Whom it is counted for.
+    pub fn origin(&self) -> Origin {
+        match self {
+            Peer::Unix { uid, .. } => Origin::User(*uid),
+            Peer::Tls { address, .. } | Peer::Plain { address } => Origin::from(*address),
+        }
+    }
+}
+
 /// Whom a share is counted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Origin {
+pub enum Origin {
+    /// A user of this machine.
     User(u32),
+    /// An IPv4 address, or the first of a /64 network of IPv6.
     Address(IpAddr),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::User(uid) => write!(f, "uid {uid}"),
+            Origin::Address(IpAddr::V4(ip)) => ip.fmt(f),
+            Origin::Address(IpAddr::V6(ip)) => write!(f, "{ip}/64"),
+        }
+    }
 }
 
 impl From<SocketAddr> for Origin {
@@ -70,5 +92,6 @@ mod tests {
         assert_ne!(origin("2001:db8::1"), origin("2001:db8:0:1::1"));
         assert_eq!(origin("::ffff:192.0.2.1"), origin("192.0.2.1"));
         assert_ne!(origin("192.0.2.2"), origin("192.0.2.1"));
+        assert_eq!(origin("2001:db8::1").to_string(), "2001:db8::/64");
     }
 }

@@ -1,6 +1,8 @@
 //! What is refused before any decision, and that every refusal is recorded.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::{client::Ask, daemon::Daemon};
 
@@ -21,7 +23,26 @@ async fn a_stranger_is_refused_and_that_is_recorded() {
         let event = daemon.last_event();
         assert_eq!((&event["action"], &event["code"]), (&json!("issue"), &json!("unauthenticated")));
         assert_eq!((&event["device"], &event["caller"]), (&json!("C02A"), &json!(null)));
+        assert_eq!(event["detail"], json!({ "peer": "127.0.0.1" }));
+        daemon.pass(Duration::from_secs(60));
     }
+}
+
+#[tokio::test]
+async fn many_strangers_of_a_minute_are_two_records_and_none_is_lost() {
+    let daemon = Daemon::start().await;
+    for _ in 0..5 {
+        assert_eq!(Ask::at(daemon.address).post(PATH, json!({})).await.status, 401);
+    }
+    let refused = |daemon: &Daemon| -> Vec<(Value, Value)> {
+        let events = daemon.events().into_iter().filter(|event| event["code"] == "unauthenticated");
+        events.map(|event| (event["action"].clone(), event["detail"].clone())).collect()
+    };
+    let first = vec![(json!("issue"), json!({ "peer": "127.0.0.1" }))];
+    assert_eq!(refused(&daemon), first);
+    assert!(daemon.metrics().contains("signer_refusals_total{code=\"unauthenticated\"} 5"));
+    let rest = (json!("authenticate"), json!({ "count": 4, "peer": "127.0.0.1" }));
+    assert_eq!(refused(&daemon.restarted().await), [first, vec![rest]].concat());
 }
 
 #[tokio::test]
