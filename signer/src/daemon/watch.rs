@@ -1,4 +1,5 @@
-//! What changes although nobody asks: certificates come to their end, devices come to depend on leaves.
+//! What is done although nobody asks: certificates come to their end, devices come to depend on leaves, and what the audit
+//! was told lately gets a checkpoint.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +7,7 @@ use std::{
 };
 
 use profile_kit::Certificate;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{Control, chain};
 use crate::{
@@ -20,23 +21,25 @@ use crate::{
 
 /// Looks every minute until the daemon drains.
 pub(super) async fn keep(control: Control, mut stop: Watch) {
-    let mut turns = interval(EVERY);
+    let mut turns = interval_at(Instant::now() + EVERY, EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = Told::default();
     loop {
+        look(&control, &mut told).await;
         tokio::select! {
-            _ = turns.tick() => turn(&control, &mut told).await,
+            _ = turns.tick() => {}
             () = stop.reached(Phase::Draining) => return,
         }
+        record_strangers(control.service()).await;
+        sign_checkpoint(control.service()).await;
     }
 }
 
-async fn turn(control: &Control, told: &mut Told) {
+async fn look(control: &Control, told: &mut Told) {
     let service = control.service();
     for warning in told.look(&service.state(), (service.clock)()) {
         tracing::warn!("{warning}");
     }
-    record_strangers(service).await;
     if let Err(error) = control.refresh().await {
         tracing::warn!(error = %chain(&error), "the stranded devices cannot be counted");
     }
@@ -46,6 +49,13 @@ async fn turn(control: &Control, told: &mut Told) {
 pub(super) async fn record_strangers(service: &Service) {
     if let Err(error) = service.strangers.record(&service.ledger, (service.clock)()).await {
         tracing::warn!(error = %chain(&error), "refusals that were counted are not in the record yet");
+    }
+}
+
+/// Over what was recorded since the last one, if anything was.
+async fn sign_checkpoint(service: &Service) {
+    if let Err(error) = service.ledger.checkpoint().await {
+        tracing::warn!(error = %chain(&error), "the audit has no checkpoint of this minute");
     }
 }
 
@@ -104,8 +114,14 @@ const TLS: &str = "listen.tls";
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, sync::Arc};
+
     use super::*;
-    use crate::fixture::{Site, days, now};
+    use crate::{
+        audit::{CheckpointFile, Event},
+        daemon::{Daemon, Source},
+        fixture::{Site, days, now},
+    };
 
     #[test]
     fn a_certificate_gives_a_warning_60_30_7_and_1_days_before_its_end_and_one_after_it() {
@@ -145,6 +161,26 @@ mod tests {
         site.write("lost.key", site.lost.key_pem().unwrap());
         let warnings = Told::default().look(&site.state(), now() + days(295));
         assert!(warnings.iter().any(|it| it == "listen.tls: certificate CN=Lost ends within 7 days"), "{warnings:?}");
+    }
+
+    #[tokio::test]
+    async fn a_checkpoint_covers_what_was_recorded_since_the_last_and_only_that() {
+        let site = Site::new();
+        let source = Source { config: site.config(), credentials: None, tcp: None, clock: Arc::new(now) };
+        let control = Daemon::start(source).await.unwrap().control();
+        let ledger = &control.service().ledger;
+        let covered = || {
+            let text = fs::read_to_string(ledger.checkpoint_file()).unwrap();
+            CheckpointFile::read(&text).unwrap().iter().map(|point| point.seq).collect::<Vec<_>>()
+        };
+        sign_checkpoint(control.service()).await;
+        sign_checkpoint(control.service()).await;
+        assert_eq!(covered(), [1]);
+        for _ in 0..2 {
+            ledger.audit(Event::done("test"), now()).await.unwrap();
+        }
+        sign_checkpoint(control.service()).await;
+        assert_eq!(covered(), [1, 3]);
     }
 
     #[test]
