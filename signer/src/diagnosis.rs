@@ -103,6 +103,7 @@ pub fn of(case: &Case<'_>) -> Diagnosis {
     let mut found = Found::default();
     let standing = match case.history.installed() {
         Installed::Unknown => Standing::Unknown,
+        Installed::Refused => found.all_refused(case),
         Installed::Absent { .. } => found.gone(),
         Installed::Ambiguous { candidates } => found.ambiguous(case, &candidates),
         Installed::Foreign { sighting, earlier, later } => found.foreign(case, &sighting, &earlier, &later),
@@ -134,6 +135,17 @@ impl Found {
         self.reason(GONE, vec![]);
         self.next = vec![DELETE_APP, CLOSE];
         Standing::Free
+    }
+
+    fn all_refused(&mut self, case: &Case<'_>) -> Standing {
+        let errors = case.history.held.iter().filter_map(|held| match &held.acknowledgement {
+            Some(Acknowledgement::Error { chain }) => Some(chain),
+            _ => None,
+        });
+        self.reason(ALL_REFUSED, errors.flatten().map(error).collect());
+        self.next = [&[REPORT_LIST, HAND_IN], FROM_START].concat();
+        self.warnings.push(w1());
+        Standing::Unknown
     }
 
     fn deletable(&mut self, case: &Case<'_>, serving: &Serving) -> Standing {
@@ -232,7 +244,7 @@ impl Found {
     }
 
     fn refused(&mut self, name: String, chain: &[ErrorLink]) {
-        let errors = chain.iter().map(|link| format!("{} {}", link.domain, link.code));
+        let errors = chain.iter().map(error);
         self.reason(REFUSED, std::iter::once(name).chain(errors).collect());
         let has = |code| chain.iter().any(|link| link.code == code);
         self.next = match () {
@@ -335,6 +347,10 @@ fn is_older(case: &Case<'_>, overwrite: &Held, serving: &Serving) -> bool {
     held.is_some_and(|held| overwrite.seq < held.seq)
 }
 
+fn error(link: &ErrorLink) -> String {
+    format!("{} {}", link.domain, link.code)
+}
+
 fn names(candidates: &[Candidate]) -> Vec<String> {
     candidates.iter().map(|candidate| candidate.of.uuid().to_string()).collect()
 }
@@ -375,6 +391,9 @@ reasons! {
     ISSUED_LATER "issued-later" "a locked profile was issued later, and may be there instead" []
     AMBIGUOUS "ambiguous" "profiles of different signers were issued: which one is installed is not known" ["R4"]
     FOREIGN "foreign" "the device was seen with a profile of this identifier that is not in the record" ["R1"]
+    ALL_REFUSED "all-refused"
+        "the device refused all that was issued to it: whether it has another profile of this identifier is not known"
+        ["R4" "R8"]
     KEY_GONE "key-gone" "the key of the certificate that signed it is gone: no overwrite can be signed" ["R4" "R5"]
     KEY_UNKNOWN "key-unknown" "the certificate that signed it is not in the keyring" ["R4"]
     CERTIFICATE_ENDED "certificate-ended"

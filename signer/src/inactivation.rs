@@ -127,7 +127,7 @@ fn serving(history: &History, device: &DeviceId, wish: &Wish) -> Result<Serving,
     let (device, identifier) = (device.to_string(), wish.identifier.clone());
     match history.installed() {
         Installed::Profile(serving) => Ok(serving),
-        Installed::Unknown => Err(Refusal::UnknownInstallation { device, identifier }),
+        Installed::Refused | Installed::Unknown => Err(Refusal::UnknownInstallation { device, identifier }),
         Installed::Ambiguous { candidates } => {
             Err(Refusal::AmbiguousInstallation { candidates: candidates.iter().map(candidate).collect() })
         }

@@ -106,6 +106,8 @@ pub enum Installed {
         /// What was issued since and may be there instead.
         later: Vec<Candidate>,
     },
+    /// Nothing that is in the ledger: the device refused all that was issued to it.
+    Refused,
     /// Nothing is known.
     Unknown,
 }
@@ -172,12 +174,22 @@ pub enum State {
     Ambiguous,
     /// A profile is installed that is not in the ledger.
     Foreign,
+    /// The device refused all that was issued to it; what it has, if anything, is not known.
+    Refused,
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 7] =
-        [Self::Issued, Self::Locked, Self::Overwriting, Self::Free, Self::Gone, Self::Ambiguous, Self::Foreign];
+    pub const ALL: [Self; 8] = [
+        Self::Issued,
+        Self::Locked,
+        Self::Overwriting,
+        Self::Free,
+        Self::Gone,
+        Self::Ambiguous,
+        Self::Foreign,
+        Self::Refused,
+    ];
 
     /// The word for it.
     pub fn word(self) -> &'static str {
@@ -189,6 +201,7 @@ impl State {
             Self::Gone => "gone",
             Self::Ambiguous => "ambiguous",
             Self::Foreign => "foreign",
+            Self::Refused => "refused",
         }
     }
 
@@ -235,6 +248,7 @@ impl History {
             Installed::Ambiguous { .. } => State::Ambiguous,
             Installed::Absent { .. } => State::Gone,
             Installed::Foreign { .. } => State::Foreign,
+            Installed::Refused => State::Refused,
             Installed::Unknown => return None,
         })
     }
@@ -255,7 +269,7 @@ impl History {
                 leaves.extend(sighting.leaf.filter(|_| sighting.locked != Some(false)));
                 leaves
             }
-            Installed::Absent { .. } | Installed::Unknown => BTreeSet::new(),
+            Installed::Absent { .. } | Installed::Refused | Installed::Unknown => BTreeSet::new(),
         }
     }
 
@@ -287,7 +301,8 @@ impl History {
         let serving = if locked.is_empty() { may_be } else { locked };
         match (serving.last(), gone) {
             (None, Some(since)) => Installed::Absent { since },
-            (None, None) => Installed::Unknown,
+            (None, None) if self.held.is_empty() => Installed::Unknown,
+            (None, None) => Installed::Refused,
             (Some(last), _) if serving.iter().all(|held| held.leaf == last.leaf) => {
                 Installed::Profile(self.serve(last, EvidenceKind::Issued))
             }

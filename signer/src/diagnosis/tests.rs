@@ -144,6 +144,18 @@ fn a_refused_overwrite_is_answered_by_what_the_device_said() {
 }
 
 #[test]
+fn a_device_that_refused_all_is_asked_what_it_has() {
+    let stage = Stage::new();
+    let chain = vec![ErrorLink { domain: "MCInstallationErrorDomain".into(), code: 4008, description: None }];
+    let refused = Held { acknowledgement: Some(Acknowledgement::Error { chain }), ..stage.locked(1) };
+    let found = stage.ask(vec![refused], vec![]);
+    assert_eq!((found.state, found.standing), (Some(State::Refused), Standing::Unknown));
+    assert_eq!(codes(&found), ["all-refused"]);
+    assert_eq!(found.reasons[0].about, ["MCInstallationErrorDomain 4008"]);
+    assert_eq!(words(&found.next)[..2], ["report-profile-list", "hand-in"]);
+}
+
+#[test]
 fn a_put_off_overwrite_is_waited_for() {
     let stage = Stage::new();
     let overwrite = Held { acknowledgement: Some(Acknowledgement::NotNow), ..stage.overwrite(3) };
@@ -390,6 +402,7 @@ fn whatever_is_recorded_the_diagnosis_agrees_with_the_state_and_leads_to_the_end
         let standing = match history.state() {
             None => [Standing::Unknown; 2],
             Some(State::Gone) => [Standing::Free; 2],
+            Some(State::Refused) => [Standing::Unknown; 2],
             Some(State::Free) => [Standing::Deletable; 2],
             Some(State::Ambiguous) => [Standing::Unknown; 2],
             Some(_) => [Standing::Locked, Standing::NeedsWipe],

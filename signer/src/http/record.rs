@@ -65,7 +65,7 @@ pub struct DevicesQuery {
 pub async fn devices(asking: Asking, InQuery(query): InQuery<DevicesQuery>) -> Result<Json<Value>, Denied> {
     let sweep = asking.may_sweep::<role::Read>()?;
     let DevicesQuery { state, after, limit } = query;
-    let unknown = || invalid("state is none of issued, locked, overwriting, free, gone, ambiguous, foreign");
+    let unknown = || invalid(&format!("state is none of {}", State::ALL.map(State::word).join(", ")));
     let state = state.map(|word| State::from_word(&word).ok_or_else(unknown)).transpose()?;
     let after =
         after.map(|text| place(&text).ok_or_else(|| invalid("after is no place that a page ended at"))).transpose()?;
@@ -206,7 +206,7 @@ fn profile(holding: &Holding, installed: &Installed) -> Value {
         Installed::Foreign { sighting, earlier, later } => {
             json!({ "sighting": sighting, "earlier": listed(earlier), "later": listed(later) })
         }
-        Installed::Unknown => json!({}),
+        Installed::Refused | Installed::Unknown => json!({}),
     };
     profile["identifier"] = json!(holding.identifier);
     profile["state"] = json!(holding.state);

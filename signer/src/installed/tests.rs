@@ -119,6 +119,17 @@ fn a_refused_profile_makes_nothing_ambiguous() {
 }
 
 #[test]
+fn a_device_that_refused_all_that_was_issued_has_a_state_of_its_own() {
+    let refused = |held| answered(held, Acknowledgement::Error { chain: vec![] });
+    let all = history(vec![refused(locked(1, A)), refused(locked(2, B))], vec![]);
+    assert_eq!((all.installed(), all.state()), (Installed::Refused, Some(State::Refused)));
+    let again = history(vec![refused(locked(1, A)), locked(2, A)], vec![]);
+    assert_eq!(again.state(), Some(State::Issued));
+    let gone = history(vec![refused(locked(1, A))], vec![known(2, EvidenceFact::Absent)]);
+    assert_eq!(gone.state(), Some(State::Gone));
+}
+
+#[test]
 fn without_evidence_a_second_overwrite_is_made_of_the_locked_profile_too() {
     let history = history(vec![locked(1, A), overwrite(2, A)], vec![]);
     assert_eq!(serving(&history).of, of(1));

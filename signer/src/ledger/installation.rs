@@ -306,7 +306,7 @@ fn seen_without_uuid(history: &History, sighting: Sighting) -> Option<EvidenceFa
             let is_more = more != before && (later.is_empty() || sighting.leaf.is_some());
             return is_more.then_some(EvidenceFact::Foreign(more));
         }
-        Installed::Foreign { .. } | Installed::Absent { .. } | Installed::Unknown => vec![],
+        Installed::Foreign { .. } | Installed::Absent { .. } | Installed::Refused | Installed::Unknown => vec![],
     };
     may_be.retain(|candidate| signed(&candidate.leaf));
     match &may_be[..] {

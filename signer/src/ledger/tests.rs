@@ -321,7 +321,7 @@ async fn keeps_what_a_device_answered() {
     stage.ledger.acknowledge(&request("mdm"), id, answer.clone()).await.unwrap();
     assert_eq!(stage.ledger.issuance(id).await.unwrap().unwrap().acknowledgement, Some(answer));
     assert_eq!(stage.last_event()["detail"]["errors"][0], "MCInstallationErrorDomain 4008");
-    assert_eq!(stage.ledger.installed(&device("d"), IDENTIFIER).await.unwrap(), Installed::Unknown);
+    assert_eq!(stage.ledger.installed(&device("d"), IDENTIFIER).await.unwrap(), Installed::Refused);
 }
 
 #[tokio::test]

@@ -114,14 +114,19 @@ async fn a_diagnosis_says_who_has_to_do_what_next() {
 }
 
 #[tokio::test]
-async fn a_device_that_refused_all_that_was_issued_is_not_called_free() {
+async fn a_device_that_refused_all_that_was_issued_is_found_by_that_and_not_called_free() {
     let daemon = Daemon::start().await;
     let (id, _) = issued(&daemon).await;
     let link = json!({ "domain": "MCInstallationErrorDomain", "code": 4008 });
     let path = format!("/v1/issuances/{id}/acknowledgement");
     daemon.by("report").post(&path, json!({ "status": "Error", "error_chain": [link] })).await.done();
     let told = daemon.by("read").get("/v1/devices/C02A/diagnosis").await.done().json();
-    assert_eq!((&told["free"], &told["profiles"]), (&json!(false), &json!([])));
+    assert_eq!((&told["free"], &told["profiles"][0]["standing"]), (&json!(false), &json!("unknown")));
+    assert_eq!(told["profiles"][0]["reasons"][0]["code"], "all-refused");
+    let page = daemon.by("read").get("/v1/devices?state=refused").await.done().json();
+    assert_eq!(page["devices"], json!([{ "device": "C02A", "identifier": "jp.example.ivi", "state": "refused" }]));
+    let told = daemon.by("read").get("/v1/devices/C02A").await.done().json();
+    assert_eq!(told["profiles"], json!([{ "identifier": "jp.example.ivi", "state": "refused" }]));
 }
 
 #[tokio::test]
