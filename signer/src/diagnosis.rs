@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use self::step::{
     AFTER, AGAIN, ASK_OMITTED, ASK_OVERWRITE, BRING_KEY, CLOSE, DELETE_APP, ENTER_PASSWORD, FROM_START, HAND_IN,
-    INSTALL, NAME_ISSUANCE, NAME_TARGET, REMOVE_BY_MDM, REPORT_LIST, SEND_OVERWRITE, WAIT, WIPE, w1, w2, w3, w4,
+    INSTALL, NAME_ISSUANCE, NAME_TARGET, REMOVE_BY_MDM, REPORT_LIST, SEND_OVERWRITE, STRIP, WAIT, WIPE, w1, w2, w3, w4,
 };
 pub use self::{
     outlook::{DeviceOutlook, Outlook, Target},
@@ -206,6 +206,9 @@ impl Found {
         self.later(serving);
         self.restricted(case);
         self.ended(case);
+        if is_encrypted(case) {
+            self.reason(ENCRYPTED, vec![]);
+        }
         self.signed(case, serving)
     }
 
@@ -259,6 +262,7 @@ impl Found {
         match self.key(case.keyring, &serving.leaf) {
             Holding::Gone => return self.without_overwrite(case),
             Holding::Unknown => self.next.insert(0, BRING_KEY),
+            Holding::Held if is_encrypted(case) => self.next = [&[STRIP, INSTALL], AFTER].concat(),
             Holding::Held if self.is(Verdict::Strands) && self.frees_by_mdm() => {
                 self.reason(ONLY_BY_MDM, self.obstacles());
                 self.next = [&[ASK_OVERWRITE, SEND_OVERWRITE], AFTER].concat();
@@ -347,6 +351,11 @@ fn is_older(case: &Case<'_>, overwrite: &Held, serving: &Serving) -> bool {
     held.is_some_and(|held| overwrite.seq < held.seq)
 }
 
+/// Whether its payloads cannot be read: a removal password may be among them.
+fn is_encrypted(case: &Case<'_>) -> bool {
+    case.installed.is_some_and(|installed| installed.profile.is_encrypted())
+}
+
 fn error(link: &ErrorLink) -> String {
     format!("{} {}", link.domain, link.code)
 }
@@ -399,6 +408,9 @@ reasons! {
     CERTIFICATE_ENDED "certificate-ended"
         "the certificate that signed it has ended; it still signs the overwrite, and the end costs the badge only"
         ["R5"]
+    ENCRYPTED "encrypted"
+        "its payloads are encrypted: they cannot be read here, it counts as locked, and no overwrite of it is made here"
+        []
     ONLY_BY_MDM "only-by-mdm" "the device does not take the overwrite by hand, and takes it from its MDM" ["R9"]
     NO_OVERWRITE "no-overwrite" "no device of this target takes an overwrite that would free it" []
     DEPENDS "depends" "not every device that this may be takes the overwrite" []

@@ -94,6 +94,8 @@ actions! {
     NAME_TARGET "name-target" MdmCore [] "ask again with the device's platform, os and supervised: they decide"
     BRING_KEY "bring-key" SignerKeeper []
         "add the identity that signed the profile to the keyring, as overwrite-only"
+    STRIP "strip-overwrite" SignerKeeper []
+        "make the overwrite without the payloads that cannot be read: profile-kit overwrite --strip, with the key that signed the profile"
     ENTER_PASSWORD "enter-password" Owner [] "delete the profile with its removal password"
     WAIT "wait" Owner [] "wait until the profile removes itself at its date"
     REMOVE_BY_MDM "remove-by-mdm" MdmCore []

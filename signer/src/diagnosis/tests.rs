@@ -156,6 +156,22 @@ fn a_device_that_refused_all_is_asked_what_it_has() {
 }
 
 #[test]
+fn a_profile_whose_payloads_cannot_be_read_counts_as_locked_and_says_why() {
+    let stage = Stage::with(|profile| {
+        let mut keys = profile.to_dictionary();
+        keys.remove("PayloadContent");
+        keys.insert("EncryptedPayloadContent".into(), plist::Value::Data(vec![0x30, 0x80]));
+        *profile = Profile::from_dictionary(keys).unwrap();
+    });
+    let seen = || vec![known(2, EvidenceFact::Acknowledged(of(1)))];
+    let found = stage.ask(vec![stage.locked(1)], seen());
+    assert_eq!((found.standing, codes(&found)), (Standing::Locked, vec!["never-offered", "encrypted"]));
+    assert_eq!(words(&found.next)[..2], ["strip-overwrite", "install-overwrite"]);
+    let lost = stage.ask(vec![held(1, leaf(&stage.site.lost), true)], seen());
+    assert_eq!((lost.standing, codes(&lost)), (Standing::NeedsWipe, vec!["never-offered", "encrypted", "key-gone"]));
+}
+
+#[test]
 fn a_put_off_overwrite_is_waited_for() {
     let stage = Stage::new();
     let overwrite = Held { acknowledgement: Some(Acknowledgement::NotNow), ..stage.overwrite(3) };
