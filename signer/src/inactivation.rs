@@ -49,7 +49,8 @@ pub struct Wish {
 ///
 /// It is made of the recorded bytes, whose signature is verified again, and signed by their leaf, also past its end.
 /// Where the device model says that it would free no device that it may be for, it is refused unless its form was chosen
-/// by name. Where what the device has becomes known otherwise meanwhile, it is made once more.
+/// by name. Where what the device has becomes known otherwise meanwhile, it is made once more, and refused where that
+/// happens again.
 ///
 /// # Errors
 /// What is installed is not known well enough, or its key is gone; the caller may not, needs a ticket or has used up its
@@ -189,8 +190,8 @@ impl Making {
             PasswordForm::Empty => OverwriteForm::Empty,
             _ => OverwriteForm::Omitted,
         };
-        if self.wish.form == PasswordForm::Auto && report.verdict == Verdict::Strands {
-            return Err(Refusal::Strands { reasons: reasons(&report) });
+        if let Some(refusal) = self.refusal(&report) {
+            return Err(refusal);
         }
         let remarks = self.remarks(&overwrite, &report, form);
         let made = Made { form, of: self.serving.of, remarks };
@@ -201,6 +202,12 @@ impl Making {
         let arrival = Arrival::signed(overwrite.profile().clone(), self.freeing.chain().to_vec());
         let devices = self.wish.target.unwrap_or_default().devices();
         Question::new(installed, &arrival, self.at).ask(&devices)
+    }
+
+    /// Of an overwrite that would free none of the devices that it may be for.
+    fn refusal(&self, report: &Report) -> Option<Refusal> {
+        let strands = self.wish.form == PasswordForm::Auto && report.verdict == Verdict::Strands;
+        strands.then(|| Refusal::Strands { reasons: reasons(report) })
     }
 
     /// What was issued since and locks under another leaf: where one of those has arrived, this overwrite frees nobody.
@@ -290,3 +297,6 @@ const STRANDS: (&str, &str) = ("strands", "this form, which was chosen by name, 
 const UNSURE: (&str, &str) = ("frees-on-some", "it is not known for certain that this frees the device that was named");
 const ENDED: (&str, &str) =
     ("certificate-ended", "the certificate has ended: the device shows the profile as not verified, and installs it");
+
+#[cfg(test)]
+mod tests;
