@@ -192,6 +192,9 @@ refusals! {
         candidates: Vec<Candidate>,
     } 409 "foreign-installation" "Foreign installation"
         "device {device:?} was seen to have a profile {identifier:?} that is not in the record: hand it in, or name the issuance that is installed"
+    /// What the device has became known otherwise, again and again, while its overwrite was made.
+    InstallationChanged 409 "installation-changed" "Installation changed"
+        "what the device has became known otherwise while its overwrite was made: ask again"
     /// The owner could not delete the profile after this overwrite either.
     Strands {
         /// What stands in the way, in stable words.

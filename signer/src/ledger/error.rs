@@ -192,7 +192,7 @@ impl Error {
     /// What the caller is told where nothing was decided.
     fn failure(&self) -> Refusal {
         match self {
-            Self::Busy | Self::Moved => Refusal::Overloaded { retry_after: RETRY },
+            Self::Busy => Refusal::Overloaded { retry_after: RETRY },
             Self::Closed => Refusal::Draining,
             Self::Unavailable { .. } | Self::Read { .. } => Refusal::LedgerUnavailable { retry_after: RETRY },
             _ => Refusal::Internal,
@@ -209,6 +209,8 @@ impl From<Error> for Denied {
     fn from(error: Error) -> Self {
         match error.refusal() {
             Some(refusal) => Self { refusal, recorded: true },
+            // Nothing failed, and nothing of it is recorded.
+            None if matches!(error, Error::Moved) => Refusal::InstallationChanged.into(),
             None => {
                 tracing::error!(cause = chain(&error), "the ledger failed");
                 error.failure().into()

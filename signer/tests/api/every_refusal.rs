@@ -15,6 +15,7 @@ use signer::{
 use crate::{
     client::{Answer, Ask, raw},
     daemon::Daemon,
+    overwrite::changed_twice,
     past::{foreign, import, list, stubborn},
     reports::{issued, posted},
     site::{days, signer, token},
@@ -109,6 +110,7 @@ cases! {
         list(&daemon, "C02A", Some(NOBODY)).await;
         overwrite(&daemon, json!({})).await
     },
+    "installation-changed" => async { changed_twice().await.1 },
     "strands" => async {
         let daemon = Daemon::start().await;
         import(&daemon, "C02A", &stubborn(&daemon.site.old)).await;

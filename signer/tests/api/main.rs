@@ -6,6 +6,7 @@ mod client;
 mod daemon;
 mod every_refusal;
 mod fetch;
+mod gate;
 mod issue;
 mod matrix;
 mod openapi;

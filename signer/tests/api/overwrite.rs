@@ -2,10 +2,12 @@
 
 use profile_kit::{Removal, SignedProfile, VerifiedProfile};
 use serde_json::{Value, json};
+use signer::issuance::IssuanceId;
 
 use crate::{
     client::Answer,
     daemon::Daemon,
+    gate::{Gate, narrow, until_waiting},
     past::{acknowledge, foreign, id, import, list, observe, stubborn},
     site::{days, signer},
 };
@@ -141,6 +143,50 @@ async fn without_evidence_different_leaves_are_ambiguous_until_the_caller_names_
         assert_eq!(verified(&freeing).leaf(), verified(named).leaf());
         assert_eq!(freeing.header("issuance-evidence"), "named");
     }
+}
+
+/// Two locked profiles were issued, and the device acknowledged the first. The signing thread is busy.
+async fn acknowledged_the_first() -> (Daemon, Gate, [IssuanceId; 2]) {
+    let daemon = narrow().await;
+    let issued = [id(&locked(&daemon).await), id(&locked(&daemon).await)];
+    acknowledge(&daemon, issued[0]).await;
+    let gate = Gate::at(&daemon).reached().await;
+    (daemon, gate, issued)
+}
+
+#[tokio::test]
+async fn it_is_made_again_where_what_the_device_has_becomes_known_otherwise_meanwhile() {
+    let (daemon, gate, [_, second]) = acknowledged_the_first().await;
+    let asked = tokio::spawn(daemon.by("core").accept("application/json").post(OVERWRITE, json!({})));
+    until_waiting(&daemon, 1).await;
+    acknowledge(&daemon, second).await;
+    gate.open();
+    assert_eq!(asked.await.unwrap().done().json()["of"], json!(second));
+    assert_eq!(daemon.events().iter().filter(|event| event["action"] == "overwrite").count(), 1);
+}
+
+/// An overwrite, while what the device has becomes known otherwise twice.
+pub async fn changed_twice() -> (Daemon, Answer) {
+    let (daemon, gate, [first, second]) = acknowledged_the_first().await;
+    let asked = tokio::spawn(daemon.by("core").post(OVERWRITE, json!({})));
+    until_waiting(&daemon, 1).await;
+    let next = Gate::at(&daemon);
+    until_waiting(&daemon, 2).await;
+    acknowledge(&daemon, second).await;
+    gate.open();
+    let next = next.reached().await;
+    until_waiting(&daemon, 1).await;
+    acknowledge(&daemon, first).await;
+    next.open();
+    (daemon, asked.await.unwrap())
+}
+
+#[tokio::test]
+async fn where_it_becomes_known_otherwise_again_that_is_said_and_recorded() {
+    let (daemon, answer) = changed_twice().await;
+    assert_eq!(answer.refusal(), (409, "installation-changed".into()));
+    let event = daemon.last_event();
+    assert_eq!((&event["action"], &event["code"]), (&json!("overwrite"), &json!("installation-changed")));
 }
 
 #[tokio::test]

@@ -1,14 +1,16 @@
 //! What happens where something that the daemon stands on fails, and where secrets are.
 
-use std::{fs, sync::mpsc, time::Duration};
+use std::{fs, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rusqlite::Connection;
 use serde_json::json;
-use signer::{Refusal, signing::Job};
 use tokio::time::timeout;
 
-use crate::daemon::Daemon;
+use crate::{
+    daemon::Daemon,
+    gate::{Gate, narrow, until_waiting},
+};
 
 const LOCKED: &str = "/v1/devices/C02A/profiles/ivi";
 const OVERWRITE: &str = "/v1/devices/C02A/profiles/jp.example.ivi/overwrite";
@@ -46,30 +48,11 @@ async fn where_nothing_can_be_recorded_nothing_leaves_and_it_heals_by_itself() {
     assert_eq!(daemon.by("read").post(LOCKED, json!({})).await.code(), "role-missing");
 }
 
-/// With one signing thread, which is busy until something is sent, and a queue of four places.
-async fn busy() -> (Daemon, mpsc::Sender<()>) {
-    let limits = "[limits]\nsigning_threads = 1\nqueue = 4\n[overwrites]";
-    let daemon = Daemon::with(|site| site.change("[overwrites]", limits)).await;
-    let (open, opened) = mpsc::channel();
-    let (take, taken) = mpsc::channel();
-    let signing = daemon.service.signing.clone();
-    let wait = move || {
-        take.send(()).unwrap();
-        let _ = opened.recv();
-        Err::<(Job, ()), _>(Refusal::Draining)
-    };
-    tokio::spawn(async move { signing.make("gate".into(), wait).await });
-    tokio::task::spawn_blocking(move || taken.recv().unwrap()).await.unwrap();
-    (daemon, open)
-}
-
-async fn until_waiting(daemon: &Daemon, count: usize) {
-    let waiting = async {
-        while daemon.service.signing.waiting() != count {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, waiting).await.expect("the queue does not change");
+/// A signing thread that is busy until the gate opens.
+async fn busy() -> (Daemon, Gate) {
+    let daemon = narrow().await;
+    let gate = Gate::at(&daemon).reached().await;
+    (daemon, gate)
 }
 
 fn issued(daemon: &Daemon) -> usize {
@@ -78,12 +61,12 @@ fn issued(daemon: &Daemon) -> usize {
 
 #[tokio::test]
 async fn a_client_that_went_away_is_not_signed_for() {
-    let (daemon, open) = busy().await;
+    let (daemon, gate) = busy().await;
     let gone = tokio::spawn(daemon.by("core").post(LOCKED, json!({})));
     until_waiting(&daemon, 1).await;
     gone.abort();
     until_waiting(&daemon, 0).await;
-    open.send(()).unwrap();
+    gate.open();
     daemon.by("core").post(LOCKED, json!({})).await.done();
     assert_eq!(issued(&daemon), 1);
     assert!(daemon.metrics().contains("signer_signing_abandoned_total 1"));
@@ -91,7 +74,7 @@ async fn a_client_that_went_away_is_not_signed_for() {
 
 #[tokio::test]
 async fn a_caller_who_asks_too_much_is_refused_at_once_and_does_not_starve_another() {
-    let (daemon, open) = busy().await;
+    let (daemon, gate) = busy().await;
     let ask = |caller: &str| tokio::spawn(daemon.by(caller).post(LOCKED, json!({})));
     let greedy = [ask("core"), ask("core")];
     until_waiting(&daemon, 2).await;
@@ -100,7 +83,7 @@ async fn a_caller_who_asks_too_much_is_refused_at_once_and_does_not_starve_anoth
     let modest = ask("second");
     until_waiting(&daemon, 3).await;
     assert_eq!(issued(&daemon), 0, "too much to do is no decision");
-    open.send(()).unwrap();
+    gate.open();
     for asked in greedy.into_iter().chain([modest]) {
         asked.await.unwrap().done();
     }

@@ -151,6 +151,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "unknown-installation",
             "ambiguous-installation",
             "foreign-installation",
+            "installation-changed",
             "unknown-issuance",
             "no-overwrite",
             "strands",
