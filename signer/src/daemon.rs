@@ -114,6 +114,7 @@ impl Daemon {
         state.undated_warnings((source.clock)()).iter().for_each(|warning| tracing::warn!("{warning}"));
         let options = ledger_options(&state, &source, metrics.clone());
         let ledger = blocking(options, Ledger::open).await??;
+        blocking(state.config.ledger.path.clone(), |ledger| Copy::remove_left(&ledger)).await?;
         let stranded = ledger.stranded(&state.keyring.held()).await?;
         if stranded > 0 {
             tracing::warn!(devices = stranded, "devices cannot be freed: the key of what they have is not there");

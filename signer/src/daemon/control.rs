@@ -291,9 +291,19 @@ pub struct Copy(PathBuf);
 
 impl Copy {
     fn beside(ledger: &Path) -> Self {
-        let mut name = ledger.as_os_str().to_owned();
-        name.push(format!(".backup-{}", Uuid::now_v7()));
-        Self(name.into())
+        Self(ledger.with_file_name(prefix(ledger) + &Uuid::now_v7().to_string()))
+    }
+
+    /// Removes what a daemon that was killed has left of copies. Nobody else may work with the ledger meanwhile.
+    pub(super) fn remove_left(ledger: &Path) {
+        let prefix = prefix(ledger);
+        let folder = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let is_copy = |name: &str| name.strip_prefix(&prefix).is_some_and(|id| Uuid::try_parse(id).is_ok());
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_copy)) {
+            tracing::warn!(folder = %entry.path().display(), "a copy of the record was left behind: it is removed");
+            drop(Self(entry.path()));
+        }
     }
 
     /// The folder that it is in.
@@ -308,6 +318,11 @@ impl Drop for Copy {
             tracing::warn!(%error, folder = %self.0.display(), "a copy of the record was left behind");
         }
     }
+}
+
+/// What the names of copies begin with.
+fn prefix(ledger: &Path) -> String {
+    format!("{}.backup-", ledger.file_name().unwrap_or_default().display())
 }
 
 /// A request of the operator's, who is known by his user.

@@ -51,6 +51,20 @@ async fn a_copy_is_made_while_profiles_are_issued() {
 }
 
 #[tokio::test]
+async fn what_a_killed_daemon_left_of_a_copy_is_removed_at_the_next_start() {
+    let place = Place::new();
+    let left = place.path("ledger.db.backup-0190a5b4-7c00-7000-8000-000000000001");
+    let others = ["ledger.db.backup-mine", "other.db.backup-0190a5b4-7c00-7000-8000-000000000001"];
+    for folder in others.map(|name| place.path(name)).iter().chain([&left]) {
+        fs::create_dir(folder).unwrap();
+        fs::write(folder.join("ledger.db"), "half of it").unwrap();
+    }
+    let running = place.start().await;
+    assert!(!left.exists());
+    assert!(others.iter().all(|name| running.place.path(name).join("ledger.db").exists()));
+}
+
+#[tokio::test]
 async fn a_copy_says_which_keys_it_needs_and_holds_none() {
     let running = Running::start().await;
     running.issue("C02A", "1").await.ok();
