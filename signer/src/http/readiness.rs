@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc, time:
 use serde::Serialize;
 use tokio::{
     sync::Mutex,
-    time::{Instant, timeout},
+    task::JoinHandle,
+    time::{Instant, timeout_at},
 };
 
 use crate::stop::{Phase, Watch};
@@ -13,7 +14,7 @@ use crate::stop::{Phase, Watch};
 /// Asks what the daemon stands on whether it stands; what it heard counts for a second. Never ready once the daemon
 /// drains.
 pub struct Readiness {
-    checks: Vec<(&'static str, Check)>,
+    checks: Vec<Check>,
     stop: Watch,
     last: Mutex<Option<(Instant, Arc<Report>)>>,
 }
@@ -29,7 +30,16 @@ pub struct Report {
     pub checks: BTreeMap<&'static str, bool>,
 }
 
-type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+struct Check {
+    name: &'static str,
+    ask: Box<dyn Fn() -> Answer + Send + Sync>,
+    /// Since when it is asked, until it has answered.
+    asked: Mutex<Option<(Instant, JoinHandle<Well>)>>,
+}
+
+/// Or why not.
+type Well = Result<(), String>;
+type Answer = Pin<Box<dyn Future<Output = Well> + Send>>;
 
 impl Readiness {
     /// Ready as long as the daemon does not end.
@@ -37,14 +47,15 @@ impl Readiness {
         Self { checks: Vec::new(), stop, last: Mutex::default() }
     }
 
-    /// Asks this as well. A check says in one sentence why it is not well; it has a second to answer.
+    /// Asks this as well. A check says in one sentence why it is not well; it has a second to answer, and is not asked
+    /// again before it has answered.
     #[must_use]
     pub fn check<F, A>(mut self, name: &'static str, check: F) -> Self
     where
         F: Fn() -> A + Send + Sync + 'static,
         A: Future<Output = Result<(), String>> + Send + 'static,
     {
-        self.checks.push((name, Box::new(move || Box::pin(check()))));
+        self.checks.push(Check { name, ask: Box::new(move || Box::pin(check())), asked: Mutex::default() });
         self
     }
 
@@ -65,21 +76,42 @@ impl Readiness {
     }
 
     async fn ask(&self) -> Report {
+        // All at once, so that one that hangs takes no time from the others.
+        for check in &self.checks {
+            check.begin().await;
+        }
         let mut checks = BTreeMap::new();
-        for (name, check) in &self.checks {
-            let answer = timeout(PATIENCE, check()).await.unwrap_or_else(|_| Err("there was no answer".into()));
+        for check in &self.checks {
+            let answer = check.answer().await;
             if let Err(reason) = &answer {
-                tracing::warn!(check = name, reason, "not ready");
+                tracing::warn!(check = check.name, reason, "not ready");
             }
-            checks.insert(*name, answer.is_ok());
+            checks.insert(check.name, answer.is_ok());
         }
         Report { ready: checks.values().all(|well| *well), draining: false, checks }
     }
 }
 
+impl Check {
+    async fn begin(&self) {
+        let mut asked = self.asked.lock().await;
+        // What came too late says nothing of this moment.
+        asked.take_if(|(_, answer)| answer.is_finished());
+        asked.get_or_insert_with(|| (Instant::now(), tokio::spawn((self.ask)())));
+    }
+
+    async fn answer(&self) -> Well {
+        let mut asked = self.asked.lock().await;
+        let Some((since, answer)) = &mut *asked else { return Err("it was not asked".into()) };
+        let Ok(answer) = timeout_at(*since + PATIENCE, answer).await else { return Err("there was no answer".into()) };
+        *asked = None;
+        answer.unwrap_or_else(|_| Err("the check panicked".into()))
+    }
+}
+
 impl fmt::Debug for Readiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.checks.iter().map(|(name, _)| name)).finish()
+        f.debug_list().entries(self.checks.iter().map(|check| check.name)).finish()
     }
 }
 
@@ -118,6 +150,26 @@ mod tests {
         let report = readiness.report().await;
         assert!(!report.ready);
         assert_eq!(report.checks, [("audit", true), ("key", false), ("ledger", false)].into());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn checks_that_hang_take_a_second_together_and_are_not_asked_again_before_they_answer() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let hang = || {
+            let count = asked.clone();
+            move || {
+                count.fetch_add(1, Relaxed);
+                std::future::pending()
+            }
+        };
+        let readiness = Readiness::new(Stop::new().watch()).check("keys", hang()).check("ledger", hang());
+        let begun = Instant::now();
+        assert!(!readiness.report().await.ready);
+        assert!(begun.elapsed() < PATIENCE * 2);
+        tokio::time::advance(FRESH).await;
+        assert!(!readiness.report().await.ready);
+        assert!(begun.elapsed() < PATIENCE * 2 + FRESH);
+        assert_eq!(asked.load(Relaxed), 2);
     }
 
     #[tokio::test]
