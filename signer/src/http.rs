@@ -3,6 +3,7 @@
 
 mod asking;
 mod body;
+mod depth;
 mod entries;
 mod form;
 mod openapi;
@@ -31,6 +32,7 @@ pub(crate) use self::problem::bare;
 pub use self::{
     asking::{Asking, guarded},
     body::{PostedJson, media_type, read},
+    depth::Depth,
     entries::{ENTRIES, Entry, OPEN, routes},
     form::Form,
     openapi::document,

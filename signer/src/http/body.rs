@@ -8,7 +8,7 @@ use axum::{
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
-use super::Asking;
+use super::{Asking, Depth};
 use crate::{Refusal, ledger::Request as Order};
 
 /// A POST with a JSON body, and the request as the ledger takes it. An empty body stands for `{}`.
@@ -27,7 +27,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for PostedJson<T> {
         let asking: Asking = request.extensions().get().cloned().ok_or(Refusal::Internal)?;
         let given = media_type(request.headers());
         let limit = asking.state.config.limits.json_depth;
-        let bytes = read(request.into_body(), Some(limit)).await?;
+        let bytes = read(request.into_body(), Some(Depth::of_json(limit))).await?;
         if given.as_deref() != Some(JSON) && !(given.is_none() && bytes.is_empty()) {
             return Err(Refusal::UnsupportedMediaType { expected: JSON.into() });
         }
@@ -42,18 +42,17 @@ pub fn media_type(headers: &HeaderMap) -> Option<String> {
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
-/// Reads a body; where a depth is given, one of JSON that is deeper is not read to its end. The server bounds its size
-/// and its time.
+/// Reads a body; where a depth is given, one that is deeper is not read to its end. The server bounds its size and its
+/// time.
 ///
 /// # Errors
 /// [`Refusal::TooDeep`]; [`Refusal::BodyBroken`], in whose place the server tells what it found.
-pub async fn read(mut body: Body, depth: Option<u64>) -> Result<Bytes, Refusal> {
+pub async fn read(mut body: Body, mut depth: Option<Depth>) -> Result<Bytes, Refusal> {
     let mut whole = Vec::new();
-    let mut levels = Levels::default();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
-        if let Some(limit) = depth.filter(|limit| levels.deepest(&data) > *limit) {
-            return Err(Refusal::TooDeep { limit });
+        if let Some(depth) = &mut depth {
+            depth.hold(&data)?;
         }
         whole.extend_from_slice(&data);
     }
@@ -82,53 +81,19 @@ fn other_members(place: &str) -> Refusal {
     Refusal::InvalidRequest { problem }
 }
 
-/// How deep JSON is nested, read in whatever pieces it comes.
-#[derive(Default)]
-struct Levels {
-    now: u64,
-    in_text: bool,
-    escaped: bool,
-}
-
-impl Levels {
-    /// The deepest level within the piece.
-    fn deepest(&mut self, piece: &[u8]) -> u64 {
-        let mut deepest = self.now;
-        for byte in piece {
-            match (self.in_text, byte) {
-                (true, _) if self.escaped => self.escaped = false,
-                (true, b'\\') => self.escaped = true,
-                (_, b'"') => self.in_text = !self.in_text,
-                (true, _) => {}
-                (false, b'{' | b'[') => self.now += 1,
-                (false, b'}' | b']') => self.now = self.now.saturating_sub(1),
-                (false, _) => {}
-            }
-            deepest = deepest.max(self.now);
-        }
-        deepest
-    }
-}
-
 const JSON: &str = "application/json";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn depth_is_the_same_in_whatever_pieces_it_comes() {
-        let json = br#"{"a\"[{":[[1],{"b":"}]\\"}],"c":[]}"#;
-        assert_eq!(Levels::default().deepest(json), 3);
-        let mut levels = Levels::default();
-        assert_eq!(json.iter().map(|byte| levels.deepest(&[*byte])).max(), Some(3));
-        assert_eq!(levels.now, 0);
-    }
-
     #[tokio::test]
     async fn a_body_that_is_too_deep_is_not_read_to_its_end() {
-        assert!(read("[[[]]]".into(), Some(3)).await.is_ok());
-        assert_eq!(read("[[[[".into(), Some(3)).await, Err(Refusal::TooDeep { limit: 3 }));
+        assert!(read("[[[]]]".into(), Some(Depth::of_json(3))).await.is_ok());
+        assert_eq!(read("[[[[".into(), Some(Depth::of_json(3))).await, Err(Refusal::TooDeep { limit: 3 }));
+        let plist = || "<plist><array><array><array><array>".into();
+        assert_eq!(read(plist(), Some(Depth::of_plist(2))).await, Err(Refusal::TooDeep { limit: 2 }));
+        assert!(read(plist(), Some(Depth::of_plist(3))).await.is_ok());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use axum::{Json, body::Body, http::HeaderMap};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Asking, InPath, InQuery, PostedJson, media_type, off_the_reactor, read};
+use super::{Asking, Depth, InPath, InQuery, PostedJson, media_type, off_the_reactor, read};
 use crate::{
     Refusal,
     device_id::DeviceId,
@@ -53,7 +53,7 @@ pub async fn profile_list(
 ) -> Result<Json<Value>, Denied> {
     asking.may::<role::Report>(&device, None)?;
     of_type(&headers, PLISTS)?;
-    let body = read(body, None).await?;
+    let body = read(body, Some(Depth::of_plist(asking.state.config.limits.plist_depth))).await?;
     let order = asking.order(&[&body[..], &[u8::from(complete)]].concat());
     let state = asking.state.clone();
     let list = move || {
