@@ -112,7 +112,8 @@ impl Spec {
         &self.name
     }
 
-    /// The `PayloadIdentifier` of what it makes; with the values of the example where it has placeholders in it.
+    /// The `PayloadIdentifier` of what it makes; with the values of the example where it has placeholders in it. Who is
+    /// bound to specs reports what is under this one only.
     pub fn identifier(&self) -> &str {
         &self.identifier
     }

@@ -236,3 +236,30 @@ async fn a_list_that_cannot_be_read_is_refused() {
     let answer = posted(daemon.by("report"), &format!("{LIST}?all=1"), "application/xml", b"<plist/>").await;
     assert_eq!(answer.refusal(), (422, "invalid-request".into()));
 }
+
+#[tokio::test]
+async fn who_is_bound_to_a_spec_with_placeholders_in_its_identifier_reports_what_is_under_its_example() {
+    let daemon = Daemon::with(|site| {
+        site.write("region.toml", REGION);
+        let spec = "[[spec]]\nname = \"region\"\nfile = \"region.toml\"\nidentity = \"new\"\nexample = { region = \"east\" }\n";
+        site.change("[[caller]]\nname = \"issue\"", &format!("{spec}[[caller]]\nname = \"issue\""));
+        site.change("specs = [\"ivi\"]", "specs = [\"region\"]");
+    })
+    .await;
+    let hand_in = async |identifier: &str| {
+        let bytes = signed_by(&daemon.site.new, identifier);
+        posted(daemon.by("scoped"), INSTALLED, "application/x-apple-aspen-config", &bytes).await
+    };
+    hand_in("jp.example.east").await.done();
+    assert_eq!(hand_in("jp.example.west").await.refusal(), (403, "out-of-scope".into()));
+}
+
+const REGION: &str = "format = 1
+identifier = \"jp.example.{{region}}\"
+removal = \"disallowed\"
+[placeholders.region]
+type = \"string\"
+[[payload]]
+type = \"com.apple.applicationaccess\"
+settings = { allowCamera = false }
+";
