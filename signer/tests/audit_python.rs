@@ -5,7 +5,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 
 use signer::{
@@ -83,12 +83,12 @@ fn a_verifier_in_python_names_the_same_record() {
         Export::write(&records, &points, &key)
     };
     let exports: Vec<_> = TAMPERINGS.iter().map(tampered).collect();
-    let theirs = judge(&python, &exports);
+    let asked: Vec<_> = exports.iter().map(|export| export.ask(&python)).collect();
+    let theirs: Vec<_> = asked.into_iter().map(judged).collect();
     for (place, (name, _, said)) in TAMPERINGS.iter().enumerate() {
         assert_eq!(exports[place].ours(), *said, "{name}: ours");
         assert_eq!(theirs[place], *said, "{name}: Python's");
     }
-    assert_eq!(theirs.len(), TAMPERINGS.len());
 }
 
 /// Events with every kind of value and of character.
@@ -162,6 +162,13 @@ impl Export {
         fs::read(self.folder.path().join(name)).unwrap()
     }
 
+    fn ask(&self, python: &Path) -> Child {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/judges/audit_verify.py");
+        let files = ["records", "checkpoints", "key.pem"].map(|name| self.folder.path().join(name));
+        let mut judge = Command::new(python);
+        judge.arg(script).args(files).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     fn ours(&self) -> String {
         let points = String::from_utf8(self.read("checkpoints")).unwrap();
         let points: Vec<_> = points.lines().map(|line| Checkpoint::from_line(1, line).unwrap()).collect();
@@ -175,14 +182,13 @@ impl Export {
     }
 }
 
-/// What the verifier in Python says of each.
-fn judge(python: &Path, exports: &[Export]) -> Vec<String> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/judges/audit_verify.py");
-    let files = |export: &Export| ["records", "checkpoints", "key.pem"].map(|name| export.folder.path().join(name));
-    let run = Command::new(python).arg(script).args(exports.iter().flat_map(files)).output().unwrap();
-    let said = String::from_utf8(run.stdout).unwrap();
-    assert_eq!(run.status.code(), Some(1), "{said}{}", String::from_utf8_lossy(&run.stderr));
-    said.lines().map(str::to_owned).collect()
+/// What the verifier in Python says.
+fn judged(asked: Child) -> String {
+    let run = asked.wait_with_output().unwrap();
+    let said = String::from_utf8(run.stdout).unwrap().trim_end().to_owned();
+    let expected = i32::from(!said.ends_with("holds"));
+    assert_eq!(run.status.code(), Some(expected), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    said
 }
 
 fn word(what: Tampering) -> &'static str {

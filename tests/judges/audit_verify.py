@@ -1,74 +1,60 @@
-"""Verifies exports of the audit by docs/audit.md; for each three files: records, checkpoints, public key in PEM."""
+"""Verifies an export of the audit by docs/audit.md, from three files: records, checkpoints, public key in PEM."""
 
-import hashlib
 import json
 import sys
+from hashlib import sha256
+from struct import pack
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
-def lines(path):
-    for line in open(path, encoding="utf-8", newline="\n"):
-        value = json.loads(line)
-        if json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n" != line:
-            sys.exit(f"not canonical: {line!r}")
-        yield value
-
-
-def digest(record, seq):
-    event = json.dumps(record["event"], sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    place = seq.to_bytes(8, "big") + record["time"].to_bytes(8, "big", signed=True) + bytes.fromhex(record["previous"])
-    return hashlib.sha256(b"profile signer audit record 1\n" + place + len(event).to_bytes(8, "big") + event).hexdigest()
-
+def read(path):
+    lines = open(path, encoding="utf-8", newline="\n").readlines()
+    assert all(canonical(json.loads(line)) + "\n" == line for line in lines), f"{path}: not canonical"
+    return [json.loads(line) for line in lines]
 
 def holds(record, seq):
-    return digest(record, seq) == record["hash"]
+    event = canonical(record["event"]).encode()
+    place = pack(">Qq", seq, record["time"]) + bytes.fromhex(record["previous"]) + pack(">Q", len(event))
+    return sha256(b"profile signer audit record 1\n" + place + event).hexdigest() == record["hash"]
 
+def is_signed(point, key):
+    signed = pack(">Qq", point["seq"], point["time"]) + bytes.fromhex(point["hash"])
+    try:
+        key.verify(bytes.fromhex(point["signature"]), b"profile signer audit checkpoint 1\n" + signed)
+    except InvalidSignature:
+        return False
+    return point["key"] == sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 def diagnose(seq, previous, covered, found, rest):
     """The first record that is not as it was written, where the one of number `seq` should stand."""
+    home = next((record for record in rest if record["previous"] == previous and holds(record, seq)), None)
     if found["seq"] < seq:
         return found["seq"], "inserted"
     if found["seq"] > seq:
         return seq, "swapped" if any(record["seq"] == seq for record in rest) else "removed"
     if holds(found, seq):
-        return seq - 1 if seq - 1 > covered else seq, "edited"
-    true_one = (record for record in rest if record["previous"] == previous and holds(record, seq))
-    follows, home = rest[:1], next(true_one, None)
-    if holds(found, seq + 1):
-        return seq, "removed" if home is None else "swapped"
+        return seq if seq - 1 in covered else seq - 1, "edited"
     if home is None:
-        return seq, "edited"
-    swapped = [home] != [record for record in follows if record["seq"] == seq] and holds(found, home["seq"])
-    return seq, "swapped" if swapped else "inserted"
+        return seq, "removed" if holds(found, seq + 1) else "edited"
+    elsewhere = holds(found, home["seq"]) and not (home is rest[0] and home["seq"] == seq)
+    return seq, "swapped" if elsewhere or holds(found, seq + 1) else "inserted"
 
+def verify(records, points, key):
+    if bad := [point["seq"] for point in points if not is_signed(point, key)]:
+        return bad[0], "bad checkpoint"
+    previous, covered = "0" * 64, {0} | {point["seq"] for point in points}
+    for seq, record in enumerate(records, 1):
+        if record["seq"] != seq or record["previous"] != previous or not holds(record, seq):
+            return diagnose(seq, previous, covered, record, records[seq:])
+        if any(point["seq"] == seq and point["hash"] != record["hash"] for point in points):
+            return seq, "rewritten"
+        previous = record["hash"]
+    return (len(records) + 1, "cut off") if max(covered) > len(records) else (len(records), "holds")
 
-def verify(records, checkpoints, key):
-    name = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
-    for point in checkpoints:
-        signed = point["seq"].to_bytes(8, "big") + point["time"].to_bytes(8, "big", signed=True) + bytes.fromhex(point["hash"])
-        try:
-            key.verify(bytes.fromhex(point["signature"]), b"profile signer audit checkpoint 1\n" + signed)
-        except InvalidSignature:
-            return point["seq"], "bad checkpoint"
-        if point["key"] != name:
-            return point["seq"], "bad checkpoint"
-    seq, previous, covered = 0, "0" * 64, 0
-    for place, record in enumerate(records):
-        if record["seq"] != seq + 1 or record["previous"] != previous or not holds(record, record["seq"]):
-            return diagnose(seq + 1, previous, covered, record, records[place + 1 :])
-        seq, previous = record["seq"], record["hash"]
-        for point in (point for point in checkpoints if point["seq"] == seq):
-            if point["hash"] != previous:
-                return seq, "rewritten"
-            covered = seq
-    return (seq + 1, "cut off") if any(point["seq"] > seq for point in checkpoints) else (seq, "holds")
-
-
-faults = []
-for records, checkpoints, key in zip(*[iter(sys.argv[1:])] * 3):
-    key = load_pem_public_key(open(key, "rb").read())
-    faults.append(verify(list(lines(records)), list(lines(checkpoints)), key))
-    print(*faults[-1])
-sys.exit(any(word != "holds" for _, word in faults))
+seq, word = verify(read(sys.argv[1]), read(sys.argv[2]), load_pem_public_key(open(sys.argv[3], "rb").read()))
+print(seq, word)
+sys.exit(word != "holds")
