@@ -10,6 +10,7 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown},
     path::{Path, PathBuf},
+    slice,
     time::SystemTime,
 };
 
@@ -55,6 +56,9 @@ pub struct Contents {
     pub profiles: u64,
     /// The name of the key that opens the profiles: of `ledger.seal_key` and `ledger.parameter_key` together.
     pub ledger_key: String,
+    /// The names of those that open profiles sealed before: each of a former seal key and `ledger.parameter_key`.
+    #[serde(default)]
+    pub former_ledger_keys: Vec<String>,
     /// SHA-256 of the public half of `audit.checkpoint_key`, and of those before it.
     pub checkpoint_keys: Vec<Digest>,
     /// The identities whose keys free devices.
@@ -142,6 +146,7 @@ pub fn make(record: &Record, keyring: &Keyring, folder: &Path, at: SystemTime) -
         covered: check.audit.covered,
         profiles: check.profiles,
         ledger_key: record.keys.active.id().into(),
+        former_ledger_keys: record.keys.former.iter().map(|key| key.id().to_owned()).collect(),
         checkpoint_keys: record.verifiers.iter().map(CheckpointVerifier::id).collect(),
         identities: needed(keyring),
         files,
@@ -178,11 +183,11 @@ pub fn read(folder: &Path) -> Result<Contents, BackupError> {
 /// [`BackupError`]: it is damaged, or needs other keys.
 pub fn verify(folder: &Path, record: &Record) -> Result<(Contents, Check), BackupError> {
     let contents = read(folder)?;
-    let other = |needs, wanted: String, found: String| match wanted == found {
-        true => Ok(()),
-        false => Err(BackupError::OtherKey { needs, wanted, found }),
-    };
-    other("the ledger keys of name", contents.ledger_key.clone(), record.keys.active.id().into())?;
+    let needed = [slice::from_ref(&contents.ledger_key), &contents.former_ledger_keys].concat();
+    if let Some(wanted) = needed.into_iter().find(|id| !record.keys.has(id)) {
+        let (needs, wanted, found) = ("the ledger keys of name", wanted, record.keys.active.id().into());
+        return Err(BackupError::OtherKey { needs, wanted, found });
+    }
     let check = check_copy(record, folder)?;
     Ok((contents, check))
 }

@@ -101,6 +101,8 @@ pub struct Ledger {
     pub seal_key: Secret,
     /// The key of 256 bits that keys the digests of parameters in it.
     pub parameter_key: Secret,
+    /// Keys that sealed before: they open what they sealed.
+    pub former_seal_keys: Vec<Secret>,
 }
 
 /// The log of every decision.

@@ -98,6 +98,7 @@ fn waits_for_restart(old: &State, new: &State) -> Vec<&'static str> {
         ("admin.socket", was.admin.socket == is.admin.socket),
         ("ledger.path", was.ledger.path == is.ledger.path),
         ("ledger.seal_key", old.secrets.seal_key == new.secrets.seal_key),
+        ("ledger.former_seal_keys", old.secrets.former_seal_keys == new.secrets.former_seal_keys),
         ("ledger.parameter_key", old.secrets.parameter_key == new.secrets.parameter_key),
         ("audit.checkpoint_key", old.secrets.checkpoint_key.id() == new.secrets.checkpoint_key.id()),
         ("audit.former_keys", was.audit.former_keys == is.audit.former_keys),

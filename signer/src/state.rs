@@ -44,6 +44,8 @@ pub struct Secrets {
     pub seal_key: Zeroizing<[u8; 32]>,
     /// Keys the digests of parameters in the ledger.
     pub parameter_key: Zeroizing<[u8; 32]>,
+    /// Open what they sealed before.
+    pub former_seal_keys: Vec<Zeroizing<[u8; 32]>>,
     /// Signs the audit log's checkpoints.
     pub checkpoint_key: CheckpointKey,
     /// What verifies checkpoints that other keys signed before.
@@ -109,7 +111,8 @@ impl State {
 impl Secrets {
     /// What opens and seals the ledger.
     pub fn ledger_keys(&self) -> LedgerKeys {
-        LedgerKeys::new(LedgerKey::of(&self.seal_key, &self.parameter_key))
+        let key = |seal: &Zeroizing<[u8; 32]>| LedgerKey::of(seal, &self.parameter_key);
+        LedgerKeys { active: key(&self.seal_key), former: self.former_seal_keys.iter().map(key).collect() }
     }
 
     /// What verifies the checkpoints: the key at work first.
@@ -143,6 +146,8 @@ impl Secrets {
         let mut take = |read: Result<_, ConfigError>| read.map_err(|error| errors.push(error)).ok();
         let seal_key = ledger.and_then(|ledger| take(ledger.seal_key.key()));
         let parameter_key = ledger.and_then(|ledger| take(ledger.parameter_key.key()));
+        let former = ledger.map(|ledger| ledger.former_seal_keys.as_slice()).unwrap_or_default();
+        let former_seal_keys: Vec<_> = former.iter().map(|secret| take(secret.key())).collect();
         if let (Some(ledger), Some(seal), Some(parameter)) = (ledger, &seal_key, &parameter_key)
             && seal == parameter
         {
@@ -155,6 +160,7 @@ impl Secrets {
         Some(Self {
             seal_key: seal_key?,
             parameter_key: parameter_key?,
+            former_seal_keys: former_seal_keys.into_iter().collect::<Option<_>>()?,
             checkpoint_key: checkpoint_key?,
             former_keys: former_keys?,
         })

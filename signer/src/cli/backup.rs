@@ -62,8 +62,11 @@ fn kept_elsewhere(contents: &Contents) -> String {
     let identities: String = identities
         .map(|it| format!("  the key of identity {:?}: {}, {}\n", it.identity, it.subject, it.leaf))
         .collect();
+    let former = contents.former_ledger_keys.iter();
+    let former: String =
+        former.map(|key| format!("  ledger.former_seal_keys and ledger.parameter_key: {key}\n")).collect();
     format!(
-        "keep elsewhere, the copy is of no use without them:\n  ledger.seal_key and ledger.parameter_key: {}\n  \
+        "keep elsewhere, the copy is of no use without them:\n  ledger.seal_key and ledger.parameter_key: {}\n{former}  \
          audit.checkpoint_key: {}\n{identities}",
         contents.ledger_key,
         contents.checkpoint_keys.first().map(ToString::to_string).unwrap_or_default()

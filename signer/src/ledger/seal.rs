@@ -103,7 +103,7 @@ impl LedgerKeys {
     }
 
     /// Whether a key of this name is among them.
-    pub(super) fn has(&self, id: &str) -> bool {
+    pub fn has(&self, id: &str) -> bool {
         self.all().any(|key| key.id == id)
     }
 

@@ -11,6 +11,8 @@ use signer::{
     audit::{CheckpointKey, CheckpointVerifier},
     backup::{self, BackupError, Record},
     config::record_of,
+    daemon::StartError,
+    ledger,
     state::Secrets,
 };
 use tokio::task::spawn_blocking;
@@ -105,6 +107,36 @@ async fn a_checkpoint_key_can_be_changed_where_the_one_before_is_named() {
     let keys = CheckpointVerifier::all_from_pem(&fs::read(copy.join("checkpoint-key.pub.pem")).unwrap()).unwrap();
     assert_eq!(keys.iter().map(CheckpointVerifier::id).collect::<Vec<_>>(), contents.checkpoint_keys);
 }
+
+#[tokio::test]
+async fn a_seal_key_can_be_changed_where_the_one_before_is_named_and_is_needed_from_then_on() {
+    let running = Running::start().await;
+    let locked = running.issue("C02A", "1").await.ok();
+    let (place, _) = running.end().await;
+    fs::rename(place.path("ledger-seal.key"), place.path("former.key")).unwrap();
+    fs::copy(place.path("ledger-parameters.key"), place.path("ledger-seal.key")).unwrap();
+    fs::write(place.path("ledger-seal.key"), [7; 32]).unwrap();
+    needs_a_key(&place).await;
+    place.change("[ledger]\n", NAMED);
+    let running = place.start().await;
+    assert_eq!(running.issue("C02A", "1").await.ok(), locked);
+    running.overwrite("C02A", "2").await.ok();
+    running.issue("C02B", "3").await.ok();
+    let copy = back_up(&running).await;
+    let (place, _) = running.end().await;
+    let (contents, check) = backup::verify(&copy, &record(&place)).unwrap();
+    assert_eq!((contents.former_ledger_keys.len(), check.profiles), (1, 3));
+    place.change(NAMED, "[ledger]\n");
+    needs_a_key(&place).await;
+    assert!(matches!(backup::verify(&copy, &record(&place)), Err(BackupError::OtherKey { .. })));
+}
+
+async fn needs_a_key(place: &Place) {
+    let error = place.start_error().await;
+    assert!(matches!(error, StartError::Ledger(ledger::Error::UnknownKey { .. })), "{error:?}");
+}
+
+const NAMED: &str = "[ledger]\nformer_seal_keys = [{ file = \"former.key\" }]\n";
 
 #[tokio::test]
 async fn nothing_is_left_beside_the_ledger() {
