@@ -1,0 +1,257 @@
+//! What devices have, by what they answered, listed and handed in.
+
+use super::*;
+
+#[tokio::test]
+async fn the_overwrite_follows_what_was_acknowledged_and_tells_of_what_came_later() {
+    let stage = Stage::new();
+    let one = issue(&stage, draft("d", "U", A)).await;
+    acknowledge(&stage, one).await;
+    let two = issue(&stage, draft("d", "V", A)).await;
+    let serving = serving(&stage, "d").await;
+    assert_eq!((serving.of, serving.evidence), (Basis::Issuance(one), EvidenceKind::Acknowledged));
+    assert_eq!(serving.later.len(), 1);
+    assert_eq!(serving.later[0].of, Basis::Issuance(two));
+}
+
+#[tokio::test]
+async fn an_overwrite_of_what_the_device_had_before_is_not_recorded_unless_the_caller_named_it() {
+    let stage = Stage::new();
+    let one = issue(&stage, draft("d", "U", A)).await;
+    let made = |evidence| Draft { evidence: Some(evidence), ..overwrite("d", "O", A, Basis::Issuance(one)) };
+    let two = issue(&stage, draft("d", "V", A)).await;
+    acknowledge(&stage, two).await;
+    assert!(matches!(stage.ledger.record(made(EvidenceKind::Issued)).await, Err(Error::Moved)));
+    assert!(stage.ledger.record(made(EvidenceKind::Named)).await.is_ok());
+    acknowledge(&stage, one).await;
+    assert!(stage.ledger.record(made(EvidenceKind::Issued)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_device_goes_through_its_states() {
+    let stage = Stage::new();
+    assert_eq!(state(&stage, "d").await, None);
+    let locked = issue(&stage, draft("d", "U", A)).await;
+    assert_eq!(state(&stage, "d").await, Some(State::Issued));
+    acknowledge(&stage, locked).await;
+    assert_eq!(state(&stage, "d").await, Some(State::Locked));
+    let overwrite = issue(&stage, overwrite("d", "O", A, Basis::Issuance(locked))).await;
+    assert_eq!(state(&stage, "d").await, Some(State::Overwriting));
+    acknowledge(&stage, overwrite).await;
+    assert_eq!(state(&stage, "d").await, Some(State::Free));
+    let gone = ProfileList { complete: true, ..ProfileList::default() };
+    stage.ledger.reconcile(&request("mdm"), device("d"), gone).await.unwrap();
+    assert_eq!(state(&stage, "d").await, Some(State::Gone));
+    issue(&stage, draft("d", "W", B)).await;
+    assert_eq!(state(&stage, "d").await, Some(State::Issued));
+}
+
+#[tokio::test]
+async fn the_state_that_is_kept_is_the_one_that_the_rule_gives() {
+    let stage = Stage::new();
+    let mut locked = issue(&stage, draft("d", "U0", A)).await;
+    // A walk through many orders of events, the same in each run.
+    let mut dice = 1_u64;
+    for n in 1..120 {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (what, leaf) = ((dice >> 33) % 7, if dice >> 60 == 0 { B } else { A });
+        match what {
+            0..=2 => locked = issue(&stage, draft("d", &format!("U{n}"), leaf)).await,
+            3 => acknowledge(&stage, locked).await,
+            4 => {
+                let refused = Acknowledgement::Error { chain: vec![] };
+                stage.ledger.acknowledge(&request("mdm"), locked, refused).await.unwrap();
+            }
+            5 => drop(issue(&stage, overwrite("d", &format!("O{n}"), leaf, Basis::Issuance(locked))).await),
+            _ => {
+                let list = ProfileList { complete: true, ..ProfileList::default() };
+                stage.ledger.reconcile(&request("mdm"), device("d"), list).await.unwrap();
+            }
+        }
+        let history = stage.ledger.history(&device("d"), IDENTIFIER).await.unwrap();
+        assert_eq!(state(&stage, "d").await, history.state(), "step {n}, {what}");
+        let kept: Vec<_> = stage.ledger.leaves().await.unwrap().into_iter().map(|(leaf, _)| leaf).collect();
+        assert_eq!(kept, history.leaves().into_iter().collect::<Vec<_>>(), "step {n}, {what}");
+    }
+}
+
+#[tokio::test]
+async fn keeps_what_a_device_answered() {
+    let stage = Stage::new();
+    let id = issue(&stage, draft("d", "U", A)).await;
+    let chain = vec![ErrorLink { domain: "MCInstallationErrorDomain".into(), code: 4008, description: None }];
+    let answer = Acknowledgement::Error { chain };
+    stage.ledger.acknowledge(&request("mdm"), id, answer.clone()).await.unwrap();
+    assert_eq!(stage.ledger.issuance(id).await.unwrap().unwrap().acknowledgement, Some(answer));
+    assert_eq!(stage.last_event()["detail"]["errors"][0], "MCInstallationErrorDomain 4008");
+    assert_eq!(stage.ledger.installed(&device("d"), IDENTIFIER).await.unwrap(), Installed::Refused);
+}
+
+#[tokio::test]
+async fn who_acknowledged_once_has_the_profile_whatever_it_answers_later() {
+    let stage = Stage::new();
+    let id = issue(&stage, draft("d", "U", A)).await;
+    acknowledge(&stage, id).await;
+    let later = stage.ledger.acknowledge(&request("mdm"), id, Acknowledgement::NotNow).await.unwrap();
+    assert_eq!(later.value.acknowledgement, Acknowledgement::Acknowledged);
+    assert_eq!(serving(&stage, "d").await.of, Basis::Issuance(id));
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_again_does_not_hide_a_later_one_of_another_signer() {
+    let stage = Stage::new();
+    let (one, two) = (issue(&stage, draft("d", "U", A)).await, issue(&stage, draft("d", "V", B)).await);
+    acknowledge(&stage, one).await;
+    acknowledge(&stage, two).await;
+    acknowledge(&stage, one).await;
+    assert_eq!(serving(&stage, "d").await.of, Basis::Issuance(two));
+    assert_eq!(stage.ledger.stranded(&[Digest([A; 32])].into()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn refuses_the_answer_to_an_issuance_that_it_does_not_know() {
+    let stage = Stage::new();
+    let id = stage.ledger.next_id(at(0));
+    let refused = stage.ledger.acknowledge(&request("mdm"), id, Acknowledgement::Acknowledged).await;
+    assert_eq!(code(refused), "unknown-issuance");
+}
+
+#[tokio::test]
+async fn an_observed_profile_serves_with_its_own_bytes() {
+    let stage = Stage::new();
+    let seen = stage.ledger.observe(&request("mdm"), observed("d", "X", B, "seen")).await.unwrap().value;
+    assert!(!seen.known);
+    let serving = serving(&stage, "d").await;
+    assert_eq!((serving.of, serving.evidence, serving.leaf), (seen.of, EvidenceKind::Observed, Digest([B; 32])));
+    assert_eq!(stage.ledger.basis(seen.of).await.unwrap().signed, b"seen");
+    let id = issue(&stage, overwrite("d", "O", B, seen.of)).await;
+    assert_eq!(stage.ledger.issuance(id).await.unwrap().unwrap().variant.word(), "overwrite");
+    assert_eq!(stage.check().unwrap().profiles, 2);
+}
+
+#[tokio::test]
+async fn an_observed_profile_that_was_issued_here_is_that_issuance() {
+    let stage = Stage::new();
+    let id = issue(&stage, draft("d", "U", A)).await;
+    issue(&stage, draft("d", "V", B)).await;
+    let seen = stage.ledger.observe(&request("mdm"), observed("d", "U", A, "signed d U")).await.unwrap().value;
+    assert_eq!(seen, Observed { of: Basis::Issuance(id), known: true });
+    assert_eq!(serving(&stage, "d").await.of, Basis::Issuance(id));
+}
+
+#[tokio::test]
+async fn a_profile_observed_twice_is_kept_once() {
+    let stage = Stage::new();
+    let one = stage.ledger.observe(&request("mdm"), observed("d", "X", B, "seen")).await.unwrap().value;
+    let two = stage.ledger.observe(&request("mdm"), observed("d", "X", B, "seen")).await.unwrap().value;
+    assert_eq!(two, Observed { known: true, ..one });
+    assert_eq!(stage.check().unwrap().profiles, 1);
+}
+
+fn listed(uuid: &str, leaf: Option<u8>) -> ProfileList {
+    let profile = ListedProfile {
+        identifier: IDENTIFIER.into(),
+        uuid: uuid.into(),
+        removal_disallowed: Some(true),
+        has_removal_passcode: Some(false),
+        leaf: leaf.map(|leaf| Digest([leaf; 32])),
+    };
+    ProfileList { profiles: vec![profile], complete: true, expected: vec![] }
+}
+
+#[tokio::test]
+async fn a_profile_list_settles_what_was_ambiguous() {
+    let stage = Stage::new();
+    let one = issue(&stage, draft("d", "u-1", A)).await;
+    issue(&stage, draft("d", "u-2", B)).await;
+    assert_eq!(state(&stage, "d").await, Some(State::Ambiguous));
+    let list = listed("U-1", Some(A));
+    let reconciled = stage.ledger.reconcile(&request("mdm"), device("d"), list).await.unwrap().value;
+    assert_eq!(reconciled.installed, [(IDENTIFIER.to_owned(), Basis::Issuance(one))]);
+    let serving = serving(&stage, "d").await;
+    assert_eq!((serving.of, serving.evidence), (Basis::Issuance(one), EvidenceKind::Listed));
+}
+
+#[tokio::test]
+async fn a_listed_profile_of_another_leaf_is_not_the_one_of_the_record() {
+    let stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    let list = listed("U", Some(B));
+    let reconciled = stage.ledger.reconcile(&request("mdm"), device("d"), list).await.unwrap().value;
+    assert_eq!(reconciled.foreign, [IDENTIFIER]);
+    assert_eq!(state(&stage, "d").await, Some(State::Foreign));
+}
+
+/// A list that has the identifier, and tells nothing else.
+fn bare(identifier: &str) -> ProfileList {
+    let profile = ListedProfile { identifier: identifier.into(), ..ListedProfile::default() };
+    ProfileList { profiles: vec![profile], complete: true, expected: vec![] }
+}
+
+#[tokio::test]
+async fn a_list_without_uuids_takes_nothing_away_of_what_was_known() {
+    let stage = Stage::new();
+    let one = issue(&stage, draft("d", "U", A)).await;
+    acknowledge(&stage, one).await;
+    let known = stage.ledger.reconcile(&request("mdm"), device("d"), bare(IDENTIFIER)).await.unwrap().value;
+    assert_eq!(known.installed, [(IDENTIFIER.to_owned(), Basis::Issuance(one))]);
+    issue(&stage, draft("d", "V", B)).await;
+    let unclear = stage.ledger.reconcile(&request("mdm"), device("d"), bare(IDENTIFIER)).await.unwrap().value;
+    assert_eq!(unclear, Reconciled::default());
+    assert_eq!(stage.ledger.stranded(&[Digest([B; 32])].into()).await.unwrap(), 1);
+    assert_eq!(stage.ledger.stranded(&[Digest([A; 32])].into()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_profile_without_a_uuid_on_a_device_that_had_none_is_locked_by_whoever_locked_it_before() {
+    let stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    let none = ProfileList { complete: true, ..ProfileList::default() };
+    stage.ledger.reconcile(&request("mdm"), device("d"), none).await.unwrap();
+    stage.ledger.reconcile(&request("mdm"), device("d"), bare(IDENTIFIER)).await.unwrap();
+    assert_eq!(state(&stage, "d").await, Some(State::Foreign));
+    assert_eq!(stage.ledger.stranded(&[].into()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn another_uuid_without_a_signer_does_not_let_the_key_go() {
+    let stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    stage.ledger.reconcile(&request("mdm"), device("d"), listed("X", None)).await.unwrap();
+    assert_eq!(state(&stage, "d").await, Some(State::Foreign));
+    assert_eq!(stage.ledger.stranded(&[].into()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_complete_says_nothing_of_what_it_lacks() {
+    let stage = Stage::new();
+    let id = issue(&stage, draft("d", "U", A)).await;
+    acknowledge(&stage, id).await;
+    let part = ProfileList::default();
+    let reconciled = stage.ledger.reconcile(&request("mdm"), device("d"), part).await.unwrap().value;
+    assert_eq!(reconciled, Reconciled::default());
+    assert_eq!(state(&stage, "d").await, Some(State::Locked));
+}
+
+#[tokio::test]
+async fn an_expected_profile_on_an_unknown_device_becomes_known_and_others_do_not() {
+    let stage = Stage::new();
+    let mut list = listed("X", Some(B));
+    stage.ledger.reconcile(&request("mdm"), device("d"), list.clone()).await.unwrap();
+    assert_eq!(state(&stage, "d").await, None);
+    list.expected = vec![IDENTIFIER.into(), "jp.example.other".into()];
+    stage.ledger.reconcile(&request("mdm"), device("d"), list).await.unwrap();
+    assert_eq!(state(&stage, "d").await, Some(State::Foreign));
+}
+
+#[tokio::test]
+async fn the_same_list_again_adds_a_record_but_no_evidence() {
+    let stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    for _ in 0..3 {
+        stage.ledger.reconcile(&request("mdm"), device("d"), listed("U", None)).await.unwrap();
+    }
+    let history = stage.ledger.history(&device("d"), IDENTIFIER).await.unwrap();
+    assert_eq!(history.evidence.len(), 1);
+    assert_eq!(stage.events().iter().filter(|event| event["action"] == "profile-list").count(), 3);
+}

@@ -1,0 +1,137 @@
+//! What happens where something fails, and where there is too much.
+
+use super::*;
+
+fn impatient() -> Stage {
+    Stage::with(|options| options.busy_timeout = Duration::from_millis(30))
+}
+
+async fn healed(stage: &Stage) {
+    while stage.ledger.health() != Health::Writable {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_an_error_while_it_cannot_be_written_and_heals_by_itself() {
+    let stage = impatient();
+    issue(&stage, draft("d", "U", A)).await;
+    let intruder = stage.intruder();
+    intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let failed = stage.ledger.record(draft("d", "V", A)).await;
+    assert!(matches!(failed, Err(Error::Unavailable { source: Some(_) })), "{failed:?}");
+    assert!(matches!(stage.ledger.health(), Health::Failing { .. }));
+    assert!(stage.ledger.probe(at(0)).await.is_err());
+    assert!(stage.ledger.installed(&device("d"), IDENTIFIER).await.is_ok());
+    intruder.execute_batch("COMMIT").unwrap();
+    healed(&stage).await;
+    assert_eq!(stage.last_event()["action"], "ledger-healed");
+    issue(&stage, draft("d", "W", A)).await;
+    stage.ledger.probe(at(0)).await.unwrap();
+    assert_eq!(stage.check().unwrap().profiles, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn does_not_trust_a_ledger_from_which_something_answered_is_gone() {
+    let stage = impatient();
+    issue(&stage, draft("d", "U", A)).await;
+    let intruder = stage.intruder();
+    intruder.execute_batch("BEGIN IMMEDIATE; DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)").unwrap();
+    assert!(stage.ledger.probe(at(0)).await.is_err());
+    intruder.execute_batch("COMMIT").unwrap();
+    for _ in 0..3 {
+        let refused = stage.ledger.record(draft("d", "V", A)).await.unwrap_err();
+        assert!(matches!(refused, Error::Unavailable { .. }));
+    }
+    let told = |health| matches!(health, Health::Failing { problem } if problem.contains("record 2 and all that followed were cut off"));
+    while !told(stage.ledger.health()) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_broken_rule_of_one_write_does_not_fail_the_others() {
+    let stage = Stage::new();
+    let wrong = stage.ledger.write(Event::done("x"), at(0), |writing| {
+        writing.append(0, &Event::done("never"))?;
+        writing.db.execute("INSERT INTO sealed (seq, key, body) VALUES (99, '', x'')", [])?;
+        writing.db.execute("INSERT INTO sealed (seq, key, body) VALUES (99, '', x'')", [])?;
+        Ok(())
+    });
+    assert!(matches!(wrong.await, Err(Error::Read { .. })));
+    assert_eq!(stage.ledger.health(), Health::Writable);
+    assert_eq!(stage.last_event()["action"], "ledger-opened");
+    assert!(stage.check().is_ok());
+}
+
+#[tokio::test]
+async fn a_mistake_in_one_write_ends_neither_the_thread_nor_other_writes() {
+    let stage = Stage::new();
+    let panicking = stage.ledger.write(Event::done("x"), at(0), |writing| {
+        writing.append(0, &Event::done("never"))?;
+        if writing.keys.former.is_empty() {
+            panic!("a mistake");
+        }
+        Ok(())
+    });
+    assert!(matches!(panicking.await, Err(Error::Panicked)));
+    issue(&stage, draft("d", "U", A)).await;
+    assert_eq!(stage.check().unwrap().audit.head.seq, 2);
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_recorded() {
+    let stage = Stage::new();
+    let intruder = stage.intruder();
+    intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (first, second) = (stage.ledger.clone(), stage.ledger.clone());
+    let waiting = tokio::spawn(async move { first.record(draft("d", "U", A)).await });
+    let abandoned = tokio::spawn(async move { second.record(draft("gone", "U", A)).await });
+    tokio::task::yield_now().await;
+    abandoned.abort();
+    assert!(abandoned.await.unwrap_err().is_cancelled());
+    intruder.execute_batch("COMMIT").unwrap();
+    waiting.await.unwrap().unwrap();
+    stage.ledger.probe(at(0)).await.unwrap();
+    assert_eq!(stage.ledger.device(&device("gone"), 1).await.unwrap(), None);
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let shown = format!("{:?} {:?}", draft("d", "U", A), observed("d", "U", A, "signed"));
+    assert_eq!(shown, "Draft(locked jp.example.ivi-mdm for d) ObservedProfile(jp.example.ivi-mdm on d)");
+}
+
+#[tokio::test]
+async fn more_than_may_wait_is_refused_at_once() {
+    let stage = Stage::with(|options| options.queue = 1);
+    let intruder = stage.intruder();
+    intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut refused = 0;
+    let mut waiting = Vec::new();
+    for n in 0..20 {
+        let (ledger, draft) = (stage.ledger.clone(), draft(&format!("d{n}"), "U", A));
+        let mut asked = Box::pin(async move { ledger.record(draft).await });
+        match std::future::poll_fn(|context| std::task::Poll::Ready(asked.as_mut().poll(context))).await {
+            std::task::Poll::Ready(Err(Error::Busy)) => refused += 1,
+            std::task::Poll::Ready(other) => panic!("{other:?}"),
+            std::task::Poll::Pending => waiting.push(asked),
+        }
+    }
+    assert!(refused >= 17, "{refused}");
+    intruder.execute_batch("COMMIT").unwrap();
+    for asked in waiting {
+        asked.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_closed_ledger_takes_nothing_and_leaves_its_file_free() {
+    let stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    assert!(matches!(Ledger::open(stage.options.clone()), Err(Error::InUse { .. })));
+    let checkpoint = stage.ledger.close().await.unwrap().unwrap();
+    assert_eq!(checkpoint.seq, 2);
+    assert!(matches!(stage.ledger.record(draft("d", "V", A)).await, Err(Error::Closed)));
+    assert!(Ledger::open(stage.options.clone()).is_ok());
+}
