@@ -13,6 +13,7 @@ mod chain;
 mod error;
 mod evidence;
 mod fleet;
+mod import;
 mod installation;
 mod issued;
 mod reader;
@@ -42,8 +43,9 @@ use tokio::sync::oneshot;
 pub use archive::{Archive, Check};
 pub use error::{Cause, Error, Result, TicketRefusal};
 pub use fleet::{Cursor, DeviceRecord, Holding, Scope};
+pub use import::{Import, Imported};
 pub use installation::{ListedProfile, Observed, ObservedProfile, ProfileList, Reconciled, Taken};
-pub use issued::{BasisProfile, Budget, Draft, Import, Imported, Issued};
+pub use issued::{BasisProfile, Budget, Draft, Issued};
 pub use seal::{LedgerKey, LedgerKeys};
 pub use ticket::{Ticket, TicketDraft};
 

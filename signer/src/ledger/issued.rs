@@ -104,13 +104,6 @@ impl fmt::Debug for Draft {
 }
 
 /// The bytes may hold a removal password.
-impl fmt::Debug for Import {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Import({} for {})", self.profile.identifier, self.device)
-    }
-}
-
-/// The bytes may hold a removal password.
 impl fmt::Debug for BasisProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BasisProfile({} of {})", self.of.uuid(), self.device)
@@ -139,30 +132,6 @@ pub struct BasisProfile {
     pub parameters: Option<Digest>,
     /// The signed bytes, DER.
     pub signed: Vec<u8>,
-}
-
-/// A locked profile that was handed out by something else, and that a device may have.
-#[derive(Clone)]
-pub struct Import {
-    /// The device that got it.
-    pub device: DeviceId,
-    /// What stands in it.
-    pub profile: ProfileFacts,
-    /// The spec that it was made from, where that is known.
-    pub spec: Option<SpecRef>,
-    /// The signed bytes, DER.
-    pub signed: Vec<u8>,
-    /// Where it came from, such as the manifest's line.
-    pub remarks: serde_json::Value,
-}
-
-/// What became of an import.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Imported {
-    /// It is in the ledger now.
-    New(IssuanceId),
-    /// It was there: the same bytes for the same device.
-    Known(IssuanceId),
 }
 
 impl Ledger {
@@ -308,25 +277,6 @@ impl Ledger {
         self.read(move |db| Ok(rows::overwrites(db, &caller, millis(since), 1)?.0)).await
     }
 
-    /// Records profiles that something else handed out, in their order and in one transaction; those that are there
-    /// already stay as they are.
-    ///
-    /// # Errors
-    ///
-    /// When it is not durable: then none of them is recorded.
-    pub async fn import(&self, request: &Request, imports: Vec<Import>) -> Result<Vec<Imported>> {
-        let seal = |import: Import| {
-            let id = self.next_id(request.at);
-            (id, self.shared.keys.seal(&Place::Profile(id.0), &import.signed), import)
-        };
-        let sealed: Vec<_> = imports.into_iter().map(seal).collect();
-        let asked = request.clone();
-        let work = move |writing: &mut Writing<'_>| {
-            sealed.into_iter().map(|(id, sealed, one)| import(writing, &asked, id, &sealed, one)).collect()
-        };
-        self.write(request.event("import"), request.at, work).await
-    }
-
     async fn issued_at(&self, seq: u64) -> Result<Issued> {
         let shared = self.shared.clone();
         let open = move |db: &Connection| {
@@ -352,7 +302,8 @@ pub(super) fn signed(db: &Connection, keys: &super::LedgerKeys, seq: u64, id: Uu
     (Digest::of(&signed) == digest).then_some(signed).ok_or_else(damaged)
 }
 
-fn issue_event(request: &Request, issuance: &Issuance, ticket: Option<TicketId>) -> Event {
+/// What the audit is told of a profile that was issued or taken in.
+pub(super) fn issue_event(request: &Request, issuance: &Issuance, ticket: Option<TicketId>) -> Event {
     let action = match (issuance.imported, issuance.variant) {
         (true, _) => "import",
         (false, Variant::Locked) => "issue",
@@ -427,38 +378,4 @@ fn read_basis(db: &Connection, keys: &super::LedgerKeys, of: Basis) -> Result<Ba
     };
     basis.signed = signed(db, keys, seq, of.uuid(), digest)?;
     Ok(basis)
-}
-
-fn import(
-    writing: &mut Writing<'_>,
-    request: &Request,
-    id: IssuanceId,
-    sealed: &super::seal::Sealed,
-    Import { device, profile, spec, signed, remarks }: Import,
-) -> Result<Imported> {
-    let digest = Digest::of(&signed);
-    if let Some(known) = rows::issuance_of_bytes(writing.db, &device, &profile.identifier, digest)? {
-        return Ok(Imported::Known(known.id));
-    }
-    let issuance = Issuance {
-        seq: 0,
-        id,
-        device,
-        profile,
-        variant: Variant::Locked,
-        spec,
-        parameters: None,
-        signed: digest,
-        request: request.facts(),
-        imported: true,
-        remarks,
-        acknowledgement: None,
-        acknowledged_at: None,
-    };
-    let seq = writing.append(millis(request.at), &issue_event(request, &issuance, None))?;
-    let issuance = Issuance { seq, ..issuance };
-    rows::insert_issuance(writing.db, &issuance)?;
-    rows::insert_sealed(writing.db, seq, sealed)?;
-    evidence::refresh_after_issuance(writing.db, &issuance.device, &issuance.profile.identifier)?;
-    Ok(Imported::New(id))
 }
