@@ -285,6 +285,15 @@ pub struct Ending<'a> {
 /// So many days before a certificate's end there are warnings.
 pub const WARNING_DAYS: [u64; 4] = [60, 30, 7, 1];
 
+/// In a sentence, that a certificate ends within so many days, or has ended.
+pub(crate) fn ends(certificate: &Certificate, days: u64) -> String {
+    let subject = certificate.subject();
+    match days {
+        0 => format!("certificate {subject} has ended"),
+        days => format!("certificate {subject} ends within {days} days"),
+    }
+}
+
 /// The least of [`WARNING_DAYS`] within which a certificate ends; 0 where it has ended.
 pub(crate) fn days_left(not_after: SystemTime, at: SystemTime) -> Option<u64> {
     let Ok(left) = not_after.duration_since(at) else { return Some(0) };

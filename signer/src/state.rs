@@ -15,7 +15,7 @@ use crate::{
     auth::Authenticator,
     catalogue::Catalogue,
     config::{self, ConfigError, Draft, Place, credentials_directory, read_public},
-    keyring::Keyring,
+    keyring::{Keyring, ends},
     ledger::{LedgerKey, LedgerKeys},
     tls::{ClientCertificates, Tls, TlsSettings},
 };
@@ -92,12 +92,8 @@ impl State {
     /// What is worth knowing although nothing is wrong, a sentence each: certificates that end, weak points of chains,
     /// findings in specs.
     pub fn warnings(&self, at: SystemTime) -> Vec<String> {
-        let ending = self.keyring.ending(at).into_iter().map(|it| match it.days {
-            0 => format!("identity {:?}: certificate {} has ended", it.identity, it.certificate.subject()),
-            days => {
-                format!("identity {:?}: certificate {} ends within {days} days", it.identity, it.certificate.subject())
-            }
-        });
+        let ending = self.keyring.ending(at).into_iter();
+        let ending = ending.map(|it| format!("identity {:?}: {}", it.identity, ends(it.certificate, it.days)));
         ending.chain(self.undated_warnings(at)).collect()
     }
 

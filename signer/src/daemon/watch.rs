@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use super::{Control, chain};
 use crate::{
     Digest,
-    keyring::days_left,
+    keyring::{days_left, ends},
     metrics::Metrics,
     service::Service,
     state::State,
@@ -81,25 +81,17 @@ struct Told(BTreeMap<Digest, u64>);
 impl Told {
     /// The warnings that are new: a certificate gives one 60, 30, 7 and 1 days before its end, and one after it.
     fn look(&mut self, state: &State, at: SystemTime) -> Vec<String> {
-        let of_keyring =
-            state.keyring.ending(at).into_iter().map(|it| (it.identity.to_owned(), it.certificate.clone()));
+        let of_keyring = state.keyring.ending(at).into_iter();
+        let of_keyring = of_keyring.map(|it| (format!("identity {:?}", it.identity), it.certificate.clone()));
         let of_tls = tls_certificates(state).into_iter().map(|it| (TLS.to_owned(), it));
         let mut warnings = Vec::new();
-        for (identity, certificate) in of_keyring.chain(of_tls) {
+        for (whose, certificate) in of_keyring.chain(of_tls) {
             let Some(days) = certificate.not_after().and_then(|end| days_left(end, at)) else { continue };
             if self.0.insert(Digest::of(certificate.der()), days) != Some(days) {
-                warnings.push(warning(&identity, &certificate, days));
+                warnings.push(format!("{whose}: {}", ends(&certificate, days)));
             }
         }
         warnings
-    }
-}
-
-fn warning(identity: &str, certificate: &Certificate, days: u64) -> String {
-    let subject = certificate.subject();
-    match days {
-        0 => format!("{identity}: certificate {subject} has ended"),
-        days => format!("{identity}: certificate {subject} ends within {days} days"),
     }
 }
 
