@@ -2,7 +2,7 @@
 
 use super::{
     NamePattern, Options,
-    table::{CellProblem, Cells, Row, RowProblem, Table},
+    table::{CellProblem, Cells, Row, RowProblem, Table, short},
 };
 use crate::{Error, Place, Result, Template, document, template::Values};
 
@@ -164,7 +164,8 @@ fn device(table: &Table, options: &Options) -> Result<String> {
 /// A table that does not fit, and what it has.
 fn unfit(table: &Table, problem: &str) -> Error {
     let columns = table.columns();
-    let mut names: Vec<String> = columns.iter().take(MOST_NAMES).map(|name| format!("{name:?}")).collect();
+    let mut names: Vec<String> =
+        columns.iter().take(MOST_NAMES).map(|name| format!("{:?}", short(name.clone()))).collect();
     if columns.len() > MOST_NAMES {
         names.push(format!("and {} more", columns.len() - MOST_NAMES));
     }

@@ -16,7 +16,7 @@ use super::{
     pipeline,
     plan::Plan,
     resume,
-    table::Table,
+    table::{Table, short},
 };
 use crate::{Error, Result, Signable, Signer, Template, UuidSource, certificate::hex, identity::shown, template::Cut};
 
@@ -118,7 +118,7 @@ fn tell_unused(template: &Template, plan: &Plan, tell: &mut dyn FnMut(Event<'_>)
 }
 
 fn unused_column(column: &str) -> String {
-    format!("column {column:?} is used by nothing")
+    format!("column {:?} is used by nothing", short(column.to_owned()))
 }
 
 fn head(batch: &Batch<'_>, table: &Table, plan: &Plan, out: &Out) -> Head {

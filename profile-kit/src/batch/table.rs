@@ -60,7 +60,7 @@ pub struct RowProblem {
 /// What is wrong with one cell or the whole row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CellProblem {
-    /// The column's name, where one is to blame.
+    /// The column's name, where one is to blame; cut where it is long.
     pub column: Option<String>,
     /// One sentence; a secret value is not in it.
     pub problem: String,
@@ -74,7 +74,7 @@ impl CellProblem {
 
     /// Of a column's cell.
     pub(super) fn of_cell(column: &str, problem: impl Into<String>) -> Self {
-        Self { column: Some(column.to_owned()), problem: short(problem.into()) }
+        Self { column: Some(short(column.to_owned())), problem: short(problem.into()) }
     }
 }
 
@@ -97,11 +97,15 @@ impl Table {
     /// Reads the whole file once for its digest, and the header.
     ///
     /// # Errors
-    /// [`Error::Table`] where there is no header, it is not in the encoding, or it names a column twice;
+    /// [`Error::Table`] where there is no header, it is not in the encoding, or it names a column twice; where no line is
+    /// an object, or JSON Lines are said to have another encoding than UTF-8;
     /// [`Error::Io`].
     pub fn open(file: impl io::Read + io::Seek + Send + 'static, encoding: Encoding) -> Result<Self> {
         let mut source = Source::open(file)?;
         if source.first_byte()? == Some(b'{') {
+            if encoding != Encoding::Utf8 {
+                return Err(refused(0, format!("is JSON Lines, which are UTF-8 and never {encoding}")));
+            }
             let (lines, columns) = JsonLines::open(&mut source)?;
             return Ok(Self { source, form: Form::JsonLines(lines), encoding: Encoding::Utf8, columns, row: 0 });
         }
@@ -119,7 +123,7 @@ impl Table {
         (self.source.length(), self.source.position())
     }
 
-    /// The header's columns; of JSON Lines the keys of the first object.
+    /// The header's columns; of JSON Lines the keys of the first line that is an object.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -183,8 +187,8 @@ fn refused(line: u64, problem: impl Into<String>) -> Error {
     Error::Table { place, problem: problem.into() }
 }
 
-/// A hostile cell is not told in full.
-fn short(mut problem: String) -> String {
+/// A hostile cell or name is not told in full.
+pub(super) fn short(mut problem: String) -> String {
     if problem.len() > LONGEST_PROBLEM {
         let end = (0..=LONGEST_PROBLEM).rev().find(|end| problem.is_char_boundary(*end)).unwrap_or(0);
         problem.truncate(end);

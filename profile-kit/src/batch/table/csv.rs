@@ -2,7 +2,9 @@
 
 use csv_core::{ReadRecordResult, Reader};
 
-use super::{CellProblem, Cells, Encoding, LARGEST_CELL, LARGEST_ROW, MOST_COLUMNS, Read, refused, source::Source};
+use super::{
+    CellProblem, Cells, Encoding, LARGEST_CELL, LARGEST_ROW, MOST_COLUMNS, Read, refused, short, source::Source,
+};
 use crate::Result;
 
 pub(super) struct Csv {
@@ -50,7 +52,7 @@ impl Csv {
         let names: Result<Vec<String>, String> = names.collect();
         csv.header = names.map_err(|problem| refused(line, format!("the header {problem}")))?;
         if let Some(double) = double(&csv.header) {
-            return Err(refused(line, format!("the header names column {double:?} twice")));
+            return Err(refused(line, format!("the header names column {:?} twice", short(double.clone()))));
         }
         let names = csv.header.clone();
         Ok((csv, names))

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     fmt,
 };
 
@@ -18,36 +18,46 @@ use crate::Result;
 pub(super) struct JsonLines {
     /// The number of the last line.
     line: u64,
-    /// The first object, which was read for its keys.
-    first: Option<(u64, Vec<u8>)>,
+    /// What was read for the keys of the first object: it, and the lines before it that are none.
+    first: VecDeque<Line>,
     slots: HashMap<String, usize>,
     wanted: usize,
     unused: BTreeSet<String>,
     untold: Vec<String>,
 }
 
+/// A line's number and bytes, or why it is not kept.
+type Line = (u64, Result<Vec<u8>, CellProblem>);
+
 /// An object's keys and what stands there, word for word.
 struct Object<'a>(Vec<(String, &'a RawValue)>);
 
 impl JsonLines {
-    /// Reads the first object for its keys.
+    /// Reads up to the first object, for its keys.
     pub(super) fn open(source: &mut Source) -> Result<(Self, Vec<String>)> {
         let mut lines = Self {
             line: 0,
-            first: None,
+            first: VecDeque::new(),
             slots: HashMap::new(),
             wanted: 0,
             unused: BTreeSet::new(),
             untold: Vec::new(),
         };
-        let Some((line, bytes)) = lines.read(source)? else {
-            return Err(refused(0, "is empty: JSON Lines have an object a line"));
-        };
-        let bytes = bytes.ok_or_else(|| refused(line, TOO_LARGE))?;
-        let keys = object(&bytes).map_err(|problem| refused(line, problem))?;
-        let keys = keys.0.into_iter().map(|(key, _)| key).collect();
-        lines.first = Some((line, bytes));
-        Ok((lines, keys))
+        while lines.first.len() < MOST_BAD
+            && let Some((line, bytes)) = lines.read(source)?
+        {
+            match bytes.and_then(|bytes| Ok((keys(&bytes)?, bytes))) {
+                Ok((keys, bytes)) => {
+                    lines.first.push_back((line, Ok(bytes)));
+                    return Ok((lines, keys));
+                }
+                Err(problem) => lines.first.push_back((line, Err(problem))),
+            }
+        }
+        Err(match lines.first.pop_front() {
+            Some((line, Err(CellProblem { problem, .. }))) => refused(line, problem),
+            _ => refused(0, "is empty: JSON Lines have an object a line"),
+        })
     }
 
     pub(super) fn want(&mut self, wanted: &[String]) {
@@ -60,16 +70,11 @@ impl JsonLines {
     }
 
     pub(super) fn next(&mut self, source: &mut Source) -> Result<Read> {
-        let read = match self.first.take() {
-            Some((line, bytes)) => Some((line, Some(bytes))),
+        let read = match self.first.pop_front() {
+            Some(read) => Some(read),
             None => self.read(source)?,
         };
-        let Some((line, bytes)) = read else { return Ok(None) };
-        let cells = match bytes {
-            Some(bytes) => self.cells(&bytes),
-            None => Err(CellProblem::of_row(TOO_LARGE)),
-        };
-        Ok(Some((line, cells)))
+        Ok(read.map(|(line, bytes)| (line, bytes.and_then(|bytes| self.cells(&bytes)))))
     }
 
     fn cells(&mut self, bytes: &[u8]) -> Result<Cells, CellProblem> {
@@ -97,14 +102,14 @@ impl JsonLines {
         }
     }
 
-    /// The next line that is not blank; without its bytes where they are too many.
-    fn read(&mut self, source: &mut Source) -> Result<Option<(u64, Option<Vec<u8>>)>> {
+    /// The next line that is not blank.
+    fn read(&mut self, source: &mut Source) -> Result<Option<Line>> {
         loop {
             let Some(bytes) = line(source)? else { return Ok(None) };
             self.line += 1;
             match bytes {
                 Some(bytes) if bytes.trim_ascii().is_empty() => {}
-                bytes => return Ok(Some((self.line, bytes))),
+                bytes => return Ok(Some((self.line, bytes.ok_or_else(|| CellProblem::of_row(TOO_LARGE))))),
             }
         }
     }
@@ -134,6 +139,11 @@ fn line(source: &mut Source) -> Result<Option<Option<Vec<u8>>>> {
             return Ok(Some(is_kept.then_some(bytes)));
         }
     }
+}
+
+fn keys(bytes: &[u8]) -> Result<Vec<String>, CellProblem> {
+    let object = object(bytes).map_err(CellProblem::of_row)?;
+    Ok(object.0.into_iter().map(|(key, _)| key).collect())
 }
 
 fn object(bytes: &[u8]) -> Result<Object<'_>, String> {
@@ -172,12 +182,15 @@ impl<'de> Visitor<'de> for Keys {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-        let mut entries: Vec<(String, &'de RawValue)> = Vec::new();
+        let (mut entries, mut known): (Vec<(String, &'de RawValue)>, HashSet<String>) = Default::default();
         while let Some(key) = map.next_key::<String>()? {
+            if key.len() > LONGEST_KEY {
+                return Err(A::Error::custom(format!("a key is longer than {LONGEST_KEY} bytes")));
+            }
             if entries.len() == MOST_COLUMNS {
                 return Err(A::Error::custom(format!("more than {MOST_COLUMNS} keys")));
             }
-            if entries.iter().any(|(known, _)| *known == key) {
+            if !known.insert(key.clone()) {
                 return Err(A::Error::custom(format!("key {key:?} is there twice")));
             }
             entries.push((key, map.next_value()?));
@@ -187,3 +200,7 @@ impl<'de> Visitor<'de> for Keys {
 }
 
 const TOO_LARGE: &str = "the row is larger than 4 MiB";
+/// In bytes.
+const LONGEST_KEY: usize = 1024;
+/// Lines at the beginning that are no object: a file that begins with more of them is something else.
+const MOST_BAD: usize = 1000;

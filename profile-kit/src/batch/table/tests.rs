@@ -67,6 +67,51 @@ fn a_line_that_is_no_object_is_told_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_first_line_that_is_no_object_is_a_bad_row_like_any_other() {
+    let large = format!("{{\"s\": \"{}\"}}", "x".repeat(LARGEST_ROW));
+    let table = table(format!("{{\"s\": \n\n{large}\n[1]\n{{\"s\": \"A\", \"t\": 1}}\n{{\"s\": \"B\"}}\n"));
+    assert_eq!(table.columns(), ["s", "t"]);
+    let read = rows(table);
+    assert_eq!(read.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 3, 4, 5, 6]);
+    assert!(read[0].1.as_ref().unwrap_err().contains("is not a JSON object"), "{read:?}");
+    assert_eq!(read[1].1, Err("None: the row is larger than 4 MiB".into()));
+    assert_eq!((read[3].1.clone(), read[4].1.clone()), (texts(&["A", "1"]), texts(&["B", ""])));
+}
+
+#[test]
+fn a_file_that_begins_with_nothing_but_bad_lines_is_refused_at_the_first() {
+    for text in ["{\n".repeat(3), "{\n".repeat(1_000) + "{\"s\": 1}"] {
+        let told = refusal(text, Encoding::Utf8);
+        assert!(told.starts_with("line 1, column 1: is not a JSON object"), "{told}");
+    }
+}
+
+#[test]
+fn json_lines_are_never_in_another_encoding() {
+    assert_eq!(refusal("{\"s\": 1}", Encoding::ShiftJis), "is JSON Lines, which are UTF-8 and never Shift_JIS");
+}
+
+#[test]
+fn a_key_over_one_kibibyte_is_that_rows_error() {
+    let mut table =
+        table(format!("{{\"s\": 1, \"{}\": 2}}\n{{\"s\": 2, \"{}\": 2}}\n", "k".repeat(1025), "k".repeat(1024)));
+    table.want(&["s".to_owned()]);
+    let row = table.next().unwrap().unwrap();
+    assert!(row.cells.unwrap_err().problem.ends_with("a key is longer than 1024 bytes"));
+    assert_eq!(table.next().unwrap().unwrap().cells.unwrap().get(0), Some("2"));
+}
+
+#[test]
+fn names_of_columns_are_cut_where_they_are_told() {
+    let name = "n".repeat(LARGEST_CELL);
+    let mut table = table(format!("{name}\n{}\n", "x".repeat(LARGEST_CELL + 1)));
+    table.want(&[name]);
+    let problem = table.next().unwrap().unwrap().cells.unwrap_err();
+    assert!(problem.column.unwrap().len() < 500);
+    assert!(refusal(format!("{0},{0}\n", "n".repeat(LARGEST_CELL)), Encoding::Utf8).len() < 500);
+}
+
+#[test]
 fn shift_jis_is_read_when_it_is_told() {
     let (bytes, _, _) = encoding_rs::SHIFT_JIS.encode("serial,名前\nA,表示ソ\nB,\"予\"\n");
     let read = rows(Table::open(Cursor::new(bytes.to_vec()), Encoding::ShiftJis).unwrap());
