@@ -139,9 +139,9 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// [`Error::Table`](crate::Error::Table) where the table and the template do not fit;
-    /// [`Error::Manifest`](crate::Error::Manifest) where there is nothing to resume or it was made of something else;
-    /// [`Error::Refused`](crate::Error::Refused) and [`Error::Identity`](crate::Error::Identity) as signing has them;
-    /// [`Error::Io`](crate::Error::Io).
+    /// [`Error::Manifest`](crate::Error::Manifest) where what is to be resumed was made of something else, or is not there
+    /// as it was made; [`Error::Refused`](crate::Error::Refused) and [`Error::Identity`](crate::Error::Identity) as signing
+    /// has them; [`Error::Io`](crate::Error::Io), also where something is there already, or another process writes it.
     pub fn run(
         &self,
         table: Table,

@@ -14,7 +14,8 @@ pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why something was not done.
 ///
-/// Each message is one line and names the place and the thing; the file's name is the caller's to add.
+/// Each message is one line and names the place and the thing; the file's name is the caller's to add, unless the variant
+/// has a path.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -113,8 +114,10 @@ pub enum Error {
         problem: String,
     },
     /// A batch's manifest is none, or does not fit what is asked.
-    #[error("{place}{problem}")]
+    #[error("{}: {place}{problem}", path.display())]
     Manifest {
+        /// The manifest: several are read at once.
+        path: PathBuf,
         /// Where in the manifest.
         place: Place,
         /// What is wrong there.

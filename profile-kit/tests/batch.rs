@@ -111,6 +111,43 @@ fn an_interruption_finishes_what_is_under_way_and_says_how_to_go_on() {
 }
 
 #[test]
+fn an_interruption_of_a_zip_does_not_offer_a_resume() {
+    let stage = Stage::new(KeySpec::Rsa(2048));
+    stage.fleet(20_000);
+    let mut child = stage.start(&["batch", "spec.toml", "devices.csv", "--out", "broken.zip", "--jobs", "1"]);
+    let is_begun = || fs::metadata(stage.path("broken.zip")).is_ok_and(|file| file.len() > 20_000);
+    while !is_begun() && child.try_wait().unwrap().is_none() {
+        thread::yield_now();
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    let expected = "warning: interrupted: a zip cannot be gone on with, begin again elsewhere";
+    assert_eq!((ended.status.code(), told.lines().last()), (Some(2), Some(expected)));
+    // What was made is there nevertheless.
+    let told = Ran(stage.output(&["batch", "--verify", "broken.zip.manifest.jsonl", "--roots", "roots.pem"]));
+    assert!(String::from_utf8_lossy(&told.0.stdout).contains(" 0 are not; it has no end"), "{:?}", told.0);
+}
+
+#[test]
+fn an_error_of_a_manifest_names_the_one_that_is_wrong() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(2);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "installed"]).success();
+    let overwrite = ["batch", "--overwrite", "installed", "--os", "17", "--out", "freeing"];
+    stage.run(&overwrite).success();
+    let told = stage.run(&overwrite).failure(2);
+    assert!(told.contains("error: freeing/manifest.jsonl: cannot be made: it is there already"), "{told}");
+    let told = stage.run(&["batch", "--overwrite", "freeing", "--out", "twice", "--resume"]).failure(1);
+    assert!(told.contains("error: freeing/manifest.jsonl: line 1, column 1: is of overwrites"), "{told}");
+    let told = stage.run(&[&overwrite[..], &["--strip", "--resume"]].concat()).failure(1);
+    assert!(told.contains("error: freeing/manifest.jsonl: the batch was made of something else: strip"), "{told}");
+    fs::write(stage.path("installed/manifest.jsonl"), "{}\n").unwrap();
+    let told = stage.run(&[&overwrite[..], &["--resume"]].concat()).failure(1);
+    assert!(told.contains("error: installed/manifest.jsonl: line 1, column 1: is not the first line"), "{told}");
+}
+
+#[test]
 fn a_resume_refuses_another_input_spec_leaf_or_option_and_leaves_what_is_not_the_batchs() {
     let stage = Stage::new(KeySpec::P256);
     stage.fleet(20);
@@ -177,8 +214,8 @@ fn two_runs_do_not_write_over_each_other() {
     while !stage.path("out/C02000001.mobileconfig").exists() && child.try_wait().unwrap().is_none() {
         thread::yield_now();
     }
-    let told = stage.run(&[&batch[..], &["--resume"]].concat()).failure(1);
-    assert!(told.contains("is being written by another process"), "{told}");
+    let told = stage.run(&[&batch[..], &["--resume"]].concat()).failure(2);
+    assert!(told.contains("out/manifest.jsonl: cannot be locked: another process writes it"), "{told}");
     child.kill().unwrap();
     child.wait().unwrap();
     // Nothing of what the first one made is lost.

@@ -1,7 +1,6 @@
 //! The manifests of all shards into one.
 
 use std::{
-    collections::BTreeSet,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -9,12 +8,12 @@ use std::{
 use super::{
     Report, Shard,
     manifest::{self, Head, Kind, Line, Reading, SHARD, Tally},
+    store::failed,
 };
 use crate::{Error, Result};
 
 /// One shard's manifest, and its next line.
 struct Part {
-    path: PathBuf,
     shard: Shard,
     reading: Reading,
     next: Option<Line>,
@@ -23,34 +22,29 @@ struct Part {
     end: Option<Tally>,
 }
 
-/// Writes the manifest that one machine would have made of the whole table, row by row. The files have to be brought
-/// together beside it.
+/// Writes the manifest that one machine would have made of the whole table, row by row; errors of writing call it by its
+/// `name`. The files have to be brought together beside it.
 ///
 /// # Errors
-/// [`Error::Manifest`] where the manifests are not those of all shards of one batch, each complete; [`Error::Io`].
-pub fn join(manifests: &[PathBuf], to: &mut dyn Write) -> Result<Report> {
+/// [`Error::Manifest`](crate::Error::Manifest) where the manifests are not those of all shards of one batch, each
+/// complete; [`Error::Io`](crate::Error::Io).
+pub fn join(manifests: &[PathBuf], to: &mut dyn Write, name: &Path) -> Result<Report> {
     let mut heads = Vec::new();
     let mut readings = Vec::new();
     for path in manifests {
-        let (head, reading) = manifest::open(path).map_err(|error| within(path, error))?;
+        let (head, reading) = manifest::open(path)?;
         heads.push(head);
         readings.push(reading);
     }
-    let (head, shards) =
-        joined(&heads).map_err(|(index, problem)| within(&manifests[index], manifest::refused(1, problem)))?;
+    let of = |index: usize| manifests.get(index).map_or(name, PathBuf::as_path);
+    let (head, shards) = joined(&heads).map_err(|(index, problem)| manifest::refused(of(index), 1, problem))?;
     let mut parts = Vec::new();
-    for ((path, shard), reading) in manifests.iter().zip(shards).zip(readings) {
-        let mut part = Part { path: path.clone(), shard, reading, next: None, told: Tally::default(), end: None };
+    for (shard, reading) in shards.into_iter().zip(readings) {
+        let mut part = Part { shard, reading, next: None, told: Tally::default(), end: None };
         part.step()?;
         parts.push(part);
     }
-    let mut write = |bytes: &[u8]| {
-        to.write_all(bytes).map_err(|source| Error::Io {
-            path: "the joined manifest".into(),
-            doing: "cannot be written",
-            source,
-        })
-    };
+    let mut write = |bytes: &[u8]| to.write_all(bytes).map_err(failed(name, "cannot be written"));
     write(&manifest::written(&head))?;
     let mut tally = Tally::default();
     let row = |part: &Part| part.next.as_ref().and_then(Line::row);
@@ -63,14 +57,13 @@ pub fn join(manifests: &[PathBuf], to: &mut dyn Write) -> Result<Report> {
         }
         let expected = tally.made + tally.failed;
         if head.made == Kind::Profiles && line.row() != Some(expected) {
-            let problem = format!("row {expected} is in no manifest");
-            return Err(within(&first.path, manifest::refused(first.reading.line(), problem)));
+            return Err(lacks(&parts, expected));
         }
         write(&manifest::written(&line))?;
     }
     tally.rows = rows(&parts)?;
     if head.made == Kind::Profiles && tally.made + tally.failed != tally.rows {
-        return Err(manifest::refused(0, "rows at the end are in no manifest"));
+        return Err(lacks(&parts, tally.made + tally.failed + 1));
     }
     write(&manifest::written(&tally))?;
     let Tally { rows, made, failed } = tally;
@@ -110,8 +103,8 @@ fn joined(heads: &[Head]) -> Result<(Head, Vec<Shard>), (usize, String)> {
 impl Part {
     /// The line that was next, and on to the one after it.
     fn step(&mut self) -> Result<Option<Line>> {
-        let line = self.reading.next().map_err(|error| within(&self.path, error))?;
-        let refused = |problem: String| Err(within(&self.path, manifest::refused(self.reading.line(), problem)));
+        let line = self.reading.next()?;
+        let refused = |problem: String| Err(self.reading.refused(self.reading.line(), problem));
         match &line {
             Some(Line::Made(_)) => self.told.made += 1,
             Some(Line::Failed(_)) => self.told.failed += 1,
@@ -129,10 +122,7 @@ impl Part {
                 self.end = Some(tally);
                 None
             }
-            None if self.end.is_none() => {
-                let problem = "has no end: the shard is not complete";
-                return Err(within(&self.path, manifest::refused(self.reading.line(), problem)));
-            }
+            None if self.end.is_none() => return refused("has no end: the shard is not complete".into()),
             next => next,
         };
         Ok(std::mem::replace(&mut self.next, next))
@@ -141,18 +131,19 @@ impl Part {
 
 /// How many rows the table has, as all of them say.
 fn rows(parts: &[Part]) -> Result<u64> {
-    let told: BTreeSet<u64> = parts.iter().filter_map(|part| part.end).map(|tally| tally.rows).collect();
-    match told.len() {
-        1 => Ok(told.into_iter().next().unwrap_or_default()),
-        _ => Err(manifest::refused(0, "the manifests do not agree how many rows the table has")),
+    let told = |part: &Part| part.end.map_or(0, |tally| tally.rows);
+    let rows = parts.first().map_or(0, told);
+    match parts.iter().find(|part| told(part) != rows) {
+        None => Ok(rows),
+        Some(part) => {
+            let problem = format!("counts {} rows of the table, the first manifest {rows}", told(part));
+            Err(part.reading.refused(part.reading.line(), problem))
+        }
     }
 }
 
-fn within(path: &Path, error: Error) -> Error {
-    match error {
-        Error::Manifest { place, problem } => {
-            Error::Manifest { place: crate::Place::whole(), problem: format!("{}: {place}{problem}", path.display()) }
-        }
-        other => other,
-    }
+/// A row that the manifest of its shard does not tell of.
+fn lacks(parts: &[Part], row: u64) -> Error {
+    let part = parts.iter().find(|part| part.shard.holds(row)).expect("all shards are there");
+    part.reading.refused(0, format!("lacks row {row}, which is of its shard {}", part.shard))
 }

@@ -5,7 +5,7 @@
 
 mod reading;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -167,9 +167,9 @@ pub(super) fn signing(options: &SignOptions) -> BTreeMap<String, String> {
     told
 }
 
-pub(super) fn refused(line: usize, problem: impl Into<String>) -> Error {
+pub(super) fn refused(path: &Path, line: usize, problem: impl Into<String>) -> Error {
     let place = if line == 0 { Place::whole() } else { Place::line(line, 1) };
-    Error::Manifest { place, problem: problem.into() }
+    Error::Manifest { path: path.to_owned(), place, problem: problem.into() }
 }
 
 /// The form that is written, and the only one that is read.

@@ -20,7 +20,7 @@ use super::{
     store::{Out, Store, failed},
     table::RowProblem,
 };
-use crate::{Error, Place, Result};
+use crate::Result;
 
 /// What became of one row.
 pub(super) struct Outcome {
@@ -74,8 +74,11 @@ impl<'scope> Output<'scope> {
     fn create<'env>(out: &Out, head: &Head, written: SystemTime, scope: &'scope Scope<'scope, 'env>) -> Result<Self> {
         let path = out.manifest();
         if path.exists() {
-            let problem = "is there already: resume that batch, or give another place".to_owned();
-            return Err(Error::Manifest { place: Place::whole(), problem });
+            let problem = match out {
+                Out::Zip(_) => "it is there already: give another place",
+                _ => "it is there already: resume that batch, or give another place",
+            };
+            return Err(failed(&path, "cannot be made")(io::Error::new(io::ErrorKind::AlreadyExists, problem)));
         }
         Store::admit(out)?;
         let mut file =
@@ -206,12 +209,12 @@ fn folder_of(path: &Path) -> io::Result<File> {
 
 /// Two runs at once would write over each other.
 pub(super) fn lock(file: &File, path: &Path) -> Result<()> {
-    file.try_lock().map_err(|cause| match cause {
-        fs::TryLockError::WouldBlock => {
-            Error::Manifest { place: Place::whole(), problem: "is being written by another process".into() }
-        }
-        fs::TryLockError::Error(source) => failed(path, "cannot be locked")(source),
-    })
+    file.try_lock()
+        .map_err(|cause| match cause {
+            fs::TryLockError::WouldBlock => io::Error::new(io::ErrorKind::WouldBlock, "another process writes it"),
+            fs::TryLockError::Error(cause) => cause,
+        })
+        .map_err(failed(path, "cannot be locked"))
 }
 
 /// So long at most a row that is done waits for its manifest line, with the slowest keys.

@@ -152,7 +152,7 @@ impl<'a> Overwrites<'a> {
         let (head, mut reading) = manifest::open(self.installed)?;
         if head.made == Kind::Overwrites {
             let problem = "is of overwrites, which free already: give the manifest of the batch that is installed";
-            return Err(manifest::refused(1, problem));
+            return Err(reading.refused(1, problem));
         }
         let mut rows = None;
         while let Some(line) = reading.next()? {

@@ -15,7 +15,7 @@ use super::{
     output::lock,
     store::{Out, failed},
 };
-use crate::{Error, Place, Result, redact, template::date};
+use crate::{Result, redact, template::date};
 
 /// Where a batch goes on.
 #[derive(Debug)]
@@ -35,16 +35,16 @@ pub(super) struct Resumed {
 /// The signing time of a batch that was begun; `None` where there is none. It changes nothing.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Manifest`].
+/// [`Error::Io`](crate::Error::Io); [`Error::Manifest`](crate::Error::Manifest).
 pub fn signing_time(out: &Out) -> Result<Option<SystemTime>> {
     let path = out.manifest();
     let Some(file) = opened(&path)? else { return Ok(None) };
     if !is_begun(&file, &path)? {
         return Ok(None);
     }
-    let (head, _) = Reading::new(file)?;
+    let (head, reading) = Reading::new(&path, file)?;
     let moment = date(&head.signing_time);
-    moment.map(|date| Some(date.into())).ok_or_else(|| manifest::refused(1, "its signing time is no date"))
+    moment.map(|date| Some(date.into())).ok_or_else(|| reading.refused(1, "its signing time is no date"))
 }
 
 /// Locks the manifest and reads what was done. `None` where nothing was begun.
@@ -53,7 +53,8 @@ pub fn signing_time(out: &Out) -> Result<Option<SystemTime>> {
 /// is somebody else's.
 ///
 /// # Errors
-/// [`Error::Manifest`] where it was made of something else, what it names is not there, or another process writes it.
+/// [`Error::Manifest`](crate::Error::Manifest) where it was made of something else, or what it names is not there;
+/// [`Error::Io`](crate::Error::Io) where another process writes it, or it is that of a zip.
 pub(super) fn go_on(out: &Out, head: &Head, tell: &mut dyn FnMut(Event<'_>)) -> Result<Option<Resumed>> {
     let path = out.manifest();
     let Some(manifest) = opened(&path)? else { return Ok(None) };
@@ -63,9 +64,9 @@ pub(super) fn go_on(out: &Out, head: &Head, tell: &mut dyn FnMut(Event<'_>)) -> 
         return Ok(None);
     }
     let again = manifest.try_clone().map_err(failed(&path, "cannot be read"))?;
-    let (was, mut reading) = Reading::new(again)?;
+    let (was, mut reading) = Reading::new(&path, again)?;
     if matches!(out, Out::Zip(_)) {
-        return Err(refused("a zip cannot be gone on with: begin again elsewhere".into()));
+        return Err(out.failed("cannot be gone on with")(io::Error::new(io::ErrorKind::Unsupported, NO_ZIP)));
     }
     let mut differences = was.differences(head);
     if was.signing_time != head.signing_time {
@@ -76,7 +77,8 @@ pub(super) fn go_on(out: &Out, head: &Head, tell: &mut dyn FnMut(Event<'_>)) -> 
         ));
     }
     if !differences.is_empty() {
-        return Err(refused(format!("the batch was made of something else: {}", differences.join("; "))));
+        let problem = format!("the batch was made of something else: {}", differences.join("; "));
+        return Err(reading.refused(0, problem));
     }
     let Done { tally, length, is_complete } = match out {
         Out::Tar(path) => in_tar(path, &mut reading)?,
@@ -113,7 +115,7 @@ fn opened(path: &Path) -> Result<Option<File>> {
 /// Whether a manifest was begun: one that ends within its first line was not. The file is at its start afterwards.
 ///
 /// # Errors
-/// [`Error::Manifest`] for another file of that name; [`Error::Io`].
+/// [`Error::Manifest`](crate::Error::Manifest) for another file of that name; [`Error::Io`](crate::Error::Io).
 fn is_begun(mut file: &File, path: &Path) -> Result<bool> {
     let mut first = Vec::new();
     let read = BufReader::new(file).take(LONGEST_HEAD).read_until(b'\n', &mut first);
@@ -123,7 +125,7 @@ fn is_begun(mut file: &File, path: &Path) -> Result<bool> {
     }
     match first.starts_with(HEAD) || HEAD.starts_with(&first) {
         true => Ok(false),
-        false => Err(manifest::refused(1, "is not the first line of a manifest")),
+        false => Err(manifest::refused(path, 1, "is not the first line of a manifest")),
     }
 }
 
@@ -171,10 +173,8 @@ fn walk(reading: &mut Reading, mut is_there: impl FnMut(&Made) -> Result<bool>) 
         match line {
             Line::Made(made) if !is_there(&made)? => {
                 let file = redact::escape(&made.file);
-                return Err(manifest::refused(
-                    reading.line(),
-                    format!("names {file}, which is not there as it was made"),
-                ));
+                let problem = format!("names {file}, which is not there as it was made");
+                return Err(reading.refused(reading.line(), problem));
             }
             Line::Made(_) => done.tally.made += 1,
             Line::Failed(_) => done.tally.failed += 1,
@@ -184,10 +184,7 @@ fn walk(reading: &mut Reading, mut is_there: impl FnMut(&Made) -> Result<bool>) 
     Ok(done)
 }
 
-fn refused(problem: String) -> Error {
-    Error::Manifest { place: Place::whole(), problem }
-}
-
+const NO_ZIP: &str = "a zip has its table of contents at its end: begin again elsewhere";
 const LONGEST_HEAD: u64 = 1 << 20;
 /// How a head begins.
 const HEAD: &[u8] = br#"{"format":"#;

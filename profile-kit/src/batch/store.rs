@@ -55,12 +55,11 @@ impl Out {
         }
     }
 
-    /// Where the files of a manifest are.
+    /// Where the files of a manifest are: in the archive whose name its own begins with, else in its folder.
     pub(super) fn beside(manifest: &Path) -> Self {
-        let name = manifest.as_os_str().to_string_lossy();
-        match name.strip_suffix(&format!(".{MANIFEST}")) {
-            Some(archive) => Out::of(archive),
-            None => Out::Directory(manifest.parent().map(Path::to_owned).unwrap_or_default()),
+        match Out::of(manifest.with_extension("").with_extension("")) {
+            archive @ (Out::Tar(_) | Out::Zip(_)) if archive.manifest() == manifest => archive,
+            _ => Out::Directory(manifest.parent().map(Path::to_owned).unwrap_or_default()),
         }
     }
 
@@ -193,3 +192,19 @@ impl Syncer {
 
 /// The manifest's name.
 pub(super) const MANIFEST: &str = "manifest.jsonl";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_a_manifest_are_in_the_archive_that_it_is_named_after_or_in_its_folder() {
+        for out in ["a/b.tar", "b.ZIP", "a.b/c.d.tar", "a/b", "."].map(Out::of) {
+            assert_eq!(Out::beside(&out.manifest()), out);
+        }
+        for name in ["joined.manifest.jsonl", "all.jsonl", "a.tar.jsonl", "manifest.jsonl", "a.tar.manifest.jsonl.old"]
+        {
+            assert_eq!(Out::beside(&Path::new("a").join(name)), Out::Directory("a".into()), "{name}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::io;
+use std::{io, path::PathBuf};
 
 pub use self::{cells::Cells, encoding::Encoding};
 use self::{csv::Csv, json_lines::JsonLines, source::Source};
@@ -111,6 +111,12 @@ impl Table {
         }
         let (csv, columns) = Csv::open(&mut source, encoding)?;
         Ok(Self { source, form: Form::Csv(Box::new(csv)), encoding, columns, row: 0 })
+    }
+
+    /// Says what errors of reading it are to call it.
+    pub fn named(mut self, name: impl Into<PathBuf>) -> Self {
+        self.source.name = name.into();
+        self
     }
 
     /// SHA-256 of the whole file.

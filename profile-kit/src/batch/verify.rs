@@ -63,7 +63,7 @@ pub fn verify(
                 let (number, position) = (reading.line(), reading.position());
                 match line {
                     Line::Made(made) if !names.insert(&made.file) => {
-                        double = Some(manifest::refused(number, "names a file that a line before names"));
+                        double = Some(reading.refused(number, "names a file that a line before names"));
                         return false;
                     }
                     Line::Made(made) => {
@@ -97,7 +97,7 @@ pub fn verify(
     if let Some((line, tally)) = end
         && (tally.made, tally.failed) != (told.made, told.failed)
     {
-        return Err(manifest::refused(line, "does not count what the lines before it say"));
+        return Err(manifest::refused(path, line, "does not count what the lines before it say"));
     }
     let rows = end.map_or(told.made + told.failed, |(_, tally)| tally.rows);
     Ok(Report { rows, made, failed, resumed: 0, is_complete: end.is_some(), manifest: Some(path.to_owned()) })

@@ -163,9 +163,8 @@ impl Args {
     /// is refused then.
     fn sign_options(&self, out: &Out) -> Result<SignOptions, Failure> {
         let options = self.signing.options();
-        let named = |error| Failure::of(&out.manifest().display().to_string(), &error);
         let begun = match self.resume && !self.signing.names_time() {
-            true => batch::signing_time(out).map_err(named)?,
+            true => batch::signing_time(out).map_err(|error| Failure::plain(&error))?,
             false => None,
         };
         Ok(SignOptions {

@@ -3,16 +3,17 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use openssl::sha::Sha256;
 
 use super::{FORMAT, Head, Line, refused};
-use crate::{Error, Result};
+use crate::{Error, Result, batch::store::failed};
 
 /// A manifest whose head was read, and its further lines.
 pub struct Reading {
+    path: PathBuf,
     reader: BufReader<File>,
     hash: Sha256,
     /// The number of the last line.
@@ -28,24 +29,22 @@ pub struct Reading {
 /// # Errors
 /// [`Error::Io`]; [`Error::Manifest`] where the first line is no head of this form.
 pub fn open(path: &Path) -> Result<(Head, Reading)> {
-    let file = File::open(path).map_err(|source| failed(path, source))?;
-    Reading::new(file)
-}
-
-fn failed(path: &Path, source: std::io::Error) -> Error {
-    Error::Io { path: path.to_owned(), doing: "cannot be read", source }
+    let file = File::open(path).map_err(failed(path, "cannot be read"))?;
+    Reading::new(path, file)
 }
 
 impl Reading {
     /// Reads the head from a file's start.
-    pub fn new(file: File) -> Result<(Head, Self)> {
-        let reader = BufReader::with_capacity(64 << 10, file);
-        let mut reading = Self { reader, hash: Sha256::new(), line: 0, position: 0, last_row: 0, is_at_end: false };
-        let bytes = reading.bytes()?.ok_or_else(|| refused(1, "has no first line: not a manifest of a batch"))?;
+    pub fn new(path: &Path, file: File) -> Result<(Head, Self)> {
+        let (path, reader) = (path.to_owned(), BufReader::with_capacity(64 << 10, file));
+        let mut reading =
+            Self { path, reader, hash: Sha256::new(), line: 0, position: 0, last_row: 0, is_at_end: false };
+        let bytes =
+            reading.bytes()?.ok_or_else(|| reading.refused(1, "has no first line: not a manifest of a batch"))?;
         let head: Head = serde_json::from_slice(&bytes)
-            .map_err(|cause| refused(1, format!("is not the first line of a manifest: {cause}")))?;
+            .map_err(|cause| reading.refused(1, format!("is not the first line of a manifest: {cause}")))?;
         if head.format != FORMAT {
-            return Err(refused(1, format!("has format {}, and only {FORMAT} is known", head.format)));
+            return Err(reading.refused(1, format!("has format {}, and only {FORMAT} is known", head.format)));
         }
         Ok((head, reading))
     }
@@ -65,14 +64,19 @@ impl Reading {
                 self.position = before;
                 return Ok(None);
             }
-            Err(_) => return Err(refused(self.line, "is not a line of a manifest")),
+            Err(_) => return Err(self.refused(self.line, "is not a line of a manifest")),
         };
         match line.row() {
             Some(row) if row > self.last_row && !self.is_at_end => self.last_row = row,
             None if !self.is_at_end => self.is_at_end = true,
-            _ => return Err(refused(self.line, "is out of order: rows come in their order, the count last")),
+            _ => return Err(self.refused(self.line, "is out of order: rows come in their order, the count last")),
         }
         Ok(Some(line))
+    }
+
+    /// What is wrong with a line, or with line 0: the whole.
+    pub fn refused(&self, line: usize, problem: impl Into<String>) -> Error {
+        refused(&self.path, line, problem)
     }
 
     /// Bytes up to the end of the last line that was read: where a resume goes on.
@@ -104,7 +108,7 @@ impl Reading {
     fn bytes(&mut self) -> Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
         let read = (&mut self.reader).take(LONGEST).read_until(b'\n', &mut bytes);
-        read.map_err(|source| failed(Path::new("the manifest"), source))?;
+        read.map_err(failed(&self.path, "cannot be read"))?;
         if bytes.pop() != Some(b'\n') {
             return Ok(None);
         }

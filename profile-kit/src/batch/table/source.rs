@@ -1,13 +1,18 @@
 //! The bytes of a table: read once for their digest, then again for their rows.
 
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::{
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    path::PathBuf,
+};
 
 use openssl::sha::Sha256;
 
 use super::refused;
-use crate::{Error, Result};
+use crate::{Result, batch::store::failed};
 
 pub(super) struct Source {
+    /// What errors of reading call it.
+    pub(super) name: PathBuf,
     reader: BufReader<Hashed>,
     digest: [u8; 32],
     length: u64,
@@ -17,10 +22,11 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn open(mut file: impl Read + Seek + Send + 'static) -> Result<Self> {
-        let (digest, length) = digest(&mut file).map_err(failed)?;
-        file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let name = PathBuf::from("the table of devices");
+        let (digest, length) = digest(&mut file).map_err(failed(&name, "cannot be read"))?;
+        file.seek(SeekFrom::Start(0)).map_err(failed(&name, "cannot be read"))?;
         let hashed = Hashed { inner: Box::new(file), hash: Sha256::new() };
-        let mut source = Self { reader: BufReader::with_capacity(BUFFER, hashed), digest, length, position: 0 };
+        let mut source = Self { name, reader: BufReader::with_capacity(BUFFER, hashed), digest, length, position: 0 };
         source.pass_byte_order_mark()?;
         Ok(source)
     }
@@ -39,7 +45,7 @@ impl Source {
 
     /// The bytes that come next, read but not taken; none at the end.
     pub(super) fn peek(&mut self) -> Result<&[u8]> {
-        self.reader.fill_buf().map_err(failed)
+        self.reader.fill_buf().map_err(failed(&self.name, "cannot be read"))
     }
 
     pub(super) fn take(&mut self, count: usize) {
@@ -99,10 +105,6 @@ fn digest(file: &mut impl Read) -> io::Result<([u8; 32], u64)> {
         hash.update(&buffer[..count]);
         length += count as u64;
     }
-}
-
-fn failed(source: io::Error) -> Error {
-    Error::Io { path: "the table of devices".into(), doing: "cannot be read", source }
 }
 
 const BUFFER: usize = 64 << 10;

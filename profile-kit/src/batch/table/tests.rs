@@ -237,6 +237,35 @@ fn nul_and_formulas_are_text_like_any_other() {
     assert_eq!(read, [(2, texts(&["=1+1", "@SUM(A1)"])), (3, texts(&["x\0y", "-2"]))]);
 }
 
+/// A file of which only the first reading succeeds.
+struct Failing(Changing);
+
+impl Read for Failing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        match self.0.is_second && self.0.second.position() > 70_000 {
+            true => Err(io::Error::other("the disk is gone")),
+            false => Ok(read),
+        }
+    }
+}
+
+impl Seek for Failing {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+#[test]
+fn a_table_that_cannot_be_read_to_its_end_is_told_by_its_name() {
+    let text: &'static str = format!("a\n{}", "x\n".repeat(100_000)).leak();
+    let failing = Failing(Changing { first: Cursor::new(text), second: Cursor::new(text), is_second: false });
+    let mut table = Table::open(failing, Encoding::Utf8).unwrap().named("devices.csv");
+    table.want(&["a".to_owned()]);
+    let told = (0..100_000).find_map(|_| table.next().err()).unwrap().with_causes();
+    assert_eq!(told, "devices.csv: cannot be read: the disk is gone");
+}
+
 /// A file that grows between its two readings.
 struct Changing {
     first: Cursor<&'static str>,

@@ -17,7 +17,7 @@ use crate::cli::{
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let Some(path) = args.out.as_deref() else {
         let mut out = BufWriter::new(io::stdout().lock());
-        batch::join(&args.join, &mut out).map_err(|error| Failure::plain(&error))?;
+        batch::join(&args.join, &mut out, Path::new("standard output")).map_err(|error| Failure::plain(&error))?;
         out.flush().map_err(|cause| Failure::io("standard output", "cannot be written", &cause))?;
         return Ok(Exit::Yes);
     };
@@ -33,7 +33,7 @@ fn into_file(args: &Args, path: &Path) -> Result<Report, Failure> {
     let failed = |doing| move |cause: io::Error| Failure::io(&path.display().to_string(), doing, &cause);
     let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed("cannot be made"))?;
     let mut file = BufWriter::new(file);
-    let joined = batch::join(&args.join, &mut file).map_err(|error| Failure::plain(&error)).and_then(|report| {
+    let joined = batch::join(&args.join, &mut file, path).map_err(|error| Failure::plain(&error)).and_then(|report| {
         let synced = file.flush().and_then(|()| file.get_ref().sync_all());
         synced.map(|()| report).map_err(failed("cannot be written"))
     });

@@ -19,7 +19,7 @@ pub fn run(args: &Args, spec: &Path, devices: &Path) -> Result<Exit, Failure> {
         return Err(Failure::usage("SPEC and DEVICES are both standard input"));
     }
     let out = Out::of(args.out.as_deref().unwrap_or(Path::new("profiles")));
-    let failed = |error| failure([spec, devices], &out, &error);
+    let failed = |error| failure([spec, devices], &error);
     let options = options(args, &out)?;
     let spec = Spec::read(spec)?;
     let table = source::table(devices, args.encoding())?;
@@ -48,10 +48,9 @@ fn options(args: &Args, out: &Out) -> Result<Options, Failure> {
 }
 
 /// Names what an error of the library is about.
-fn failure([spec, devices]: [&Path; 2], out: &Out, error: &Error) -> Failure {
+fn failure([spec, devices]: [&Path; 2], error: &Error) -> Failure {
     match error {
         Error::Table { .. } => Failure::of(&name(devices, "standard input"), error),
-        Error::Manifest { .. } => Failure::of(&out.manifest().display().to_string(), error),
         Error::Refused { .. } => Failure::of(&name(spec, "standard input"), error),
         _ => Failure::plain(error),
     }

@@ -35,8 +35,7 @@ pub fn run(args: &Args, installed: &Path) -> Result<Exit, Failure> {
     let mut told = Told::new(&installed, args.quiet, args.format);
     let report = overwrites.run(&out, args.start(), &stop, &mut |event| told.tell(event));
     let failed = |error: Error| match &error {
-        Error::Manifest { .. } if args.resume => Failure::of(&out.manifest().display().to_string(), &error),
-        Error::Manifest { .. } | Error::OtherSigner { .. } => Failure::of(&name, &error),
+        Error::OtherSigner { .. } => Failure::of(&name, &error),
         _ => Failure::plain(&error),
     };
     told.end(&report.map_err(failed)?, Some(&out))

@@ -25,7 +25,8 @@ pub fn table(path: &Path, encoding: Encoding) -> Result<Table, Failure> {
         }),
     };
     let file = file.map_err(|cause| Failure::io(&name, "cannot be read", &cause))?;
-    Table::open(file, encoding).map_err(|error| Failure::of(&name, &error))
+    let table = Table::open(file, encoding).map_err(|error| Failure::of(&name, &error))?;
+    Ok(table.named(name))
 }
 
 fn kept(mut from: impl Read) -> io::Result<File> {

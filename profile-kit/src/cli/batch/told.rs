@@ -128,7 +128,11 @@ impl Told {
             ReportFormat::Text => {}
         }
         if !report.is_complete && self.format == ReportFormat::Text {
-            let hint = if out.is_some() { ": the same command with --resume goes on" } else { "" };
+            let hint = match out {
+                Some(Out::Zip(_)) => ": a zip cannot be gone on with, begin again elsewhere",
+                Some(_) => ": the same command with --resume goes on",
+                None => "",
+            };
             text::warning(&format!("interrupted{hint}"));
         }
         Ok(match report {

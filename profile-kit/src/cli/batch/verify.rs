@@ -23,7 +23,7 @@ pub fn run(args: &Args, path: &Path) -> Result<Exit, Failure> {
     let stop = interrupt::flag()?;
     let mut told = Told::new(&path, args.quiet, args.format).verifying();
     let report = batch::verify(&path, store.as_ref(), &options, args.jobs(), &stop, &mut |event| told.tell(event));
-    let report = report.map_err(|error| Failure::of(&name, &error))?;
+    let report = report.map_err(|error| Failure::plain(&error))?;
     told.clear();
     if stop.load(Ordering::Relaxed) {
         return Err(Failure::usage("interrupted"));
