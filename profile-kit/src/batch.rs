@@ -107,7 +107,7 @@ pub struct Options {
     pub encrypt_to: Option<String>,
     /// The rows to do; all of them unless it is given.
     pub shard: Option<Shard>,
-    /// Signing threads, at least one.
+    /// Signing threads, from 1 to 256; a number outside of that counts as the nearest.
     pub jobs: usize,
 }
 
@@ -131,6 +131,16 @@ impl<'a> Batch<'a> {
     /// A batch of a template that was read from these bytes.
     pub fn new(template: &'a Template, spec: &[u8], identity: &'a Identity, options: Options) -> Self {
         Self { template, spec: sha256(spec), identity, options }
+    }
+
+    /// Signs some profile of the template and keeps nothing of it, so that a key, a certificate or a template that is unfit
+    /// is told before anything is made. [`run`](Self::run) begins with it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`](crate::Error::Refused), [`Error::Identity`](crate::Error::Identity),
+    /// [`Error::Crypto`](crate::Error::Crypto).
+    pub fn try_signing(&self) -> Result<()> {
+        profiles::try_signing(self)
     }
 
     /// Makes all of it, or what is left. `stop` may be set at any time: what is under way is finished.

@@ -53,7 +53,7 @@ pub struct Overwrites<'a> {
     pub shard: Option<Shard>,
     /// The clock: an overwrite whose `RemovalDate` is past then would be refused by devices, and is not made.
     pub now: SystemTime,
-    /// Signing threads, at least one.
+    /// Signing threads, as [`Options::jobs`](super::Options::jobs) has them.
     pub jobs: usize,
 }
 

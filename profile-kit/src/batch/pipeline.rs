@@ -16,7 +16,7 @@ pub(super) trait Weigh {
     fn bytes(&self) -> usize;
 }
 
-/// Reads on a thread of its own, works on `jobs` threads, each with a state of its own, and takes on this one.
+/// Reads on a thread of its own, works on `jobs` threads (1 to 256), each with a state of its own, and takes on this one.
 ///
 /// `read` hands over what it reads until it is told `false`. Nobody works far ahead of what is taken: the memory does
 /// not depend on how much there is.
@@ -30,6 +30,7 @@ pub(super) fn run<Item: Weigh + Send, Made: Send, State>(
     work: impl Fn(&mut State, Item) -> Result<Made> + Sync,
     mut take: impl FnMut(Made) -> Result<()>,
 ) -> Result<()> {
+    let jobs = jobs.clamp(1, MOST_JOBS);
     let ahead = 2 * jobs + 2;
     let (put_back, places) = mpsc::channel();
     let (to_workers, chunks) = mpsc::sync_channel(ahead);
@@ -39,7 +40,7 @@ pub(super) fn run<Item: Weigh + Send, Made: Send, State>(
     thread::scope(|scope| {
         let reader =
             scope.spawn(move || Chunks { chunk: Vec::new(), bytes: 0, number: 0, places, to_workers }.fill(read));
-        for _ in 0..jobs.max(1) {
+        for _ in 0..jobs {
             let (worker, chunks, state, work) = (Worker(to_taker.clone()), &chunks, &state, &work);
             scope.spawn(move || worker.run(chunks, state, work));
         }
@@ -136,6 +137,7 @@ fn in_turn<Made>(handed: Receiver<Handed<Made>>, mut take: impl FnMut(Vec<Made>)
     Ok(())
 }
 
+const MOST_JOBS: usize = 256;
 const LONGEST_CHUNK: usize = 16;
 /// In bytes.
 const LARGEST_CHUNK: usize = 256 << 10;
@@ -166,7 +168,7 @@ mod tests {
 
     #[test]
     fn takes_in_the_order_of_reading_whatever_the_threads() {
-        for jobs in [1, 2, 7] {
+        for jobs in [0, 1, 2, 7, usize::MAX] {
             let mut taken = Vec::new();
             let slow = |_: &mut (), item: usize| {
                 if item.is_multiple_of(97) {

@@ -29,7 +29,7 @@ pub(super) fn run(
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<Report> {
     let plan = Plan::new(batch.template, &mut table, &batch.options)?;
-    try_signing(batch)?;
+    batch.try_signing()?;
     tell_unused(batch.template, &plan, tell);
     let head = head(batch, &table, &plan, out);
     let resumed = match start {
@@ -58,9 +58,7 @@ pub(super) fn run(
     })
 }
 
-/// Signs a profile of the template, so that a key, a certificate or a template that is unfit is told before anything is
-/// made.
-fn try_signing(batch: &Batch<'_>) -> Result<()> {
+pub(super) fn try_signing(batch: &Batch<'_>) -> Result<()> {
     let mut signer = Signer::new(batch.identity, batch.options.sign.clone())?;
     match batch.template.sample() {
         Ok(sample) => signer.sign(&sample).map(drop),

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use clap::ValueEnum;
+use clap::{ValueEnum, value_parser};
 use profile_kit::{
     OsVersion, SignOptions,
     batch::{self, Encoding, NamePattern, Out, Shard, Start},
@@ -51,10 +51,10 @@ pub struct Args {
     #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE)]
     overwrite: Option<PathBuf>,
     /// Verify every file that a manifest names, and that it is what the manifest says.
-    #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE, conflicts_with_all = ["overwrite", "join", "out", "resume", "shard"])]
+    #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE, conflicts_with_all = SIGNING, conflicts_with_all = ["overwrite", "join", "out", "resume", "shard"])]
     verify: Option<PathBuf>,
     /// Join the manifests of all shards into one, written to --out or standard output.
-    #[arg(long, value_name = "MANIFEST", num_args = 1.., conflicts_with_all = TABLE, conflicts_with_all = ["overwrite", "resume", "shard"])]
+    #[arg(long, value_name = "MANIFEST", num_args = 1.., conflicts_with_all = TABLE, conflicts_with_all = SIGNING, conflicts_with_all = ["overwrite", "resume", "shard", "jobs"])]
     join: Vec<PathBuf>,
     /// Where the files go: a folder that is not there yet, FILE.tar or FILE.zip. `profiles` or `overwrites`, unless given.
     #[arg(short = 'o', long, value_name = "DIR|FILE.tar|FILE.zip")]
@@ -80,12 +80,12 @@ pub struct Args {
     /// Go on with a batch that was interrupted.
     #[arg(long)]
     resume: bool,
-    /// Tell everything that is wrong with the table, and write nothing. No key is needed.
+    /// Tell everything that is wrong with the table, and write nothing. No key is needed; one that is named is tried.
     #[arg(long, conflicts_with = "resume")]
     dry_run: bool,
-    /// Signing threads; as many as there are processors, unless given.
-    #[arg(long, value_name = "N")]
-    jobs: Option<NonZeroUsize>,
+    /// Signing threads, or those that verify; as many as there are processors, unless given.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
     /// No progress, and no summary.
     #[arg(short, long)]
     quiet: bool,
@@ -139,6 +139,19 @@ enum EncodingName {
 const OTHER: [&str; 3] = ["overwrite", "verify", "join"];
 /// What belongs to SPEC and DEVICES.
 const TABLE: [&str; 8] = ["spec", "devices", "device", "name", "fan_out", "encoding", "encrypt_to", "dry_run"];
+/// What belongs to signing.
+const SIGNING: [&str; 10] = [
+    "cert",
+    "key",
+    "chain",
+    "p12",
+    "passphrase",
+    "allow_readable_key",
+    "digest",
+    "signing_time",
+    "allow",
+    "allow_expired",
+];
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     match (&args.spec, &args.devices, &args.overwrite, &args.verify) {
@@ -178,7 +191,7 @@ impl Args {
 
     fn jobs(&self) -> usize {
         let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        self.jobs.map_or_else(processors, NonZeroUsize::get)
+        self.jobs.map_or_else(processors, usize::from)
     }
 
     fn encoding(&self) -> Encoding {

@@ -7,23 +7,36 @@ use std::{
 };
 
 use profile_kit::batch::{self, Report};
+use serde_json::json;
 
 use super::Args;
 use crate::cli::{
     outcome::{Exit, Failure},
     text,
+    verify::ReportFormat,
 };
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let Some(path) = args.out.as_deref() else {
+        if args.format == ReportFormat::Json {
+            return Err(Failure::usage(
+                "--join writes the manifest to standard output: give --out for a summary there",
+            ));
+        }
         let mut out = BufWriter::new(io::stdout().lock());
         batch::join(&args.join, &mut out, Path::new("standard output")).map_err(|error| Failure::plain(&error))?;
         out.flush().map_err(|cause| Failure::io("standard output", "cannot be written", &cause))?;
         return Ok(Exit::Yes);
     };
     let report = into_file(args, path)?;
-    if !args.quiet {
-        text::print(&format!("{}: {} rows joined\n", text::escape(&path.display().to_string()), report.rows))?;
+    let name = path.display().to_string();
+    let Report { rows, made, failed, .. } = report;
+    match args.format {
+        ReportFormat::Json => {
+            text::print_json(&[json!({"manifest": name, "rows": rows, "made": made, "failed": failed})])?;
+        }
+        ReportFormat::Text if !args.quiet => text::print(&format!("{}: {rows} rows joined\n", text::escape(&name)))?,
+        ReportFormat::Text => {}
     }
     Ok(Exit::Yes)
 }

@@ -26,6 +26,10 @@ pub fn run(args: &Args, spec: &Path, devices: &Path) -> Result<Exit, Failure> {
     let stop = interrupt::flag()?;
     let mut told = Told::new(devices, args.quiet, args.format);
     if args.dry_run {
+        if args.keys.given() {
+            let identity = args.keys.load(options.sign.signing_time, None)?;
+            Batch::new(&spec.template, &spec.bytes, &identity, options.clone()).try_signing().map_err(failed)?;
+        }
         let report = batch::dry_run(&spec.template, table, &options, &stop, &mut |event| told.tell(event));
         return told.end(&report.map_err(failed)?, None);
     }
