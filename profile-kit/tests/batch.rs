@@ -206,6 +206,31 @@ fn a_resume_refuses_another_input_spec_leaf_or_option_and_leaves_what_is_not_the
 }
 
 #[test]
+fn a_resume_refuses_a_file_that_has_its_size_and_other_bytes() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(20);
+    for (out, manifest, file, place) in [
+        ("out", "out/manifest.jsonl", "out/C02000000.mobileconfig", 600),
+        ("out.tar", "out.tar.manifest.jsonl", "out.tar", 512 + 600),
+    ] {
+        stage.run(&["batch", "spec.toml", "devices.csv", "--out", out]).success();
+        let lines = fs::read_to_string(stage.path(manifest)).unwrap();
+        let cut: usize = lines.split_inclusive('\n').take(11).map(str::len).sum();
+        fs::write(stage.path(manifest), &lines[..cut]).unwrap();
+        let mut bytes = fs::read(stage.path(file)).unwrap();
+        bytes[place] ^= 1;
+        fs::write(stage.path(file), &bytes).unwrap();
+        let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", out, "--resume"]).failure(1);
+        let expected = "line 2, column 1: names C02000000.mobileconfig, which is not there as it was made";
+        assert!(told.contains(&format!("error: {manifest}: {expected}")), "{told}");
+        assert!(
+            bytes == fs::read(stage.path(file)).unwrap()
+                && lines[..cut] == fs::read_to_string(stage.path(manifest)).unwrap()
+        );
+    }
+}
+
+#[test]
 fn two_runs_do_not_write_over_each_other() {
     let stage = Stage::new(KeySpec::Rsa(2048));
     stage.fleet(20_000);

@@ -83,9 +83,10 @@ impl Files<'_> {
     }
 }
 
-/// One byte more than there should be shows that there are more.
-fn up_to(size: u64, from: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(size.min(LARGEST)).unwrap_or(0) + 1);
+/// One byte more than there should be shows that there are more. No more is reserved than profiles have as a rule: the
+/// size is a claim.
+pub(super) fn up_to(size: u64, from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(USUAL).min(USUAL) + 1);
     from.take(size.min(LARGEST) + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -99,12 +100,21 @@ fn is_within(file: &str) -> bool {
     }
 }
 
+/// In bytes.
+const USUAL: usize = 64 << 10;
 /// In bytes: no profile is larger.
 const LARGEST: u64 = 64 << 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reserves_nothing_by_claim() {
+        assert!(up_to(u64::MAX, &b"few"[..]).unwrap().capacity() <= USUAL + 1);
+        assert_eq!(up_to(2, &b"few"[..]).unwrap(), b"few");
+        assert_eq!(up_to(1, &b"few"[..]).unwrap(), b"fe");
+    }
 
     #[test]
     fn no_name_of_a_manifest_leads_out_of_its_folder() {

@@ -1,21 +1,24 @@
 //! Going on with a batch that was broken off: what its manifest tells is done, everything else is not.
 
 use std::{
+    collections::VecDeque,
     fs::{self, File, OpenOptions},
-    io::{self, BufRead, BufReader, Read, Seek},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     path::Path,
     time::SystemTime,
 };
 
 use ::tar::{Archive, Entries};
+use openssl::sha::sha256;
 
 use super::{
     Event, Report,
+    installed::up_to,
     manifest::{self, Head, Line, Made, Reading, Tally},
     output::lock,
     store::{Out, failed},
 };
-use crate::{Result, redact, template::date};
+use crate::{Error, Result, certificate::hex, redact, template::date};
 
 /// Where a batch goes on.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ pub(super) struct Resumed {
 /// The signing time of a batch that was begun; `None` where there is none. It changes nothing.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io); [`Error::Manifest`](crate::Error::Manifest).
+/// [`Error::Io`]; [`Error::Manifest`].
 pub fn signing_time(out: &Out) -> Result<Option<SystemTime>> {
     let path = out.manifest();
     let Some(file) = opened(&path)? else { return Ok(None) };
@@ -53,8 +56,8 @@ pub fn signing_time(out: &Out) -> Result<Option<SystemTime>> {
 /// is somebody else's.
 ///
 /// # Errors
-/// [`Error::Manifest`](crate::Error::Manifest) where it was made of something else, or what it names is not there;
-/// [`Error::Io`](crate::Error::Io) where another process writes it, or it is that of a zip.
+/// [`Error::Manifest`] where it was made of something else, or what it names is not there;
+/// [`Error::Io`] where another process writes it, or it is that of a zip.
 pub(super) fn go_on(out: &Out, head: &Head, tell: &mut dyn FnMut(Event<'_>)) -> Result<Option<Resumed>> {
     let path = out.manifest();
     let Some(manifest) = opened(&path)? else { return Ok(None) };
@@ -80,10 +83,11 @@ pub(super) fn go_on(out: &Out, head: &Head, tell: &mut dyn FnMut(Event<'_>)) -> 
         let problem = format!("the batch was made of something else: {}", differences.join("; "));
         return Err(reading.refused(0, problem));
     }
-    let Done { tally, length, is_complete } = match out {
+    let done = match out {
         Out::Tar(path) => in_tar(path, &mut reading)?,
         _ => in_folder(out.path(), &mut reading)?,
     };
+    let (length, Done { tally, is_complete, .. }) = (done.length(), done);
     if is_complete {
         tell(Event::Note("the batch is complete: nothing is left to do"));
     }
@@ -115,7 +119,7 @@ fn opened(path: &Path) -> Result<Option<File>> {
 /// Whether a manifest was begun: one that ends within its first line was not. The file is at its start afterwards.
 ///
 /// # Errors
-/// [`Error::Manifest`](crate::Error::Manifest) for another file of that name; [`Error::Io`](crate::Error::Io).
+/// [`Error::Manifest`] for another file of that name; [`Error::Io`].
 fn is_begun(mut file: &File, path: &Path) -> Result<bool> {
     let mut first = Vec::new();
     let read = BufReader::new(file).take(LONGEST_HEAD).read_until(b'\n', &mut first);
@@ -132,51 +136,63 @@ fn is_begun(mut file: &File, path: &Path) -> Result<bool> {
 /// What was done.
 struct Done {
     tally: Tally,
-    length: u64,
     is_complete: bool,
+    last: VecDeque<Named>,
+}
+
+/// A file that was found under the name that a line gives.
+struct Named {
+    line: usize,
+    made: Made,
+    /// Where it begins: in an archive, not at 0.
+    start: u64,
 }
 
 fn in_folder(folder: &Path, reading: &mut Reading) -> Result<Done> {
-    walk(reading, |made| Ok(fs::metadata(folder.join(&made.file)).is_ok_and(|there| there.len() == made.size)))
-}
-
-fn in_tar(path: &Path, reading: &mut Reading) -> Result<Done> {
-    let cannot = |cause| failed(path, "cannot be read")(cause);
-    let mut length = 0;
-    let mut done = match File::open(path) {
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => walk(reading, |_| Ok(false))?,
-        file => {
-            let mut archive = Archive::new(BufReader::new(file.map_err(cannot)?));
-            let mut entries = archive.entries_with_seek().map_err(cannot)?;
-            walk(reading, |made| {
-                let end = end_of(&mut entries, made);
-                length = end.unwrap_or(length);
-                Ok(end.is_some())
-            })?
-        }
-    };
-    done.length = length;
+    let path = |made: &Made| folder.join(&made.file);
+    let has_size = |made: &Made| fs::metadata(path(made)).is_ok_and(|file| file.len() == made.size);
+    let done = walk(reading, |made| has_size(made).then_some(0))?;
+    done.compare(reading, |Named { made, .. }| up_to(made.size, File::open(path(made))?))?;
     Ok(done)
 }
 
-/// Where the next entry ends, if it is what a line names.
-fn end_of<R: Read>(entries: &mut Entries<'_, R>, made: &Made) -> Option<u64> {
-    let entry = entries.next()?.ok()?;
-    let is_it = entry.path_bytes().as_ref() == made.file.as_bytes() && entry.size() == made.size;
-    is_it.then(|| entry.raw_file_position() + entry.size().next_multiple_of(TAR_BLOCK))
+fn in_tar(path: &Path, reading: &mut Reading) -> Result<Done> {
+    let cannot = failed(path, "cannot be read");
+    let file = match File::open(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return walk(reading, |_| None),
+        file => file.map_err(&cannot)?,
+    };
+    let mut archive = Archive::new(BufReader::new(file));
+    let mut entries = archive.entries_with_seek().map_err(&cannot)?;
+    let done = walk(reading, |made| start_of(&mut entries, made))?;
+    let mut file = archive.into_inner();
+    done.compare(reading, |Named { made, start, .. }| {
+        file.seek(SeekFrom::Start(*start))?;
+        up_to(made.size, file.by_ref().take(made.size))
+    })?;
+    Ok(done)
 }
 
-/// Counts what was done; `is_there` tells whether a file is whole.
-fn walk(reading: &mut Reading, mut is_there: impl FnMut(&Made) -> Result<bool>) -> Result<Done> {
-    let mut done = Done { tally: Tally::default(), length: 0, is_complete: false };
+/// Where the bytes of the next entry begin, if it is what a line names.
+fn start_of<R: Read>(entries: &mut Entries<'_, R>, made: &Made) -> Option<u64> {
+    let entry = entries.next()?.ok()?;
+    let is_it = entry.path_bytes().as_ref() == made.file.as_bytes() && entry.size() == made.size;
+    is_it.then(|| entry.raw_file_position())
+}
+
+/// Counts what was done; `start` tells where a file begins that has the name and size of a line.
+fn walk(reading: &mut Reading, mut start: impl FnMut(&Made) -> Option<u64>) -> Result<Done> {
+    let mut done = Done { tally: Tally::default(), is_complete: false, last: VecDeque::new() };
     while let Some(line) = reading.next()? {
         match line {
-            Line::Made(made) if !is_there(&made)? => {
-                let file = redact::escape(&made.file);
-                let problem = format!("names {file}, which is not there as it was made");
-                return Err(reading.refused(reading.line(), problem));
+            Line::Made(made) => {
+                let start = start(&made).ok_or_else(|| changed(reading, reading.line(), &made))?;
+                done.tally.made += 1;
+                done.last.push_back(Named { line: reading.line(), made, start });
+                if done.last.len() > LAST {
+                    done.last.pop_front();
+                }
             }
-            Line::Made(_) => done.tally.made += 1,
             Line::Failed(_) => done.tally.failed += 1,
             Line::End(tally) => (done.tally, done.is_complete) = (tally, true),
         }
@@ -184,8 +200,31 @@ fn walk(reading: &mut Reading, mut is_there: impl FnMut(&Made) -> Result<bool>) 
     Ok(done)
 }
 
+impl Done {
+    /// Compares the last files by their digests: with them a crash may have meddled.
+    fn compare(&self, reading: &Reading, mut read: impl FnMut(&Named) -> io::Result<Vec<u8>>) -> Result<()> {
+        let mut is_changed = |named: &&Named| !read(named).is_ok_and(|bytes| hex(&sha256(&bytes)) == named.made.signed);
+        match self.last.iter().find(|named| is_changed(named)) {
+            Some(Named { line, made, .. }) => Err(changed(reading, *line, made)),
+            None => Ok(()),
+        }
+    }
+
+    /// Where the last file ends in a tar.
+    fn length(&self) -> u64 {
+        self.last.back().map_or(0, |Named { made, start, .. }| start + made.size.next_multiple_of(TAR_BLOCK))
+    }
+}
+
+fn changed(reading: &Reading, line: usize, made: &Made) -> Error {
+    let file = redact::escape(&made.file);
+    reading.refused(line, format!("names {file}, which is not there as it was made"))
+}
+
 const NO_ZIP: &str = "a zip has its table of contents at its end: begin again elsewhere";
 const LONGEST_HEAD: u64 = 1 << 20;
 /// How a head begins.
 const HEAD: &[u8] = br#"{"format":"#;
 const TAR_BLOCK: u64 = 512;
+/// Files that are compared by their digests, not only by their sizes.
+const LAST: usize = 1024;
