@@ -12,12 +12,14 @@ use std::{
     io::{BufWriter, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::atomic::AtomicBool,
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use profile_kit::{
-    Arrival, Os,
+    Arrival, Identity, IdentityFiles, Os, SignOptions,
+    batch::{Out, Overwrites, Start},
     pki::{Authority, KeySpec, KeyUse, Leaf, Validity},
     preflight::{Devices, Question},
 };
@@ -369,6 +371,48 @@ fn a_wrong_overwrite_is_not_made() {
 }
 
 #[test]
+fn a_manifest_that_names_a_file_twice_is_not_overwritten() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(3);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "installed"]).success();
+    let manifest = fs::read_to_string(stage.path("installed/manifest.jsonl")).unwrap();
+    let twice = manifest.replace("\"file\":\"C02000001", "\"file\":\"C02000000");
+    fs::write(stage.path("installed/manifest.jsonl"), twice).unwrap();
+    for start in [&[][..], &["--resume"]] {
+        let told = stage.run(&[&["batch", "--overwrite", "installed", "--out", "freeing"], start].concat()).failure(1);
+        assert!(told.contains("installed/manifest.jsonl: line 3, column 1: names a file that a line before"), "{told}");
+        assert!(!stage.path("freeing").exists());
+    }
+}
+
+#[test]
+fn a_resume_of_overwrites_judges_by_the_clock_that_they_were_begun_by() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(20);
+    let spec = fs::read_to_string(stage.path("spec.toml")).unwrap();
+    let ends = "format = 1\nsettings = { RemovalDate = { date = \"2026-03-01T00:00:00Z\" } }";
+    fs::write(stage.path("spec.toml"), spec.replacen("format = 1", ends, 1)).unwrap();
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "installed"]).success();
+    let (installed, identity) = (stage.path("installed/manifest.jsonl"), stage.identity());
+    let at = |days: u64| UNIX_EPOCH + Duration::from_secs(1_767_225_600 + days * 86_400);
+    let overwrite = |out: &str, start, now| {
+        let overwrites = Overwrites::new(&installed, &identity, SignOptions::new(at(0)), now);
+        overwrites.run(&Out::of(stage.path(out)), start, &AtomicBool::new(false), &mut |_| ()).unwrap()
+    };
+    assert_eq!(overwrite("whole", Start::Fresh, at(1)).made, 20);
+    assert_eq!(overwrite("late", Start::Fresh, at(100)).failed, 20);
+    overwrite("broken", Start::Fresh, at(1));
+    let manifest = fs::read_to_string(stage.path("broken/manifest.jsonl")).unwrap();
+    let cut: usize = manifest.split_inclusive('\n').take(11).map(str::len).sum();
+    fs::write(stage.path("broken/manifest.jsonl"), &manifest[..cut]).unwrap();
+    let resumed = overwrite("broken", Start::Resume, at(100));
+    assert_eq!((resumed.made, resumed.resumed), (20, 10));
+    if profile_kit::sign::deterministic_ecdsa() {
+        stage.assert_same("whole", "broken", "overwrites");
+    }
+}
+
+#[test]
 fn the_same_bytes_for_every_device_are_signed_once_and_linked_unless_told_otherwise() {
     use std::os::unix::fs::MetadataExt;
     let stage = Stage::new(KeySpec::P256);
@@ -542,6 +586,11 @@ impl Stage {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    fn identity(&self) -> Identity {
+        let files = IdentityFiles::new(self.path("signer.pem"), self.path("signer.key"));
+        IdentityFiles { allow_readable_key: true, ..files }.load().unwrap()
     }
 
     /// So many devices; a file is named by the serial number.

@@ -11,6 +11,7 @@ use ::zip::ZipArchive;
 
 use super::{
     manifest::{Line, Made, Reading},
+    name,
     store::{MANIFEST, Out, failed},
 };
 use crate::Result;
@@ -95,7 +96,7 @@ pub(super) fn up_to(size: u64, from: impl Read) -> io::Result<Vec<u8>> {
 fn is_within(file: &str) -> bool {
     let is_name = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0']);
     match file.split_once('/') {
-        None => is_name(file) && file != MANIFEST,
+        None => is_name(file) && name::folded(file) != MANIFEST,
         Some((folder, name)) => is_name(folder) && is_name(name) && !name.contains('/'),
     }
 }
@@ -118,7 +119,9 @@ mod tests {
 
     #[test]
     fn no_name_of_a_manifest_leads_out_of_its_folder() {
-        for name in ["../a", "/a", "a/../b", "a/b/c", "..", "", "a//b", "a\\b", "./a", "manifest.jsonl"] {
+        for name in
+            ["../a", "/a", "a/../b", "a/b/c", "..", "", "a//b", "a\\b", "./a", "manifest.jsonl", "Manifest.JSONL"]
+        {
             assert!(!is_within(name), "{name:?}");
         }
         assert!(is_within("a.mobileconfig") && is_within("3f/a.mobileconfig"));

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Report, Shard,
-    manifest::{self, Head, Kind, Line, Reading, SHARD, Tally},
+    manifest::{self, CLOCK, Head, Kind, Line, Reading, SHARD, Tally},
     store::failed,
 };
 use crate::{Error, Result};
@@ -75,9 +75,10 @@ fn joined(heads: &[Head]) -> Result<(Head, Vec<Shard>), (usize, String)> {
     let whole = |head: &Head| {
         let mut whole = head.clone();
         whole.options.remove(SHARD);
+        whole.options.remove(CLOCK);
         whole
     };
-    let first = whole(heads.first().ok_or((0, "nothing is to be joined".to_owned()))?);
+    let mut first = whole(heads.first().ok_or((0, "nothing is to be joined".to_owned()))?);
     let mut shards: Vec<Shard> = Vec::new();
     for (index, head) in heads.iter().enumerate() {
         let mut differences = first.differences(&whole(head));
@@ -97,6 +98,9 @@ fn joined(heads: &[Head]) -> Result<(Head, Vec<Shard>), (usize, String)> {
         }
         shards.push(shard);
     }
+    // Each machine has its own clock; the last one counts.
+    let clocks = heads.iter().filter_map(|head| head.options.get(CLOCK));
+    first.options.extend(clocks.max().map(|clock| (CLOCK.to_owned(), clock.clone())));
     Ok((first, shards))
 }
 

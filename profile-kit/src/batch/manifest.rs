@@ -174,5 +174,9 @@ pub(super) fn refused(path: &Path, line: usize, problem: impl Into<String>) -> E
 
 /// The form that is written, and the only one that is read.
 pub(super) const FORMAT: u64 = 1;
+/// What is wrong with a line whose file another one names.
+pub(super) const DOUBLE: &str = "names a file that a line before names";
+/// The option that says by which clock overwrites were judged.
+pub(super) const CLOCK: &str = "now";
 /// The option that a joined manifest has no more.
 pub(super) const SHARD: &str = "shard";

@@ -14,10 +14,12 @@ use openssl::sha::sha256;
 
 use super::{
     CellProblem, Event, Out, Report, RowProblem, Shard, Start, installed,
-    manifest::{self, FORMAT, Failed, Head, Kind, Line, Made},
+    manifest::{self, DOUBLE, FORMAT, Failed, Head, Kind, Line, Made},
+    name,
     output::{Outcome, Output, Signed},
     pipeline::{self, Weigh},
     resume,
+    seen::Seen,
 };
 use crate::{
     Arrival, Error, Identity, Os, Overwrite, PasswordForm, Result, SignOptions, SignedProfile, Signer, VerifiedProfile,
@@ -51,7 +53,8 @@ pub struct Overwrites<'a> {
     pub sign_each: bool,
     /// The rows to do; all of them unless it is given.
     pub shard: Option<Shard>,
-    /// The clock: an overwrite whose `RemovalDate` is past then would be refused by devices, and is not made.
+    /// The clock, in whole seconds: an overwrite whose `RemovalDate` is past then would be refused by devices, and is not
+    /// made. A resume keeps the one that the manifest names.
     pub now: SystemTime,
     /// Signing threads, as [`Options::jobs`](super::Options::jobs) has them.
     pub jobs: usize,
@@ -114,6 +117,14 @@ impl<'a> Overwrites<'a> {
     /// [`Error::OtherSigner`] before anything is made where the identity lacks the certificate that signed the batch;
     /// [`Error::Manifest`], [`Error::Identity`], [`Error::Io`].
     pub fn run(&self, out: &Out, start: Start, stop: &AtomicBool, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report> {
+        let begun = match start {
+            Start::Fresh => None,
+            Start::Resume => resume::clock(out)?,
+        };
+        Self { now: begun.unwrap_or(self.now), ..self.clone() }.make(out, start, stop, tell)
+    }
+
+    fn make(&self, out: &Out, start: Start, stop: &AtomicBool, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report> {
         let (was, identity) = (self.batch()?, self.signer()?);
         let head = self.head(&was, &identity, out);
         let resumed = match start {
@@ -154,10 +165,14 @@ impl<'a> Overwrites<'a> {
             let problem = "is of overwrites, which free already: give the manifest of the batch that is installed";
             return Err(reading.refused(1, problem));
         }
-        let mut rows = None;
+        let (mut rows, mut files) = (None, Seen::new());
         while let Some(line) = reading.next()? {
-            if let Line::End(tally) = line {
-                rows = Some(tally.rows);
+            match line {
+                Line::Made(made) if !files.insert(&name::folded(&made.file)) => {
+                    return Err(reading.refused(reading.line(), DOUBLE));
+                }
+                Line::End(tally) => rows = Some(tally.rows),
+                Line::Made(_) | Line::Failed(_) => {}
             }
         }
         let digest = hex(&reading.digest());
@@ -185,6 +200,7 @@ impl<'a> Overwrites<'a> {
             PasswordForm::Omitted | PasswordForm::Auto => "omitted",
         };
         options.insert("removal_password".into(), form.into());
+        options.insert(manifest::CLOCK.into(), shown(self.now));
         if let Some(target) = self.target {
             options.insert("target".into(), target.to_string());
         }

@@ -14,7 +14,7 @@ use openssl::sha::sha256;
 use super::{
     Event, Report,
     installed::up_to,
-    manifest::{self, Head, Line, Made, Reading, Tally},
+    manifest::{self, CLOCK, Head, Line, Made, Reading, Tally},
     output::lock,
     store::{Out, failed},
 };
@@ -40,14 +40,24 @@ pub(super) struct Resumed {
 /// # Errors
 /// [`Error::Io`]; [`Error::Manifest`].
 pub fn signing_time(out: &Out) -> Result<Option<SystemTime>> {
+    moment(out, "signing time", |head| Some(&head.signing_time))
+}
+
+/// The clock of overwrites that were begun, likewise.
+pub(super) fn clock(out: &Out) -> Result<Option<SystemTime>> {
+    moment(out, "clock", |head| head.options.get(CLOCK))
+}
+
+fn moment(out: &Out, what: &str, of: impl Fn(&Head) -> Option<&String>) -> Result<Option<SystemTime>> {
     let path = out.manifest();
     let Some(file) = opened(&path)? else { return Ok(None) };
     if !is_begun(&file, &path)? {
         return Ok(None);
     }
     let (head, reading) = Reading::new(&path, file)?;
-    let moment = date(&head.signing_time);
-    moment.map(|date| Some(date.into())).ok_or_else(|| reading.refused(1, "its signing time is no date"))
+    let Some(text) = of(&head) else { return Ok(None) };
+    let moment = date(text).map(|date| Some(date.into()));
+    moment.ok_or_else(|| reading.refused(1, format!("its {what} is no date")))
 }
 
 /// Locks the manifest and reads what was done. `None` where nothing was begun.

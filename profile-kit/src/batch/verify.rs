@@ -9,7 +9,8 @@ use openssl::sha::sha256;
 
 use super::{
     CellProblem, Event, Out, Progress, Report, RowProblem, installed,
-    manifest::{self, Head, Line, Made, Tally},
+    manifest::{self, DOUBLE, Head, Line, Made, Tally},
+    name,
     pipeline::{self, Weigh},
     seen::Seen,
 };
@@ -62,8 +63,8 @@ pub fn verify(
             installed::each(&out, &mut reading, |_| true, &mut |reading, line, bytes| {
                 let (number, position) = (reading.line(), reading.position());
                 match line {
-                    Line::Made(made) if !names.insert(&made.file) => {
-                        double = Some(reading.refused(number, "names a file that a line before names"));
+                    Line::Made(made) if !names.insert(&name::folded(&made.file)) => {
+                        double = Some(reading.refused(number, DOUBLE));
                         return false;
                     }
                     Line::Made(made) => {

@@ -7,7 +7,7 @@ use profile_kit::{
     batch::{Out, Overwrites},
 };
 
-use super::{Args, interrupt, manifest, told::Told};
+use super::{Args, interrupt, manifest, told::Told, whole_seconds};
 use crate::cli::{
     outcome::{Exit, Failure},
     overwrite::Form,
@@ -27,7 +27,7 @@ pub fn run(args: &Args, installed: &Path) -> Result<Exit, Failure> {
         sign_each: args.sign_each,
         shard: args.shard,
         jobs: args.jobs(),
-        ..Overwrites::new(&installed, &identity, sign, SystemTime::now())
+        ..Overwrites::new(&installed, &identity, sign, whole_seconds(SystemTime::now()))
     };
     let name = installed.display().to_string();
     tell_form(&name, args.removal_password, target);
