@@ -10,6 +10,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{BufWriter, Write},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::AtomicBool,
@@ -329,6 +330,33 @@ fn all_shards_together_are_the_whole() {
 }
 
 #[test]
+fn no_link_leads_a_resume_out_of_its_folder() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(20);
+    fs::write(stage.path("victim"), "precious").unwrap();
+    fs::create_dir(stage.path("elsewhere")).unwrap();
+
+    let batch = ["batch", "spec.toml", "devices.csv", "--out", "out"];
+    stage.run(&batch).success();
+    stage.cut("out/manifest.jsonl", 10);
+    fs::remove_file(stage.path("out/C02000015.mobileconfig")).unwrap();
+    symlink("../victim", stage.path("out/C02000015.mobileconfig")).unwrap();
+    stage.run(&[&batch[..], &["--resume"]].concat()).success();
+    assert_eq!(fs::read_to_string(stage.path("victim")).unwrap(), "precious");
+    assert!(fs::symlink_metadata(stage.path("out/C02000015.mobileconfig")).unwrap().is_file());
+
+    let batch = ["batch", "spec.toml", "devices.csv", "--out", "fanned", "--fan-out"];
+    stage.run(&batch).success();
+    let last = stage.file_of("fanned", "fanned", 20);
+    stage.cut("fanned/manifest.jsonl", 10);
+    fs::remove_dir_all(last.parent().unwrap()).unwrap();
+    symlink("../elsewhere", last.parent().unwrap()).unwrap();
+    let told = stage.run(&[&batch[..], &["--resume"]].concat()).failure(2);
+    assert!(told.contains("is a link, which may lead anywhere"), "{told}");
+    assert_eq!(fs::read_dir(stage.path("elsewhere")).unwrap().count(), 0);
+}
+
+#[test]
 fn every_pair_of_an_overwritten_batch_passes_preflight_for_its_target() {
     let stage = Stage::new(KeySpec::P256);
     stage.fleet(60);
@@ -644,6 +672,13 @@ impl Stage {
         let keys = "--cert signer.pem --key signer.key --allow-readable-key --quiet";
         let command = format!("ulimit -v {}; exec '{binary}' {arguments} {keys}", most << 10);
         Command::new("sh").args(["-c", &command]).current_dir(self.folder.path()).env("NO_COLOR", "1").output().unwrap()
+    }
+
+    /// Cuts a manifest after so many rows, as a crash may leave it.
+    fn cut(&self, manifest: &str, rows: usize) {
+        let lines = fs::read_to_string(self.path(manifest)).unwrap();
+        let length: usize = lines.split_inclusive('\n').take(1 + rows).map(str::len).sum();
+        fs::write(self.path(manifest), &lines[..length]).unwrap();
     }
 
     /// Where the file of a row comes to stand, which is where it stands in another folder.

@@ -73,7 +73,11 @@ impl Directory {
     fn make_folder(&mut self, name: &str) -> io::Result<()> {
         let Some((folder, _)) = name.split_once('/') else { return Ok(()) };
         if !self.folders.contains(folder) {
-            fs::create_dir_all(self.path.join(folder))?;
+            let path = self.path.join(folder);
+            fs::create_dir_all(&path)?;
+            if fs::symlink_metadata(&path)?.is_symlink() {
+                return Err(io::Error::other("its folder is a link, which may lead anywhere"));
+            }
             self.folders.insert(folder.to_owned());
         }
         Ok(())
