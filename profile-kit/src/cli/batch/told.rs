@@ -102,21 +102,33 @@ impl Told {
     }
 
     fn progress(&mut self, progress: Progress) {
-        let done = progress.made + progress.failed;
-        let before = *self.before.get_or_insert(done);
-        let rate = (done - before) as f64 / self.begun.elapsed().as_secs_f64().max(0.001);
+        let now = Instant::now();
+        let words = self.words(progress, now);
         if let Some(bar) = &self.bar {
             bar.set_length(progress.length);
             bar.set_position(progress.position);
-            bar.set_message(format!("{} {}, {rate:.0}/s, {} failed", progress.made, self.done, progress.failed));
-        } else if !self.quiet && self.last.elapsed() >= BETWEEN_LINES {
-            self.last = Instant::now();
-            let percent = progress.position * 100 / progress.length.max(1);
-            text::note(&format!(
-                "{}: {} {}, {rate:.0}/s, {} failed, {percent} % of it read",
-                self.input, progress.made, self.done, progress.failed
-            ));
+            bar.set_message(words);
+        } else if let Some(line) = self.line(progress, &words, now) {
+            text::note(&line);
         }
+    }
+
+    /// How much is done, and how fast.
+    fn words(&mut self, progress: Progress, now: Instant) -> String {
+        let done = progress.made + progress.failed;
+        let before = *self.before.get_or_insert(done);
+        let rate = (done - before) as f64 / (now - self.begun).as_secs_f64().max(0.001);
+        format!("{} {}, {rate:.0}/s, {} failed", progress.made, self.done, progress.failed)
+    }
+
+    /// What is told every so often where there is no bar.
+    fn line(&mut self, progress: Progress, words: &str, now: Instant) -> Option<String> {
+        if self.quiet || now - self.last < BETWEEN_LINES {
+            return None;
+        }
+        self.last = now;
+        let percent = progress.position * 100 / progress.length.max(1);
+        Some(format!("{}: {words}, {percent} % of it read", self.input))
     }
 
     /// Tells the end, and what it means for the exit status.
@@ -188,3 +200,32 @@ fn bar() -> ProgressBar {
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 /// In JSON, where they are kept; the manifest has all of them.
 const MOST_ERRORS: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines of a batch of ten rows a second, asked for every second.
+    fn lines(quiet: bool) -> Vec<String> {
+        let mut told = Told { bar: None, ..Told::new(Path::new("devices.csv"), quiet, ReportFormat::Text) };
+        let begun = told.begun;
+        let line = |second: u64| {
+            let progress = Progress { made: 9 * second, failed: second, position: second, length: 40 };
+            let now = begun + Duration::from_secs(second);
+            let words = told.words(progress, now);
+            told.line(progress, &words, now)
+        };
+        (0..25).filter_map(line).collect()
+    }
+
+    #[test]
+    fn without_a_terminal_a_line_every_ten_seconds_tells_how_far_it_is() {
+        let expected = ["90 signed, 10/s, 10 failed, 25 % of it read", "180 signed, 10/s, 20 failed, 50 % of it read"];
+        assert_eq!(lines(false), expected.map(|words| format!("devices.csv: {words}")));
+    }
+
+    #[test]
+    fn nothing_tells_how_far_it_is_where_it_is_to_be_quiet() {
+        assert_eq!(lines(true), [""; 0]);
+    }
+}
