@@ -330,6 +330,47 @@ fn all_shards_together_are_the_whole() {
 }
 
 #[test]
+fn a_join_refuses_a_manifest_that_hides_a_row_or_tells_of_anothers() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(9);
+    for shard in ["1/3", "2/3", "3/3"] {
+        let folder = format!("shard{}", &shard[..1]);
+        stage.run(&["batch", "spec.toml", "devices.csv", "--out", &folder, "--shard", shard]).success();
+    }
+    let shards = ["shard1/manifest.jsonl", "shard2/manifest.jsonl", "shard3/manifest.jsonl"];
+    let second = fs::read_to_string(stage.path(shards[1])).unwrap();
+    let lines: Vec<&str> = second.split_inclusive('\n').collect();
+    let without = |line: usize, count: &str| {
+        let kept: String =
+            lines.iter().enumerate().filter(|(number, _)| *number != line).map(|(_, line)| *line).collect();
+        kept.replace("\"made\":3", count)
+    };
+    for (changed, why) in [
+        (without(3, "\"made\":3"), "shard2/manifest.jsonl: line 4, column 1: counts 3 files and 0 rows that failed"),
+        (without(2, "\"made\":2"), "shard2/manifest.jsonl: lacks row 5, which is of its shard 2/3"),
+        (without(3, "\"made\":2"), "shard2/manifest.jsonl: lacks row 8, which is of its shard 2/3"),
+        (without(4, ""), "shard2/manifest.jsonl: line 4, column 1: has no end"),
+        (
+            second.replace("{\"row\":5", "{\"row\":6"),
+            "shard2/manifest.jsonl: line 3, column 1: row 6 is not of shard 2/3",
+        ),
+        (
+            second.replace("{\"rows\":9", "{\"rows\":8"),
+            "shard2/manifest.jsonl: line 5, column 1: counts 8 rows of the table",
+        ),
+        (
+            second.replace("\"2/3\"", "\"1/3\""),
+            "shard2/manifest.jsonl: line 1, column 1: is shard 1/3, which is given twice",
+        ),
+    ] {
+        fs::write(stage.path(shards[1]), changed).unwrap();
+        let told = stage.bare(&[&["batch", "--out", "joined", "--join"], &shards[..]].concat()).failure(1);
+        assert!(told.starts_with(&format!("error: {why}")), "{told}");
+        assert!(!stage.path("joined").exists());
+    }
+}
+
+#[test]
 fn no_link_leads_a_resume_out_of_its_folder() {
     let stage = Stage::new(KeySpec::P256);
     stage.fleet(20);
@@ -354,6 +395,92 @@ fn no_link_leads_a_resume_out_of_its_folder() {
     let told = stage.run(&[&batch[..], &["--resume"]].concat()).failure(2);
     assert!(told.contains("is a link, which may lead anywhere"), "{told}");
     assert_eq!(fs::read_dir(stage.path("elsewhere")).unwrap().count(), 0);
+}
+
+#[test]
+fn two_rows_do_not_share_a_file() {
+    let stage = Stage::new(KeySpec::P256);
+    fs::write(stage.path("devices.csv"), "serial,office\nA,Tokyo\nB,TOKYO\nC,Osaka\n").unwrap();
+    let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out", "--name", "{office}"]).failure(1);
+    assert_eq!(told, "error: devices.csv: line 3: the file \"TOKYO\" is that of a row before, or the manifest\n");
+    assert_eq!(stage.files("out").into_keys().collect::<Vec<_>>(), ["Osaka", "Tokyo", "manifest.jsonl"]);
+}
+
+#[test]
+fn overwrites_of_an_archive_are_those_of_a_folder() {
+    let stage = Stage::new(KeySpec::Rsa(2048));
+    stage.fleet(12);
+    for (installed, freeing) in [("in", "in"), ("in.tar", "in.tar.manifest.jsonl"), ("in.zip", "in.zip.manifest.jsonl")]
+    {
+        stage.run(&["batch", "spec.toml", "devices.csv", "--out", installed]).success();
+        let out = format!("of-{installed}").replace('.', "-");
+        stage.run(&["batch", "--overwrite", freeing, "--os", "17", "--out", &out]).success();
+        // A folder's overwrites are told from an archive's by the digest of the manifest that they are made of.
+        fs::remove_file(stage.path(&out).join("manifest.jsonl")).unwrap();
+    }
+    stage.assert_same("of-in", "of-in-tar", "tar");
+    stage.assert_same("of-in", "of-in-zip", "zip");
+    assert_eq!(stage.files("of-in").len(), 12);
+}
+
+#[test]
+fn overwrites_are_gone_on_with_and_shared_out_like_any_batch() {
+    let stage = Stage::new(KeySpec::Rsa(2048));
+    stage.fleet(12);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "installed"]).success();
+    let overwrite = ["batch", "--overwrite", "installed", "--os", "17"];
+    for (whole, broken) in [("whole", "broken"), ("whole.tar", "broken.tar")] {
+        stage.run(&[&overwrite[..], &["--out", whole]].concat()).success();
+        Command::new("cp").args(["-r", whole, broken]).current_dir(stage.folder.path()).status().unwrap();
+        let manifest = |out: &str| Out::of(out).manifest().display().to_string();
+        let written = fs::read_to_string(stage.path(&manifest(whole))).unwrap();
+        fs::write(stage.path(&manifest(broken)), &written).unwrap();
+        stage.cut(&manifest(broken), 5);
+        let resumed = stage.run(&[&overwrite[..], &["--out", broken, "--resume"]].concat()).success();
+        let end = format!("12 files in {broken}, 0 rows failed (5 rows were done before)\n");
+        assert!(resumed.ends_with(&end), "{resumed}");
+        assert_eq!(fs::read_to_string(stage.path(&manifest(broken))).unwrap(), written);
+    }
+    stage.assert_same("whole", "broken", "overwrites");
+    assert!(fs::read(stage.path("whole.tar")).unwrap() == fs::read(stage.path("broken.tar")).unwrap());
+
+    fs::create_dir(stage.path("joined")).unwrap();
+    for shard in ["1/2", "2/2"] {
+        let folder = format!("half{}", &shard[..1]);
+        stage.run(&[&overwrite[..], &["--out", &folder, "--shard", shard]].concat()).success();
+        assert_eq!(stage.files(&folder).len(), 7);
+        each_file(&stage.path(&folder), "", &mut |name, path| {
+            fs::copy(path, stage.path("joined").join(name)).unwrap();
+        });
+    }
+    fs::remove_file(stage.path("joined/manifest.jsonl")).unwrap();
+    let halves = ["half1/manifest.jsonl", "half2/manifest.jsonl"];
+    stage.bare(&[&["batch", "--out", "joined/manifest.jsonl", "--join"], &halves[..]].concat()).success();
+    let verified = stage.run(&["batch", "--verify", "joined", "--roots", "roots.pem"]).success();
+    assert_eq!(verified, "joined/manifest.jsonl: 12 files are what it says, 0 are not\n");
+    let (whole, mut joined) = (stage.files("whole"), stage.files("joined"));
+    joined.insert("manifest.jsonl".into(), whole["manifest.jsonl"].clone());
+    assert!(whole == joined);
+}
+
+#[test]
+fn overwrites_are_stripped_or_signed_by_another_where_that_is_asked_for() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(2);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "installed"]).success();
+    let settings = |out: &str| stage.bare(&["unwrap", &format!("{out}/C02000001.mobileconfig")]).success();
+    for (out, strip) in [("kept", &[][..]), ("stripped", &["--strip"])] {
+        stage.run(&[&["batch", "--overwrite", "installed", "--os", "17", "--out", out], strip].concat()).success();
+        assert_eq!(settings(out).contains("allowAppRemoval"), strip.is_empty());
+    }
+
+    let other = Stage::new(KeySpec::P256);
+    let [cert, key, roots] =
+        ["signer.pem", "signer.key", "roots.pem"].map(|name| other.path(name).display().to_string());
+    let keys = ["--cert", &cert, "--key", &key, "--allow-readable-key", "--allow-other-signer"];
+    stage.bare(&[&["batch", "--overwrite", "installed", "--out", "others"], &keys[..]].concat()).success();
+    stage.run(&["batch", "--verify", "others", "--roots", &roots]).success();
+    stage.run(&["batch", "--verify", "others", "--roots", "roots.pem"]).failure(1);
 }
 
 #[test]
@@ -489,6 +616,27 @@ fn encrypts_each_devices_payloads_for_its_own_certificate() {
         );
     }
     stage.run(&["batch", "--verify", "out", "--roots", "roots.pem"]).success();
+
+    // Encryption is random: a resume makes files that are as good.
+    stage.cut("out/manifest.jsonl", 1);
+    let first = fs::read(stage.path("out/C02A.mobileconfig")).unwrap();
+    let batch = ["batch", "spec.toml", "devices.csv", "--out", "out", "--encrypt-to", "certificate", "--resume"];
+    stage.run(&batch).failure(1);
+    assert!(first == fs::read(stage.path("out/C02A.mobileconfig")).unwrap());
+    let decrypt = ["decrypt", "out/C02B.mobileconfig", "--cert", "C02B.pem", "--key", "C02B", "--allow-readable-key"];
+    assert!(stage.bare(&decrypt).success().contains("Management of device C02B"));
+    let verified = stage.run(&["batch", "--verify", "out", "--roots", "roots.pem"]).success();
+    assert_eq!(verified, "out/manifest.jsonl: 2 files are what it says, 0 are not\n");
+}
+
+#[test]
+fn a_header_of_a_million_columns_is_refused_in_bounded_memory() {
+    let stage = Stage::new(KeySpec::P256);
+    fs::write(stage.path("devices.csv"), format!("serial{}\nA\n", ",x".repeat(1_000_000))).unwrap();
+    let output = stage.within_mebibytes(300, "batch spec.toml devices.csv --out out --jobs 2");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(told, "error: devices.csv: line 1, column 1: the header has more than 4096 cells\n");
+    assert!(output.status.code() == Some(1) && !stage.path("out").exists());
 }
 
 #[test]
@@ -545,48 +693,24 @@ fn memory_does_not_grow_with_the_rows() {
 fn no_line_of_the_manifest_is_written_before_its_files_are_synced() {
     let stage = Stage::new(KeySpec::P256);
     stage.fleet(3_000);
-    let traced = Command::new("strace")
-        .args([
-            "-f",
-            "-y",
-            "-o",
-            "calls",
-            "-e",
-            "trace=write,syncfs",
-            "-e",
-            "signal=none",
-            env!("CARGO_BIN_EXE_profile-kit"),
-        ])
-        .args([
-            "batch",
-            "spec.toml",
-            "devices.csv",
-            "--out",
-            "out",
-            "--quiet",
-            "--cert",
-            "signer.pem",
-            "--key",
-            "signer.key",
-        ])
-        .current_dir(stage.folder.path())
-        .output();
-    if !traced.as_ref().is_ok_and(|output| output.status.success()) {
-        println!("skipped: strace is missing or may not trace");
-        return;
-    }
-    let (mut synced, mut groups) = (false, 0);
-    let calls = fs::read_to_string(stage.path("calls")).unwrap();
-    let calls = calls.lines().skip_while(|call| !is_manifest_write(call)).skip(1);
-    for call in calls {
-        if call.contains("syncfs") && call.contains("= 0") {
-            synced = true;
-        } else if is_manifest_write(call) && !call.contains("{\\\"rows\\\"") {
-            assert!(std::mem::take(&mut synced), "group {groups} came before its sync: {call}");
-            groups += 1;
+    for (arguments, sync) in
+        [("--out out", "syncfs"), ("--out fanned --fan-out", "syncfs"), ("--out out.tar", "fdatasync")]
+    {
+        let Some(calls) = stage.traced(&format!("batch spec.toml devices.csv --quiet {arguments}")) else {
+            println!("skipped: strace is missing or may not trace");
+            return;
+        };
+        let (mut synced, mut groups) = (false, 0);
+        for call in calls.lines().skip_while(|call| !is_manifest_write(call)).skip(1) {
+            if call.contains(sync) && call.contains("= 0") {
+                synced = true;
+            } else if is_manifest_write(call) && !call.contains("{\\\"rows\\\"") {
+                assert!(std::mem::take(&mut synced), "{arguments}: group {groups} came before its sync: {call}");
+                groups += 1;
+            }
         }
+        assert!(groups >= 3, "{arguments}: {groups}");
     }
-    assert!(groups >= 3, "{groups}");
 }
 
 fn is_manifest_write(call: &str) -> bool {
@@ -672,6 +796,15 @@ impl Stage {
         let keys = "--cert signer.pem --key signer.key --allow-readable-key --quiet";
         let command = format!("ulimit -v {}; exec '{binary}' {arguments} {keys}", most << 10);
         Command::new("sh").args(["-c", &command]).current_dir(self.folder.path()).env("NO_COLOR", "1").output().unwrap()
+    }
+
+    /// The calls that write and sync; `None` where the program cannot be traced.
+    fn traced(&self, arguments: &str) -> Option<String> {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-y", "-o", "calls", "-e", "signal=none", "-e", "trace=write,syncfs,fdatasync"]);
+        strace.arg(env!("CARGO_BIN_EXE_profile-kit")).args(self.signing(&arguments.split(' ').collect::<Vec<_>>()));
+        let output = strace.current_dir(self.folder.path()).output().ok()?;
+        output.status.success().then(|| fs::read_to_string(self.path("calls")).unwrap())
     }
 
     /// Cuts a manifest after so many rows, as a crash may leave it.
