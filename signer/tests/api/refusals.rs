@@ -1,6 +1,6 @@
 //! What is refused before any decision, and that every refusal is recorded.
 
-use std::time::Duration;
+use std::{fs, os::unix::fs::MetadataExt, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -52,6 +52,8 @@ async fn each_kind_of_caller_is_known() {
     unix.clone().get("/metrics").await.done();
     let wrong = unix.token("signer_0000000000000000000000000000000000000000000000000000000000000000");
     assert_eq!(wrong.get("/metrics").await.status, 401, "a wrong token falls back to the socket's user");
+    let uid = fs::metadata(daemon.site.folder.path()).unwrap().uid();
+    assert_eq!(daemon.last_event()["detail"], json!({ "peer": format!("uid {uid}") }));
     Ask::tls(daemon.tls, Some(&daemon.site.badge)).get("/metrics").await.done();
     assert_eq!(Ask::tls(daemon.tls, None).get("/metrics").await.status, 401);
     let metrics = daemon.by("read").get("/metrics").await.done();
