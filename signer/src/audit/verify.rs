@@ -12,7 +12,7 @@ use super::{Checkpoint, CheckpointVerifier, Head, Record};
 pub struct Report {
     /// The chain's end: its number is the number of records.
     pub head: Head,
-    /// How many checkpoints hold.
+    /// How many checkpoints hold, each counted once.
     pub checkpoints: usize,
     /// The number of the last record that a checkpoint covers. Records after it could be cut off unseen.
     pub covered: u64,
@@ -109,12 +109,14 @@ pub fn verify<E: From<Fault>>(
     checkpoints: &[Checkpoint],
     verifiers: &[CheckpointVerifier],
 ) -> Result<Report, E> {
+    let mut checkpoints: Vec<_> = checkpoints.iter().collect();
+    checkpoints.sort_by_key(|checkpoint| (checkpoint.seq, &checkpoint.signature));
+    // Those of the ledger are in its file too.
+    checkpoints.dedup();
     let holds = |checkpoint: &Checkpoint| verifiers.iter().any(|verifier| verifier.holds(checkpoint));
     if let Some(bad) = checkpoints.iter().find(|checkpoint| !holds(checkpoint)) {
         return Err(Fault::BadCheckpoint { seq: bad.seq }.into());
     }
-    let mut checkpoints: Vec<_> = checkpoints.iter().collect();
-    checkpoints.sort_by_key(|checkpoint| checkpoint.seq);
     let mut walk = Walk { head: Head::START, covered: 0, due: &checkpoints };
     let mut records = records.into_iter();
     while let Some(record) = records.next() {

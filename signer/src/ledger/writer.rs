@@ -137,11 +137,11 @@ impl Writer {
         opens(&db, &options.keys)?;
         let path = options.checkpoints.clone();
         let opened = CheckpointFile::open(&path).and_then(|opened| sqlite::sync_folder(&path).map(|()| opened));
-        let (file, in_file) = opened.map_err(|cause| sqlite::failed(&path, "cannot be read or written", cause))?;
+        let (file, last) = opened.map_err(|cause| sqlite::failed(&path, "cannot be read or written", cause))?;
         let head = chain::head(&db)?;
-        let covered = agree(&db, head, &in_file, &options.checkpoint_key)?;
+        let covered = agree(&db, head, last.as_ref(), &options.checkpoint_key)?;
         let mut writer = Self { options, db: Some(db), failed: None, head, covered, file, health, _lock: lock };
-        writer.append_missing(&in_file)?;
+        writer.append_missing(last.as_ref())?;
         writer.record(&Event::done("ledger-opened").with("version", env!("CARGO_PKG_VERSION")))?;
         Ok(writer)
     }
@@ -236,8 +236,8 @@ impl Writer {
     }
 
     /// Appends to the file the checkpoints that were committed and did not reach it.
-    fn append_missing(&mut self, in_file: &[Checkpoint]) -> Result<()> {
-        let reached = in_file.last().map_or(0, |last| last.seq);
+    fn append_missing(&mut self, in_file: Option<&Checkpoint>) -> Result<()> {
+        let reached = in_file.map_or(0, |last| last.seq);
         let db = self.db.as_ref().ok_or(Error::Unavailable { source: None })?;
         chain::checkpoints(db, reached)?.iter().try_for_each(|checkpoint| self.publish(checkpoint))
     }
@@ -282,10 +282,10 @@ impl Writer {
         if busy != 0 {
             return Err(Error::Unavailable { source: None });
         }
-        let (file, in_file) = CheckpointFile::open(self.file.path()).map_err(Error::unavailable)?;
-        self.covered = agree(&db, head, &in_file, &self.options.checkpoint_key)?;
+        let (file, last) = CheckpointFile::open(self.file.path()).map_err(Error::unavailable)?;
+        self.covered = agree(&db, head, last.as_ref(), &self.options.checkpoint_key)?;
         (self.db, self.head, self.file) = (Some(db), head, file);
-        self.append_missing(&in_file)?;
+        self.append_missing(last.as_ref())?;
         self.record(&Event::done("ledger-healed"))
     }
 
@@ -335,9 +335,9 @@ fn opens(db: &Connection, keys: &LedgerKeys) -> Result<()> {
 
 /// Compares the chain's end with the last checkpoints in the ledger and in the file, and gives the number of the last
 /// record that both cover.
-fn agree(db: &Connection, head: Head, in_file: &[Checkpoint], key: &CheckpointKey) -> Result<u64> {
+fn agree(db: &Connection, head: Head, in_file: Option<&Checkpoint>, key: &CheckpointKey) -> Result<u64> {
     let in_ledger = chain::last_checkpoint(db)?;
-    for checkpoint in in_ledger.iter().chain(in_file.last()) {
+    for checkpoint in in_ledger.iter().chain(in_file) {
         let (seq, hash) = (checkpoint.seq, checkpoint.hash);
         if seq > head.seq {
             return Err(Fault::Tampered { seq: head.seq + 1, what: Tampering::CutOff }.into());
@@ -349,7 +349,7 @@ fn agree(db: &Connection, head: Head, in_file: &[Checkpoint], key: &CheckpointKe
             return Err(Fault::BadCheckpoint { seq }.into());
         }
     }
-    Ok(in_ledger.map_or(0, |last| last.seq).min(in_file.last().map_or(0, |last| last.seq)))
+    Ok(in_ledger.map_or(0, |last| last.seq).min(in_file.map_or(0, |last| last.seq)))
 }
 
 /// Whether SQLite itself failed, so that nothing of the transaction can be trusted. A broken rule of the schema or a
