@@ -1,0 +1,128 @@
+//! What a batch is gone on with, and what it is not.
+
+use std::{fs, os::unix::fs::symlink};
+
+use profile_kit::pki::KeySpec;
+
+use crate::stage::Stage;
+
+#[test]
+fn a_resume_refuses_another_input_spec_leaf_or_option_and_leaves_what_is_not_the_batchs() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(20);
+    let batch = ["batch", "spec.toml", "devices.csv", "--out", "broken"];
+    stage.run(&batch).success();
+    let manifest = fs::read_to_string(stage.path("broken/manifest.jsonl")).unwrap();
+    let cut: usize = manifest.split_inclusive('\n').take(11).map(str::len).sum();
+    // As a crash leaves it: a line that is half there, files that no line names, one of them half-made.
+    let break_off = || fs::write(stage.path("broken/manifest.jsonl"), &manifest[..cut + 30]).unwrap();
+    break_off();
+    fs::write(stage.path("broken/C02000015.mobileconfig"), "half").unwrap();
+    fs::write(stage.path("broken/own.mobileconfig"), "the user's own").unwrap();
+    fs::write(stage.path("broken/letter.txt"), "the user's own").unwrap();
+    let refused = |arguments: &[&str], why: &str| {
+        let told = stage.run(&[arguments, &["--resume"]].concat()).failure(1);
+        assert!(told.contains("the batch was made of something else: ") && told.contains(why), "{told}");
+    };
+    refused(&[&batch[..], &["--name", "{office}-{serial}"]].concat(), "name (");
+    refused(&[&batch[..], &["--fan-out"]].concat(), "fan_out (none there, yes now)");
+    refused(
+        &[&batch[..], &["--signing-time", "2026-02-02T00:00:00Z"]].concat(),
+        "signing time (2026-01-01T00:00:00Z there",
+    );
+    fs::copy(stage.path("devices.csv"), stage.path("other.csv")).unwrap();
+    fs::write(stage.path("devices.csv"), "serial,udid\nC02X,1\n").unwrap();
+    refused(&batch, "input (");
+    fs::copy(stage.path("other.csv"), stage.path("devices.csv")).unwrap();
+    let spec = fs::read_to_string(stage.path("spec.toml")).unwrap();
+    fs::write(stage.path("spec.toml"), spec.replace("Example", "Another")).unwrap();
+    refused(&batch, "spec (");
+    fs::write(stage.path("spec.toml"), spec).unwrap();
+    let other = Stage::new(KeySpec::P256);
+    let keys = ["signer.pem", "signer.key"].map(|name| fs::read(stage.path(name)).unwrap());
+    for name in ["signer.pem", "signer.key"] {
+        fs::copy(other.path(name), stage.path(name)).unwrap();
+    }
+    refused(&batch, "leaf certificate (");
+    fs::write(stage.path("signer.pem"), &keys[0]).unwrap();
+    fs::write(stage.path("signer.key"), &keys[1]).unwrap();
+
+    let done = stage.output(&[&batch[..], &["--resume"]].concat());
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.success() && told.contains("10 files that no line of the manifest named: made anew"), "{told}");
+    assert!(stage.path("broken/own.mobileconfig").exists() && stage.path("broken/letter.txt").exists());
+    stage.run(&["batch", "--verify", "broken", "--roots", "roots.pem"]).success();
+    if profile_kit::sign::deterministic_ecdsa() {
+        assert_eq!(fs::read_to_string(stage.path("broken/manifest.jsonl")).unwrap(), manifest);
+    }
+    break_off();
+    fs::remove_file(stage.path("broken/C02000003.mobileconfig")).unwrap();
+    let told = stage.run(&[&batch[..], &["--resume"]].concat()).failure(1);
+    assert!(
+        told.contains("line 5, column 1: names C02000003.mobileconfig, which is not there as it was made"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_resume_refuses_a_file_that_has_its_size_and_other_bytes() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(20);
+    for (out, manifest, file, place) in [
+        ("out", "out/manifest.jsonl", "out/C02000000.mobileconfig", 600),
+        ("out.tar", "out.tar.manifest.jsonl", "out.tar", 512 + 600),
+    ] {
+        stage.run(&["batch", "spec.toml", "devices.csv", "--out", out]).success();
+        let lines = fs::read_to_string(stage.path(manifest)).unwrap();
+        let cut: usize = lines.split_inclusive('\n').take(11).map(str::len).sum();
+        fs::write(stage.path(manifest), &lines[..cut]).unwrap();
+        let mut bytes = fs::read(stage.path(file)).unwrap();
+        bytes[place] ^= 1;
+        fs::write(stage.path(file), &bytes).unwrap();
+        let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", out, "--resume"]).failure(1);
+        let expected = "line 2, column 1: names C02000000.mobileconfig, which is not there as it was made";
+        assert!(told.contains(&format!("error: {manifest}: {expected}")), "{told}");
+        assert!(
+            bytes == fs::read(stage.path(file)).unwrap()
+                && lines[..cut] == fs::read_to_string(stage.path(manifest)).unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_manifest_of_something_else_is_left_alone() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(2);
+    fs::create_dir(stage.path("out")).unwrap();
+    fs::write(stage.path("out/manifest.jsonl"), r#"{"mine":1}"#).unwrap();
+    let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out", "--resume"]).failure(1);
+    assert!(told.contains("is not the first line of a manifest"), "{told}");
+    assert_eq!(fs::read(stage.path("out/manifest.jsonl")).unwrap(), br#"{"mine":1}"#);
+}
+
+#[test]
+fn no_link_leads_a_resume_out_of_its_folder() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(20);
+    fs::write(stage.path("victim"), "precious").unwrap();
+    fs::create_dir(stage.path("elsewhere")).unwrap();
+
+    let batch = ["batch", "spec.toml", "devices.csv", "--out", "out"];
+    stage.run(&batch).success();
+    stage.cut("out/manifest.jsonl", 10);
+    fs::remove_file(stage.path("out/C02000015.mobileconfig")).unwrap();
+    symlink("../victim", stage.path("out/C02000015.mobileconfig")).unwrap();
+    stage.run(&[&batch[..], &["--resume"]].concat()).success();
+    assert_eq!(fs::read_to_string(stage.path("victim")).unwrap(), "precious");
+    assert!(fs::symlink_metadata(stage.path("out/C02000015.mobileconfig")).unwrap().is_file());
+
+    let batch = ["batch", "spec.toml", "devices.csv", "--out", "fanned", "--fan-out"];
+    stage.run(&batch).success();
+    let last = stage.file_of("fanned", "fanned", 20);
+    stage.cut("fanned/manifest.jsonl", 10);
+    fs::remove_dir_all(last.parent().unwrap()).unwrap();
+    symlink("../elsewhere", last.parent().unwrap()).unwrap();
+    let told = stage.run(&[&batch[..], &["--resume"]].concat()).failure(2);
+    assert!(told.contains("is a link, which may lead anywhere"), "{told}");
+    assert_eq!(fs::read_dir(stage.path("elsewhere")).unwrap().count(), 0);
+}

@@ -1,0 +1,150 @@
+//! Rows that are wrong, doubles, and hostile tables.
+
+use std::{
+    fs::{self, File},
+    io::{BufWriter, Write},
+};
+
+use profile_kit::pki::{Authority, KeySpec, KeyUse, Leaf};
+
+use crate::stage::{Stage, validity};
+
+#[test]
+fn a_row_that_makes_a_profile_unfit_is_that_rows_fault() {
+    let stage = Stage::new(KeySpec::P256);
+    let spec = "format = 1\nidentifier = \"jp.example\"\nremoval = \"disallowed\"\n[placeholders.site]\n\
+                [[payload]]\ntype = \"com.apple.applicationaccess\"\nidentifier = \"{{site}}\"\n";
+    fs::write(stage.path("spec.toml"), spec).unwrap();
+    let rows = r#"{"serial":"A","site":"a"}
+{"serial":"B","site":""}
+{"serial":"C","site":"c"}
+{"serial":"","site":"d"}
+"#;
+    fs::write(stage.path("devices.jsonl"), rows).unwrap();
+    let told = stage.run(&["batch", "spec.toml", "devices.jsonl", "--out", "out"]).failure(1);
+    assert!(told.contains("devices.jsonl: line 2") && told.contains("MissingKey"), "{told}");
+    assert!(told.contains("devices.jsonl: line 4") && told.contains("is empty: it names the device"), "{told}");
+    let files: Vec<String> = stage.files("out").into_keys().collect();
+    assert_eq!(files, ["A.mobileconfig", "C.mobileconfig", "manifest.jsonl"]);
+}
+
+#[test]
+fn no_cell_takes_the_manifests_name() {
+    let stage = Stage::new(KeySpec::P256);
+    fs::write(stage.path("devices.csv"), "serial,name\nA,Manifest.JSONL\nB,b\n").unwrap();
+    let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out", "--name", "{name}"]).failure(1);
+    assert!(told.contains("devices.csv: line 2") && told.contains("or the manifest"), "{told}");
+    assert!(stage.path("out/b").exists());
+}
+
+#[test]
+fn two_rows_do_not_share_a_file() {
+    let stage = Stage::new(KeySpec::P256);
+    fs::write(stage.path("devices.csv"), "serial,office\nA,Tokyo\nB,TOKYO\nC,Osaka\n").unwrap();
+    let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out", "--name", "{office}"]).failure(1);
+    assert_eq!(told, "error: devices.csv: line 3: the file \"TOKYO\" is that of a row before, or the manifest\n");
+    assert_eq!(stage.files("out").into_keys().collect::<Vec<_>>(), ["Osaka", "Tokyo", "manifest.jsonl"]);
+}
+
+#[test]
+fn encrypts_each_devices_payloads_for_its_own_certificate() {
+    let stage = Stage::new(KeySpec::P256);
+    let validity = validity();
+    let authority = Authority::new("Devices", KeySpec::P256, validity).unwrap();
+    let mut table = String::from("serial,certificate\n");
+    for device in ["C02A", "C02B"] {
+        let leaf = Leaf::new(device, KeySpec::Rsa(2048), validity);
+        let issued = authority.issue(&Leaf { key_usage: vec![KeyUse::KeyEncipherment], ..leaf }).unwrap();
+        fs::write(stage.path(device), issued.key_pem().unwrap()).unwrap();
+        let pem = String::from_utf8(issued.certificate_pem().unwrap()).unwrap();
+        fs::write(stage.path(&format!("{device}.pem")), &pem).unwrap();
+        let cell = if device == "C02A" { pem } else { pem.lines().filter(|line| !line.starts_with('-')).collect() };
+        table += &format!("{device},\"{cell}\"\n");
+    }
+    table += "C02C,\nC02D,nothing\n";
+    fs::write(stage.path("devices.csv"), table).unwrap();
+    let told =
+        stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out", "--encrypt-to", "certificate"]).failure(1);
+    assert!(told.contains("column \"certificate\": is empty"), "{told}");
+    assert_eq!(told.matches("error:").count(), 2, "{told}");
+    for device in ["C02A", "C02B"] {
+        let (file, pem) = (format!("out/{device}.mobileconfig"), format!("{device}.pem"));
+        let key = ["--cert", &pem, "--key", device, "--allow-readable-key"];
+        let clear = stage.bare(&[&["decrypt", &file], &key[..]].concat()).success();
+        assert!(
+            clear.contains(&format!("Management of device {device}")) && clear.contains("allowAppRemoval"),
+            "{clear}"
+        );
+    }
+    stage.run(&["batch", "--verify", "out", "--roots", "roots.pem"]).success();
+
+    // Encryption is random: a resume makes files that are as good.
+    stage.cut("out/manifest.jsonl", 1);
+    let first = fs::read(stage.path("out/C02A.mobileconfig")).unwrap();
+    let batch = ["batch", "spec.toml", "devices.csv", "--out", "out", "--encrypt-to", "certificate", "--resume"];
+    stage.run(&batch).failure(1);
+    assert!(first == fs::read(stage.path("out/C02A.mobileconfig")).unwrap());
+    let decrypt = ["decrypt", "out/C02B.mobileconfig", "--cert", "C02B.pem", "--key", "C02B", "--allow-readable-key"];
+    assert!(stage.bare(&decrypt).success().contains("Management of device C02B"));
+    let verified = stage.run(&["batch", "--verify", "out", "--roots", "roots.pem"]).success();
+    assert_eq!(verified, "out/manifest.jsonl: 2 files are what it says, 0 are not\n");
+}
+
+#[test]
+fn a_header_of_a_million_columns_is_refused_in_bounded_memory() {
+    let stage = Stage::new(KeySpec::P256);
+    fs::write(stage.path("devices.csv"), format!("serial{}\nA\n", ",x".repeat(1_000_000))).unwrap();
+    let output = stage.within_mebibytes(300, "batch spec.toml devices.csv --out out --jobs 2");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(told, "error: devices.csv: line 1, column 1: the header has more than 4096 cells\n");
+    assert!(output.status.code() == Some(1) && !stage.path("out").exists());
+}
+
+#[test]
+fn hostile_tables_end_in_clear_errors_in_bounded_memory() {
+    let stage = Stage::new(KeySpec::P256);
+    let mut table = BufWriter::new(File::create(stage.path("devices.csv")).unwrap());
+    writeln!(table, "serial,udid").unwrap();
+    writeln!(table, "C02A,../../../etc/passwd").unwrap();
+    writeln!(table, "C02B,{}", "x".repeat(100 << 20)).unwrap();
+    writeln!(table, "C02C,{}", "x,".repeat(1_000_000)).unwrap();
+    table.write_all(b"C02D,\0\nC02E,\x93\x8c\x8b\x9e\nC02F,=cmd|' /C calc'!A0\nC02G,<&>\"'\n").unwrap();
+    writeln!(table, "C02H,\"never closed").unwrap();
+    (0..200_000).for_each(|row| writeln!(table, "C03{row},{row}").unwrap());
+    table.flush().unwrap();
+    let spec = fs::read_to_string(stage.path("spec.toml")).unwrap();
+    fs::write(stage.path("spec.toml"), spec.replace("pattern = \"[A-Za-z0-9-]+\"\n", "")).unwrap();
+    let output = stage.within_mebibytes(400, "batch spec.toml devices.csv --out out --jobs 2");
+    let told = String::from_utf8(output.stderr).unwrap();
+    let expected = [
+        "line 3: the row is larger than 4 MiB; is a quote not closed?",
+        "line 4: the row has more than 4096 cells",
+        "line 5, column \"udid\": XML cannot hold the character U+0000",
+        "line 6, column \"udid\": is not UTF-8: byte 0x93; name the encoding if it is another, such as Shift_JIS",
+        "line 9: the row has a quote that is never closed: everything after it was taken for one cell",
+    ];
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    for (line, expected) in told.lines().zip(expected) {
+        assert_eq!(line, format!("error: devices.csv: {expected}"));
+    }
+    assert_eq!(told.lines().count(), expected.len(), "{told}");
+    let names: Vec<String> = stage.files("out").into_keys().collect();
+    assert_eq!(
+        names,
+        [
+            "%2E.%2F..%2F..%2Fetc%2Fpasswd.mobileconfig",
+            "%3C&%3E%22'.mobileconfig",
+            "=cmd%7C' %2FC calc'!A0.mobileconfig",
+            "manifest.jsonl"
+        ]
+    );
+    stage.run(&["batch", "--verify", "out", "--roots", "roots.pem"]).success();
+}
+
+#[test]
+fn memory_does_not_grow_with_the_rows() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(6_000);
+    let output = stage.within_mebibytes(150, "batch spec.toml devices.csv --out out.tar --jobs 2");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
