@@ -238,6 +238,25 @@ async fn a_list_that_cannot_be_read_is_refused() {
 }
 
 #[tokio::test]
+async fn a_profile_whose_payloads_are_encrypted_is_locked_and_the_diagnosis_says_why_no_overwrite_is_made() {
+    let daemon = Daemon::start().await;
+    let mut keys = Profile::new("jp.example.ivi", "IVI").to_dictionary();
+    keys.remove("PayloadContent");
+    keys.insert("EncryptedPayloadContent".into(), Plist::Data(vec![0x30, 0x80]));
+    let profile = Profile::from_dictionary(keys).unwrap();
+    let signed = daemon.site.new.identity().unwrap().sign_with(&profile, &SignOptions::new(now())).unwrap();
+    posted(daemon.by("core"), INSTALLED, "application/x-apple-aspen-config", signed.as_bytes()).await.done();
+    assert_eq!(state(&daemon).await, "locked");
+    let told = daemon.by("read").get("/v1/devices/C02A/diagnosis").await.done().json();
+    let profile = &told["profiles"][0];
+    let codes: Vec<&Value> = profile["reasons"].as_array().unwrap().iter().map(|reason| &reason["code"]).collect();
+    assert_eq!(codes, ["never-offered", "encrypted"]);
+    assert_eq!(profile["next"][0]["action"], "strip-overwrite");
+    let refused = daemon.by("core").post("/v1/devices/C02A/profiles/jp.example.ivi/overwrite", json!({})).await;
+    assert_eq!(refused.refusal(), (422, "no-overwrite".into()));
+}
+
+#[tokio::test]
 async fn who_is_bound_to_a_spec_with_placeholders_in_its_identifier_reports_what_is_under_its_example() {
     let daemon = Daemon::with(|site| {
         site.write("region.toml", REGION);
