@@ -7,7 +7,7 @@ use std::{
 
 use plist::{Dictionary, Value};
 
-use crate::{KeyPath, Payload, Profile, Step, uuids};
+use crate::{KeyPath, Payload, Profile, Step, document::Part, uuids};
 
 /// One difference.
 #[derive(Clone, PartialEq)]
@@ -108,7 +108,7 @@ impl<'a> Sameness<'a> {
     /// The strongest first.
     fn all(payload: &'a Payload) -> impl Iterator<Item = Self> {
         let name = payload.identifier().map(|identifier| Sameness::Name(identifier, payload.kind()));
-        let content = Sameness::Content(uuids::digest(payload.dictionary()));
+        let content = Sameness::Content(uuids::digest(&Part::of(payload.dictionary())));
         name.into_iter().chain(payload.uuid().map(Sameness::Uuid)).chain([content])
     }
 }

@@ -24,12 +24,16 @@ use std::{borrow::Cow, fmt};
 
 use plist::{Dictionary, Value};
 
+use self::plain::Bytes;
 use crate::{Error, Form, Place, Result};
 
+pub(crate) use part::{Part, entries, parts};
 pub use positions::Positions;
 pub(crate) use positions::{Mark, Node};
 
 mod binary;
+mod part;
+mod plain;
 mod positions;
 mod text;
 mod tree;
@@ -133,7 +137,15 @@ pub fn looks_signed(bytes: &[u8]) -> bool {
 /// [`Error::Unwritable`], with the key path: for what XML cannot hold (control characters, U+FFFE and U+FFFF, UIDs,
 /// parts of a second), and what [`read`] would refuse (reals that are not finite, years out of 1 to 9999, bounds).
 pub fn to_xml(dictionary: &Dictionary) -> Result<Vec<u8>> {
-    write::xml(dictionary)
+    parts_to_xml(&Part::of(dictionary))
+}
+
+/// Writes XML of parts.
+///
+/// # Errors
+/// As [`to_xml`].
+pub(crate) fn parts_to_xml(whole: &Part<'_>) -> Result<Vec<u8>> {
+    write::xml(whole)
 }
 
 /// Writes XML with values of a type in it that no property list has in XML, such as a UID: `other` is told where each
@@ -149,16 +161,7 @@ pub(crate) fn value_to_xml(text: &mut String, value: &Value, level: usize) {
 
 /// Whether XML can hold a text.
 pub(crate) fn is_xml_text(text: &str) -> bool {
-    // Nearly all texts are plain, and of bytes many are looked at at once.
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || text.chars().all(is_xml_char)
-}
-
-/// Writes XML whose root is an array.
-///
-/// # Errors
-/// As [`to_xml`].
-pub(crate) fn array_to_xml(items: &[Value]) -> Result<Vec<u8>> {
-    write::xml_array(items)
+    PRINTABLE.hold(text) || text.chars().all(is_xml_char)
 }
 
 /// Writes a binary property list, version 00.
@@ -185,6 +188,8 @@ fn check_size(bytes: &[u8]) -> Result<()> {
 pub(crate) fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
+
+const PRINTABLE: Bytes = Bytes::between(b' ', b'~', b"");
 
 /// The most bytes that a property list may have: 32 MiB.
 pub const LARGEST: usize = 32 << 20;

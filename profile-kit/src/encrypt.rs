@@ -15,7 +15,7 @@ use plist::{Dictionary, Value};
 use crate::{
     Certificate, Error, Form, Identity, KeyKind, KeyPath, Place, Profile, Result, Source, UuidSource,
     ber::{self, OBJECT_IDENTIFIER, Reader, SEQUENCE},
-    document,
+    document::{self, Part},
     error::openssl,
     identity::{self, IdentityWarning},
 };
@@ -48,9 +48,8 @@ pub fn encrypt(profile: &Profile, to: &Certificate, cipher: ContentCipher) -> Re
     suits(to)?;
     let mut filled = profile.clone();
     filled.fill_uuids(UuidSource::Content);
-    let payloads = filled.payloads().iter().map(|payload| Value::Dictionary(payload.dictionary().clone()));
-    let payloads: Vec<Value> = payloads.collect();
-    let envelope = envelope(&document::array_to_xml(&payloads)?, to, cipher)
+    let payloads = Part::Array(filled.payloads().iter().map(|payload| Part::of(payload.dictionary())).collect());
+    let envelope = envelope(&document::parts_to_xml(&payloads)?, to, cipher)
         .map_err(|cause| Error::Crypto { doing: "encrypting the payloads", source: openssl(cause) })?;
     let mut encrypted = Dictionary::new();
     for (key, value) in filled.to_dictionary() {

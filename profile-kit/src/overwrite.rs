@@ -18,7 +18,7 @@ use crate::{
     payload::{Mdm, Restrictions, TypedPayload},
     removal::PASSWORD_TYPE,
     sign::Signable,
-    uuids,
+    uuids::{self, Missing},
 };
 
 /// The removal-allowed variant of an installed profile, ready to be signed.
@@ -168,7 +168,7 @@ impl<'a> OverwriteOf<'a> {
 
     /// UUIDs from the digest of the installed profile and what was asked: fresh, and the same each time.
     fn freshen(&self, profile: &mut Profile, form: PasswordForm, changes: &mut Vec<Change>) {
-        let installed = uuids::digest(&self.installed.to_dictionary());
+        let installed = uuids::digest(&self.installed.parts(&Missing::default()));
         let asked = [form as u8, u8::from(self.strip), u8::from(profile.get("RemovalDate").is_some())];
         let seed = sha256(&[installed.as_slice(), &asked].concat());
         for (index, payload) in profile.payloads_mut().iter_mut().enumerate() {

@@ -4,7 +4,13 @@ use std::collections::HashSet;
 
 use plist::{Dictionary, Value};
 
-use crate::{DeviceError, Error, KeyPath, Payload, Place, Result, device_error::Domain, document, key_path::Trail};
+use crate::{
+    DeviceError, Error, KeyPath, Payload, Place, Result,
+    device_error::Domain,
+    document::{self, Part, parts},
+    key_path::Trail,
+    uuids::{self, Missing},
+};
 
 /// Apple's top-level `Configuration` dictionary.
 ///
@@ -83,12 +89,31 @@ impl Profile {
         whole
     }
 
+    /// The whole without a copy, payloads in their place, and UUIDs where it lacks them.
+    pub(crate) fn parts<'a>(&'a self, missing: &'a Missing) -> Part<'a> {
+        let uuid = |uuid: &'a String| (uuids::KEY, Part::Text(uuid));
+        let payload = |(index, payload): (usize, &'a Payload)| {
+            let given = missing.payloads.get(index).and_then(Option::as_ref).map(uuid);
+            Part::Dictionary(parts(payload.dictionary()).chain(given).collect())
+        };
+        let payloads = || Part::Array(self.payloads.iter().enumerate().map(payload).collect());
+        let mut whole: Vec<_> = parts(&self.keys).collect();
+        match whole.iter_mut().find(|(key, _)| *key == "PayloadContent") {
+            Some((_, content)) => *content = payloads(),
+            // As in `to_dictionary`.
+            None if !self.payloads.is_empty() => whole.push(("PayloadContent", payloads())),
+            None => {}
+        }
+        whole.extend(missing.profile.as_ref().map(uuid));
+        Part::Dictionary(whole)
+    }
+
     /// An XML property list, as Apple's tools lay it out (tabs, UTF-8).
     ///
     /// # Errors
     /// [`Error::Unwritable`] for what XML cannot hold: control characters, a UID, a date out of years 1 to 9999.
     pub fn to_xml(&self) -> Result<Vec<u8>> {
-        document::to_xml(&self.to_dictionary())
+        document::parts_to_xml(&self.parts(&Missing::default()))
     }
 
     /// A binary property list, version 00.
@@ -271,6 +296,21 @@ mod tests {
         profile.set_removal(Removal::Password("hunter2".into()));
         let written = Profile::from_dictionary(profile.to_dictionary()).expect("still a profile");
         assert_eq!(written.removal(), Removal::Password("hunter2".into()));
+    }
+
+    #[test]
+    fn its_xml_is_that_of_the_whole_dictionary() {
+        let mut profile = Profile::new("x", "a & b");
+        profile.push(Payload::new("com.example"));
+        let mut keys = profile.to_dictionary();
+        keys.retain(|key, _| key != "PayloadContent");
+        keys.insert("EncryptedPayloadContent".into(), Value::Data(vec![0x30]));
+        let encrypted = Profile::from_dictionary(keys).expect("encrypted content is enough");
+        let mut added_to = encrypted.clone();
+        added_to.push(Payload::new("com.example"));
+        for profile in [profile, encrypted, added_to] {
+            assert_eq!(profile.to_xml().unwrap(), document::to_xml(&profile.to_dictionary()).unwrap());
+        }
     }
 
     #[test]

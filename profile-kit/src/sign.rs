@@ -19,7 +19,7 @@ use crate::{
     document,
     error::openssl,
     identity::{IdentityWarning, dates, shown},
-    uuids,
+    uuids::Missing,
 };
 
 /// How a profile is signed, and what is allowed that is refused otherwise.
@@ -80,7 +80,7 @@ impl Signable for Profile {
     }
 
     fn content(&self) -> Result<Cow<'_, [u8]>> {
-        Ok(Cow::Owned(document::to_xml(&uuids::filled(self, UuidSource::Content))?))
+        Ok(Cow::Owned(document::parts_to_xml(&self.parts(&Missing::of(self, UuidSource::Content)))?))
     }
 
     fn refusals(&self) -> Vec<Finding> {

@@ -6,7 +6,10 @@ use openssl::sha::{Sha1, Sha256};
 use plist::{Dictionary, Value};
 use uuid::Uuid;
 
-use crate::Profile;
+use crate::{
+    Payload, Profile,
+    document::{Part, entries},
+};
 
 /// Where missing UUIDs come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -26,32 +29,48 @@ pub enum UuidSource {
 impl Profile {
     /// Gives a UUID to each payload that has none, then to the profile if it has none.
     pub fn fill_uuids(&mut self, source: UuidSource) {
-        let filled = Profile::from_dictionary(filled(self, source));
-        *self = filled.expect("a UUID breaks none of the promises of a profile");
+        let Missing { payloads, profile } = Missing::of(self, source);
+        for (payload, uuid) in self.payloads_mut().iter_mut().zip(payloads) {
+            if let Some(uuid) = uuid {
+                payload.insert(KEY, uuid);
+            }
+        }
+        if let Some(uuid) = profile {
+            self.set(KEY, uuid).expect("a UUID breaks none of the promises of a profile");
+        }
     }
 }
 
-/// Everything in a profile, with UUIDs for it and its payloads where they have none.
-pub(crate) fn filled(profile: &Profile, source: UuidSource) -> Dictionary {
-    let mut whole = profile.to_dictionary();
-    if profile.payloads().iter().any(|payload| payload.get(KEY).is_none()) {
-        let named = profile.payloads().iter().map(|payload| (payload.identifier(), payload.kind()));
-        let uuids = payload_uuids(profile.identifier(), named, source);
-        let payloads = whole.get_mut("PayloadContent").and_then(Value::as_array_mut).into_iter().flatten();
-        for (payload, uuid) in payloads.filter_map(Value::as_dictionary_mut).zip(uuids) {
-            if !payload.contains_key(KEY) {
-                payload.insert(KEY.into(), upper(uuid).into());
-            }
+/// UUIDs for a profile and its payloads, where they have none.
+#[derive(Default)]
+pub(crate) struct Missing {
+    /// Payload by payload; none at all where each has one.
+    pub payloads: Vec<Option<String>>,
+    pub profile: Option<String>,
+}
+
+impl Missing {
+    pub fn of(profile: &Profile, source: UuidSource) -> Self {
+        let mut missing = Self { payloads: of_payloads(profile, source), profile: None };
+        if profile.get(KEY).is_none() {
+            let uuid = match source {
+                UuidSource::Content => profile_uuid(profile.identifier(), &digest(&profile.parts(&missing))),
+                UuidSource::Random => Uuid::new_v4(),
+            };
+            missing.profile = Some(upper(uuid));
         }
+        missing
     }
-    if !whole.contains_key(KEY) {
-        let uuid = match source {
-            UuidSource::Content => profile_uuid(profile.identifier(), &digest(&whole)),
-            UuidSource::Random => Uuid::new_v4(),
-        };
-        whole.insert(KEY.into(), upper(uuid).into());
+}
+
+fn of_payloads(profile: &Profile, source: UuidSource) -> Vec<Option<String>> {
+    let lacks = |payload: &Payload| payload.get(KEY).is_none();
+    if !profile.payloads().iter().any(lacks) {
+        return Vec::new();
     }
-    whole
+    let named = profile.payloads().iter().map(|payload| (payload.identifier(), payload.kind()));
+    let uuids = payload_uuids(profile.identifier(), named, source);
+    uuids.into_iter().zip(profile.payloads()).map(|(uuid, payload)| lacks(payload).then(|| upper(uuid))).collect()
 }
 
 /// A UUID for each payload of a profile, whether it has one or not; payloads come by identifier and type, in order.
@@ -104,32 +123,38 @@ pub(crate) fn upper(uuid: Uuid) -> String {
 }
 
 /// A digest of values that does not depend on how a writer lays them out.
-pub(crate) fn digest(dictionary: &Dictionary) -> [u8; 32] {
-    let mut bytes = Vec::new();
-    digested(&mut bytes, dictionary, &mut |bytes, other| tagged(bytes, b'?', format!("{other:?}").as_bytes()));
+pub(crate) fn digest(whole: &Part<'_>) -> [u8; 32] {
+    let mut bytes = Vec::with_capacity(ROOM);
+    digested_part(&mut bytes, whole);
     let mut hash = Sha256::new();
     hash.update(&bytes);
     hash.finish()
 }
 
+fn digested_part(bytes: &mut Vec<u8>, part: &Part<'_>) {
+    match part {
+        Part::Value(value) => digested_value(bytes, value, &mut |bytes, other| {
+            tagged(bytes, b'?', format!("{other:?}").as_bytes());
+        }),
+        Part::Text(text) => tagged(bytes, b's', text.as_bytes()),
+        Part::Array(items) => digested_array(bytes, items, digested_part),
+        Part::Dictionary(entries) => {
+            digested_dictionary(bytes, entries.iter().map(|(key, part)| (*key, part)), digested_part);
+        }
+    }
+}
+
 /// The bytes that are digested of a dictionary: kind, length, content, in order. Values of kinds that a profile does not
 /// have go to `other`.
 pub(crate) fn digested<F: FnMut(&mut Vec<u8>, &Value)>(bytes: &mut Vec<u8>, dictionary: &Dictionary, other: &mut F) {
-    tagged(bytes, b'D', &(dictionary.len() as u64).to_be_bytes());
-    for (key, value) in dictionary {
-        tagged(bytes, b'k', key.as_bytes());
-        digested_value(bytes, value, other);
-    }
+    digested_dictionary(bytes, entries(dictionary), |bytes, value| digested_value(bytes, value, other));
 }
 
 /// The bytes that are digested of a value.
 pub(crate) fn digested_value<F: FnMut(&mut Vec<u8>, &Value)>(bytes: &mut Vec<u8>, value: &Value, other: &mut F) {
     match value {
         Value::Dictionary(inner) => digested(bytes, inner, other),
-        Value::Array(items) => {
-            tagged(bytes, b'A', &(items.len() as u64).to_be_bytes());
-            items.iter().for_each(|item| digested_value(bytes, item, other));
-        }
+        Value::Array(items) => digested_array(bytes, items, |bytes, item| digested_value(bytes, item, other)),
         Value::String(text) => tagged(bytes, b's', text.as_bytes()),
         Value::Data(data) => tagged(bytes, b'd', data),
         Value::Boolean(flag) => tagged(bytes, b'b', &[u8::from(*flag)]),
@@ -137,6 +162,23 @@ pub(crate) fn digested_value<F: FnMut(&mut Vec<u8>, &Value)>(bytes: &mut Vec<u8>
         Value::Real(number) => tagged(bytes, b'r', &number.to_bits().to_be_bytes()),
         Value::Date(date) => tagged(bytes, b't', date.to_xml_format().as_bytes()),
         _ => other(bytes, value),
+    }
+}
+
+fn digested_array<'i, T: 'i>(bytes: &mut Vec<u8>, items: &'i [T], mut digested: impl FnMut(&mut Vec<u8>, &'i T)) {
+    tagged(bytes, b'A', &(items.len() as u64).to_be_bytes());
+    items.iter().for_each(|item| digested(bytes, item));
+}
+
+fn digested_dictionary<'k, T>(
+    bytes: &mut Vec<u8>,
+    entries: impl ExactSizeIterator<Item = (&'k str, T)>,
+    mut digested: impl FnMut(&mut Vec<u8>, T),
+) {
+    tagged(bytes, b'D', &(entries.len() as u64).to_be_bytes());
+    for (key, value) in entries {
+        tagged(bytes, b'k', key.as_bytes());
+        digested(bytes, value);
     }
 }
 
@@ -148,6 +190,9 @@ fn tagged(bytes: &mut Vec<u8>, tag: u8, content: &[u8]) {
 
 /// Apple's key of a UUID.
 pub(crate) const KEY: &str = "PayloadUUID";
+
+/// Bytes that most profiles need at least.
+const ROOM: usize = 4 << 10;
 
 /// This project's own namespace, chosen once at random.
 const NAMESPACE: Uuid = Uuid::from_u128(0x7c1f_0e52_93d4_4b6a_8e0d_5a1b_6f27_c348);

@@ -4,16 +4,16 @@ use std::time::SystemTime;
 
 use plist::{Date, Dictionary, Value};
 
-use super::{DATES, DEEPEST, LARGEST, LONGEST_KEY, MOST_VALUES, is_xml_char, is_xml_text};
+use super::{DATES, DEEPEST, LARGEST, LONGEST_KEY, MOST_VALUES, Part, entries, is_xml_char, is_xml_text};
 use crate::{Error, Form, KeyPath, Place, Result, Step};
 
 mod binary;
 mod xml;
 
 /// An XML property list.
-pub(super) fn xml(dictionary: &Dictionary) -> Result<Vec<u8>> {
-    Check::new(Form::XmlPlist).dictionary(dictionary, &Trail::Root)?;
-    sized(xml::write(dictionary).into_bytes())
+pub(super) fn xml(whole: &Part<'_>) -> Result<Vec<u8>> {
+    Check::new(Form::XmlPlist).part(whole, &Trail::Root)?;
+    sized(xml::write(whole).into_bytes())
 }
 
 /// An XML property list with values of its own in it, of a type that none has: those go to `other`. Nothing is checked.
@@ -26,15 +26,9 @@ pub(super) fn xml_value(text: &mut String, value: &Value, level: usize) {
     xml::write_value(text, value, level, &mut |_, _, _| unreachable!("only values that XML can hold are written"));
 }
 
-/// An XML property list whose root is an array: what is encrypted of a profile.
-pub(super) fn xml_array(items: &[Value]) -> Result<Vec<u8>> {
-    Check::new(Form::XmlPlist).array(items, &Trail::Root)?;
-    sized(xml::write_array_root(items).into_bytes())
-}
-
 /// A binary property list.
 pub(super) fn binary(dictionary: &Dictionary) -> Result<Vec<u8>> {
-    Check::new(Form::BinaryPlist).dictionary(dictionary, &Trail::Root)?;
+    Check::new(Form::BinaryPlist).keys(dictionary, &Trail::Root)?;
     sized(binary::write(dictionary))
 }
 
@@ -57,23 +51,48 @@ impl Check {
         Self { form, values: 1, level: 0 }
     }
 
-    fn dictionary(&mut self, dictionary: &Dictionary, trail: &Trail<'_>) -> Result<()> {
-        self.container(dictionary.len(), trail)?;
-        for (key, value) in dictionary {
+    fn part(&mut self, part: &Part<'_>, trail: &Trail<'_>) -> Result<()> {
+        match part {
+            Part::Value(value) => self.value(value, trail),
+            Part::Text(text) => self.text(text, trail),
+            Part::Array(items) => self.array(items, trail, Self::part),
+            Part::Dictionary(entries) => {
+                self.dictionary(entries.iter().map(|(key, part)| (*key, part)), trail, Self::part)
+            }
+        }
+    }
+
+    fn keys(&mut self, dictionary: &Dictionary, trail: &Trail<'_>) -> Result<()> {
+        self.dictionary(entries(dictionary), trail, Self::value)
+    }
+
+    fn dictionary<'k, T>(
+        &mut self,
+        entries: impl ExactSizeIterator<Item = (&'k str, T)>,
+        trail: &Trail<'_>,
+        check: impl Fn(&mut Self, T, &Trail<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.container(entries.len(), trail)?;
+        for (key, value) in entries {
             let trail = Trail::Key(trail, key);
             if key.len() > LONGEST_KEY {
                 return Err(unwritable(&trail, format!("the key is longer than {LONGEST_KEY} bytes")));
             }
             self.text(key, &trail)?;
-            self.value(value, &trail)?;
+            check(self, value, &trail)?;
         }
         self.level -= 1;
         Ok(())
     }
 
-    fn array(&mut self, items: &[Value], trail: &Trail<'_>) -> Result<()> {
+    fn array<'i, T: 'i>(
+        &mut self,
+        items: &'i [T],
+        trail: &Trail<'_>,
+        check: impl Fn(&mut Self, &'i T, &Trail<'_>) -> Result<()>,
+    ) -> Result<()> {
         self.container(items.len(), trail)?;
-        items.iter().enumerate().try_for_each(|(index, item)| self.value(item, &Trail::Index(trail, index)))?;
+        items.iter().enumerate().try_for_each(|(index, item)| check(self, item, &Trail::Index(trail, index)))?;
         self.level -= 1;
         Ok(())
     }
@@ -93,8 +112,8 @@ impl Check {
 
     fn value(&mut self, value: &Value, trail: &Trail<'_>) -> Result<()> {
         match value {
-            Value::Array(items) => self.array(items, trail),
-            Value::Dictionary(dictionary) => self.dictionary(dictionary, trail),
+            Value::Array(items) => self.array(items, trail, Self::value),
+            Value::Dictionary(dictionary) => self.keys(dictionary, trail),
             Value::String(text) => self.text(text, trail),
             Value::Date(date) => self.date(*date, trail),
             Value::Real(real) if !real.is_finite() => Err(unwritable(trail, "a real that is not finite")),
@@ -173,7 +192,7 @@ mod tests {
     use plist::Uid;
 
     use super::*;
-    use crate::document::read;
+    use crate::document::{read, to_xml as xml};
 
     fn holding(value: impl Into<Value>) -> Dictionary {
         Dictionary::from_iter([("a", Value::Array(vec![value.into()]))])

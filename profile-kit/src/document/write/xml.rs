@@ -1,23 +1,18 @@
-//! Lays out a checked dictionary as XML.
+//! Lays out a checked property list as XML.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use plist::{Dictionary, Value};
 
-use crate::document::LARGEST;
+use crate::document::{LARGEST, Part, entries, plain::Bytes};
 
 /// The whole file. Byte for byte what the `plist` crate writes, but for carriage returns and the last line end.
-pub(super) fn write(dictionary: &Dictionary) -> String {
-    write_around(dictionary, &mut |_, _, _| unreachable!("the check lets no other types pass"))
+pub(super) fn write(whole: &Part<'_>) -> String {
+    root(|text| write_part(text, whole, 0))
 }
 
-/// The same with an array as its root.
-pub(super) fn write_array_root(items: &[Value]) -> String {
-    root(|text| write_array(text, items, 0, &mut |_, _, _| unreachable!("the check lets no other types pass")))
-}
-
-/// The whole file; values of types that no profile has go to `other`, with the level at which they stand.
+/// The same with values of types that no profile has: they go to `other`, with the level at which they stand.
 pub(super) fn write_around<F: Other>(dictionary: &Dictionary, other: &mut F) -> String {
-    root(|text| write_dictionary(text, dictionary, 0, other))
+    root(|text| write_keys(text, dictionary, 0, other))
 }
 
 /// What is written in the place of a value of another type than property lists in XML have.
@@ -26,50 +21,83 @@ pub(super) trait Other: FnMut(&mut String, &Value, usize) {}
 impl<F: FnMut(&mut String, &Value, usize)> Other for F {}
 
 fn root(write: impl FnOnce(&mut String)) -> String {
-    let mut text = String::from(HEAD);
+    let mut text = String::with_capacity(ROOM);
+    text.push_str(HEAD);
     write(&mut text);
     text.push_str("\n</plist>\n");
     text
 }
 
+fn write_part(text: &mut String, part: &Part<'_>, level: usize) {
+    match part {
+        Part::Value(value) => write_value(text, value, level, &mut none),
+        Part::Text(string) => write_text(text, STRING, string),
+        Part::Array(items) => write_array(text, items, level, write_part),
+        Part::Dictionary(entries) => {
+            write_dictionary(text, entries.iter().map(|(key, part)| (*key, part)), level, write_part);
+        }
+    }
+}
+
+fn none(_: &mut String, _: &Value, _: usize) {
+    unreachable!("the check lets no other types pass");
+}
+
 /// A value as it stands at a level.
 pub(super) fn write_value<F: Other>(text: &mut String, value: &Value, level: usize, other: &mut F) {
     match value {
-        Value::Array(items) => write_array(text, items, level, other),
-        Value::Dictionary(dictionary) => write_dictionary(text, dictionary, level, other),
+        Value::Array(items) => {
+            write_array(text, items, level, |text, item, level| write_value(text, item, level, other));
+        }
+        Value::Dictionary(dictionary) => write_keys(text, dictionary, level, other),
         Value::Boolean(value) => text.push_str(if *value { "<true/>" } else { "<false/>" }),
         Value::Data(data) => write_data(text, data, level),
-        Value::Date(date) => write_text(text, "date", &date.to_xml_format()),
-        Value::Integer(integer) => write_text(text, "integer", &integer.to_string()),
-        Value::Real(real) => write_text(text, "real", &real.to_string()),
-        Value::String(string) => write_text(text, "string", string),
+        Value::Date(date) => write_text(text, DATE, &date.to_xml_format()),
+        Value::Integer(integer) => write_text(text, INTEGER, &integer.to_string()),
+        Value::Real(real) => write_text(text, REAL, &real.to_string()),
+        Value::String(string) => write_text(text, STRING, string),
         _ => other(text, value, level),
     }
 }
 
-fn write_array<F: Other>(text: &mut String, items: &[Value], level: usize, other: &mut F) {
-    if items.is_empty() {
+fn write_keys<F: Other>(text: &mut String, dictionary: &Dictionary, level: usize, other: &mut F) {
+    write_dictionary(text, entries(dictionary), level, |text, value, level| write_value(text, value, level, other));
+}
+
+fn write_array<T>(
+    text: &mut String,
+    items: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    level: usize,
+    mut write: impl FnMut(&mut String, T, usize),
+) {
+    let items = items.into_iter();
+    if items.len() == 0 {
         return text.push_str("<array/>");
     }
     text.push_str("<array>");
     for item in items {
         new_line(text, level + 1);
-        write_value(text, item, level + 1, other);
+        write(text, item, level + 1);
     }
     new_line(text, level);
     text.push_str("</array>");
 }
 
-fn write_dictionary<F: Other>(text: &mut String, dictionary: &Dictionary, level: usize, other: &mut F) {
-    if dictionary.is_empty() {
+fn write_dictionary<'k, T>(
+    text: &mut String,
+    entries: impl ExactSizeIterator<Item = (&'k str, T)>,
+    level: usize,
+    mut write: impl FnMut(&mut String, T, usize),
+) {
+    if entries.len() == 0 {
         return text.push_str("<dict/>");
     }
     text.push_str("<dict>");
-    for (key, value) in dictionary {
+    for (key, value) in entries {
         new_line(text, level + 1);
-        write_text(text, "key", key);
+        write_text(text, KEY, key);
         new_line(text, level + 1);
-        write_value(text, value, level + 1, other);
+        write(text, value, level + 1);
     }
     new_line(text, level);
     text.push_str("</dict>");
@@ -85,17 +113,16 @@ fn write_data(text: &mut String, data: &[u8], level: usize) {
     text.push_str("</data>");
 }
 
-fn write_text(text: &mut String, element: &str, content: &str) {
-    text.push('<');
-    text.push_str(element);
-    text.push('>');
+fn write_text(text: &mut String, (open, close): Tags, content: &str) {
+    text.push_str(open);
     write_escaped(text, content);
-    text.push_str("</");
-    text.push_str(element);
-    text.push('>');
+    text.push_str(close);
 }
 
 fn write_escaped(text: &mut String, content: &str) {
+    if BARE.hold(content) {
+        return text.push_str(content);
+    }
     let mut plain = 0;
     for (at, byte) in content.bytes().enumerate() {
         let Some(entity) = entity(byte) else { continue };
@@ -120,15 +147,25 @@ fn entity(byte: u8) -> Option<&'static str> {
 }
 
 fn new_line(text: &mut String, level: usize) {
-    text.push('\n');
     // A file beyond the bound is refused in the end: it need not become many times as large before.
-    if text.len() <= LARGEST {
-        match TABS.get(..level) {
-            Some(tabs) => text.push_str(tabs),
-            None => text.extend(std::iter::repeat_n('\t', level)),
-        }
+    let level = if text.len() <= LARGEST { level } else { 0 };
+    match LINE.get(..=level) {
+        Some(line) => text.push_str(line),
+        None => text.extend(std::iter::once('\n').chain(std::iter::repeat_n('\t', level))),
     }
 }
+
+/// What stands before and after a text.
+type Tags = (&'static str, &'static str);
+
+const KEY: Tags = ("<key>", "</key>");
+const STRING: Tags = ("<string>", "</string>");
+const INTEGER: Tags = ("<integer>", "</integer>");
+const REAL: Tags = ("<real>", "</real>");
+const DATE: Tags = ("<date>", "</date>");
+
+/// What stands for itself.
+const BARE: Bytes = Bytes::between(0, u8::MAX, b"<>&'\"\r");
 
 const HEAD: &str = concat!(
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
@@ -136,7 +173,10 @@ const HEAD: &str = concat!(
     "<plist version=\"1.0\">\n",
 );
 
-const TABS: &str = "\t\t\t\t\t\t\t\t";
+const LINE: &str = "\n\t\t\t\t\t\t\t\t";
+
+/// Bytes that most profiles need at least.
+const ROOM: usize = 4 << 10;
 
 /// Bytes a line of base64: 68 characters, as Apple's tools write.
 const DATA_LINE: usize = 51;
