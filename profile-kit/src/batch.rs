@@ -63,8 +63,6 @@ mod verify;
 
 use std::sync::atomic::AtomicBool;
 
-use openssl::sha::sha256;
-
 pub use self::{
     event::{Event, Progress, Report},
     join::join,
@@ -76,7 +74,7 @@ pub use self::{
     table::{CellProblem, Cells, Encoding, Row, RowProblem, Table},
     verify::verify,
 };
-use crate::{Identity, Result, SignOptions, Template};
+use crate::{Identity, Result, SignOptions, Template, sha256::sha256};
 
 /// One template, many devices, each with its own signed file.
 #[derive(Clone, Debug)]

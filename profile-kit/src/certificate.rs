@@ -14,12 +14,11 @@ use openssl::{
     asn1::{Asn1StringRef, Asn1Time, Asn1TimeRef},
     nid::Nid,
     pkey::{HasPublic, Id, PKey, PKeyRef, Public},
-    sha::sha256,
     x509::{X509, X509KeyUsage, X509NameRef},
 };
 
 pub(crate) use self::tbs::Tbs;
-use crate::{Error, Form, Place, Result, error::openssl};
+use crate::{Error, Form, Place, Result, error::openssl, sha256::sha256};
 
 /// An X.509 certificate (RFC 5280) with the bytes that it came in. Cheap to clone.
 #[derive(Clone)]

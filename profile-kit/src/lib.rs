@@ -65,6 +65,7 @@ mod file;
 mod finding;
 mod key_path;
 mod os;
+mod sha256;
 
 pub mod batch;
 pub mod check;

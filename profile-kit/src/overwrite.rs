@@ -6,7 +6,6 @@ mod tests;
 
 use std::{borrow::Cow, time::SystemTime};
 
-use openssl::sha::sha256;
 use plist::Value;
 
 pub use change::Change;
@@ -17,6 +16,7 @@ use crate::{
     check::{self, Code, Finding, Severity},
     payload::{Mdm, Restrictions, TypedPayload},
     removal::PASSWORD_TYPE,
+    sha256::sha256,
     sign::Signable,
     uuids::{self, Missing},
 };

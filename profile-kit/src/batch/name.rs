@@ -2,9 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use openssl::sha::sha256;
-
-use crate::certificate::hex;
+use crate::{certificate::hex, sha256::sha256};
 
 /// How files are named: text, and columns in braces, such as `{serial}.mobileconfig`.
 #[derive(Clone, Debug, PartialEq, Eq)]

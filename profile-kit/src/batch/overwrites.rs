@@ -10,8 +10,6 @@ use std::{
     time::SystemTime,
 };
 
-use openssl::sha::sha256;
-
 use super::{
     CellProblem, Event, Out, Report, RowProblem, Shard, Start, installed,
     manifest::{self, DOUBLE, FORMAT, Failed, Head, Kind, Line, Made},
@@ -27,6 +25,7 @@ use crate::{
     check,
     identity::shown,
     preflight::{Devices, Question},
+    sha256::sha256,
 };
 
 /// The overwrites of a batch: one for each file that its manifest names, under the same names.

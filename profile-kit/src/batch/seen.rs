@@ -1,6 +1,6 @@
 //! What was there before, in few bytes each.
 
-use openssl::sha::sha256;
+use crate::sha256::sha256;
 
 /// A set of texts that keeps ten bytes of each one's SHA-256, whatever their length.
 ///

@@ -5,8 +5,6 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use openssl::sha::sha256;
-
 use super::{
     CellProblem, Event, Out, Progress, Report, RowProblem, installed,
     manifest::{self, DOUBLE, Head, Line, Made, Tally},
@@ -18,6 +16,7 @@ use crate::{
     Profile, Result, TrustStore,
     certificate::hex,
     identity::shown,
+    sha256::sha256,
     verify::{Verification, Verifier, VerifyOptions},
 };
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use openssl::sha::sha256;
 
 use super::rows::Job;
 use crate::{
@@ -19,6 +18,7 @@ use crate::{
     check::{self, Finding, Severity},
     encrypt,
     redact::REDACTED,
+    sha256::sha256,
     template::{Cut, Filled},
 };
 
