@@ -99,6 +99,9 @@ fn uuid_form(uuid: Option<&str>, place: &Trail<'_>, findings: &mut Findings) {
 }
 
 fn identifier_form(identifier: &str, place: &Trail<'_>, findings: &mut Findings) {
+    if identifier.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')) {
+        return;
+    }
     let strange = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '/' | '\\');
     if let Some(found) = identifier.chars().find(|&c| strange(c)) {
         let message = format!("{identifier:?} holds {found:?}");
