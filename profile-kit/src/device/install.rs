@@ -1,5 +1,7 @@
 //! Installing and replacing (facts R1 to R10, L4, L7, L9).
 
+use std::collections::HashMap;
+
 use plist::Value;
 
 use super::{
@@ -77,8 +79,9 @@ impl<'a> Install<'a> {
             Some(old) => self.replacement(old)?,
             None => self.addition(),
         }
-        self.settings(old);
-        self.ask_the_owner(old);
+        let new = self.new_payloads(old);
+        self.settings(&new);
+        self.ask_the_owner(&new);
         let mut device = self.device.clone();
         device.put(self.arrival, self.act);
         let effect = old.map_or(Effect::Added, |old| replace::effect(&old.profile, &self.arrival.profile));
@@ -228,35 +231,39 @@ impl<'a> Install<'a> {
         }
     }
 
-    /// Settings that some device may refuse, unless it has them already.
-    fn settings(&mut self, old: Option<&Installed>) {
-        let there = |payload: &Payload| old.is_some_and(|old| old.profile.payloads().contains(payload));
-        let payloads = self.arrival.profile.payloads().iter();
-        // A removal password has rules of its own.
-        let new: Vec<Payload> =
-            payloads.filter(|payload| payload.kind() != Some(PASSWORD_TYPE) && !there(payload)).cloned().collect();
-        if new.is_empty() {
-            return;
+    /// The payloads that do not stand in what is replaced just so.
+    fn new_payloads(&self, old: Option<&'a Installed>) -> Vec<&'a Payload> {
+        let new = self.arrival.profile.payloads();
+        let Some(old) = old else { return new.iter().collect() };
+        // By identifier, which a device takes once only: the time grows with the number of payloads and not its square.
+        let mut there: HashMap<Option<&str>, Vec<&Payload>> = HashMap::new();
+        for payload in old.profile.payloads() {
+            there.entry(payload.identifier()).or_default().push(payload);
         }
+        let is_new = |payload: &&Payload| !there.get(&payload.identifier()).is_some_and(|same| same.contains(payload));
+        new.iter().filter(is_new).collect()
+    }
+
+    /// Settings that some device may refuse, unless it has them already.
+    fn settings(&mut self, new: &[&Payload]) {
         let mut profile = Profile::new(self.arrival.profile.identifier(), "");
-        *profile.payloads_mut() = new;
+        // A removal password has rules of its own.
+        let new = new.iter().filter(|payload| payload.kind() != Some(PASSWORD_TYPE));
+        profile.payloads_mut().extend(new.map(|payload| Payload::clone(payload)));
         if check::settings(&profile).iter().any(|finding| finding.code.may_be_refused()) {
             self.grounds.unknown(Unknown::Setting);
         }
     }
 
-    fn ask_the_owner(&mut self, old: Option<&Installed>) {
+    fn ask_the_owner(&mut self, new: &[&Payload]) {
         if !self.by_hand() {
             return;
         }
-        let profile = &self.arrival.profile;
-        if profile.get("ConsentText").is_some() {
+        if self.arrival.profile.get("ConsentText").is_some() {
             self.grounds.fact(Fact::Keys);
             self.prompts.push(Prompt::Consent);
         }
-        let there = |payload: &&Payload| old.is_some_and(|old| old.profile.payloads().contains(payload));
-        let mut policies = profile.payloads().iter().filter(|payload| payload.kind() == Some(PasscodePolicy::TYPE));
-        if policies.any(|payload| !there(&payload)) {
+        if new.iter().any(|payload| payload.kind() == Some(PasscodePolicy::TYPE)) {
             self.grounds.fact(Fact::Obstacles);
             self.prompts.push(Prompt::Passcode);
         }

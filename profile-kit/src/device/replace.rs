@@ -168,22 +168,27 @@ impl SignerMatch {
 
 /// R3, for the answer.
 pub(super) fn effect(old: &Profile, new: &Profile) -> Effect {
-    let (before, after) = (names(old), names(new));
-    let stays = |payload: &Payload| pair(payload).is_some_and(|pair| before.contains(&pair) && after.contains(&pair));
+    let (before, after) = (pairs(old), pairs(new));
+    let both: HashSet<_> = before.iter().flatten().collect();
+    let both: HashSet<_> = after.iter().flatten().filter(|pair| both.contains(pair)).collect();
     let name = |payload: &Payload| payload.identifier().or(payload.kind()).unwrap_or_default().to_owned();
+    let names = |profile: &Profile, pairs: &[Option<Pair<'_>>], stay: bool| {
+        let stays = |pair: &Option<Pair<'_>>| pair.as_ref().is_some_and(|pair| both.contains(pair));
+        let payloads = profile.payloads().iter().zip(pairs).filter(|(_, pair)| stays(pair) == stay);
+        payloads.map(|(payload, _)| name(payload)).collect()
+    };
     Effect::Replaced {
-        updated: new.payloads().iter().filter(|new| stays(new)).map(name).collect(),
-        removed: old.payloads().iter().filter(|old| !stays(old)).map(name).collect(),
-        added: new.payloads().iter().filter(|new| !stays(new)).map(name).collect(),
+        updated: names(new, &after, true),
+        removed: names(old, &before, false),
+        added: names(new, &after, false),
     }
 }
 
-fn names(profile: &Profile) -> HashSet<(&str, &str)> {
-    profile.payloads().iter().filter_map(pair).collect()
-}
+/// Identifier and UUID.
+type Pair<'a> = (&'a str, &'a str);
 
-fn pair(payload: &Payload) -> Option<(&str, &str)> {
-    payload.identifier().zip(payload.uuid())
+fn pairs(profile: &Profile) -> Vec<Option<Pair<'_>>> {
+    profile.payloads().iter().map(|payload| payload.identifier().zip(payload.uuid())).collect()
 }
 
 /// Whether two MDM payloads have the same topic and servers (R10). `CheckInURL` is `ServerURL` where it is absent.
