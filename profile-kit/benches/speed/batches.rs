@@ -26,6 +26,14 @@ use crate::{
 pub fn run(effort: Effort, report: &mut Report) {
     for (key, spec) in KEYS {
         let (_, issued) = pki(spec);
+        let of = format!("raw {key}");
+        if spec == KeySpec::P256 {
+            for threads in [1, 2] {
+                let own = |turn| raw(&issued, Raw::deterministic, threads, turn);
+                let what = format!("raw, deterministic nonces, {}", signing(threads));
+                report.add(&what, &of, 0.0, rounds(effort, &issued, threads, own));
+            }
+        }
         let goals = match spec {
             KeySpec::P256 => [("files", 1, 0.50), ("files", 2, 0.30), ("tar", 1, 0.65), ("tar", 2, 0.60)],
             _ => [("files", 1, 0.93), ("files", 2, 0.85), ("tar", 1, 0.95), ("tar", 2, 0.93)],
@@ -33,26 +41,32 @@ pub fn run(effort: Effort, report: &mut Report) {
         for (out, threads, goal) in goals {
             // A disk that others use is slower by an order of magnitude, which is no loss of ours.
             let goal = if effort.is_measurement { goal } else { goal / 10.0 };
-            let what = format!("from CSV to {out}, {threads} signing thread{}", if threads == 1 { "" } else { "s" });
-            report.add(&what, &format!("raw {key}"), goal, rounds(effort, &issued, out, threads));
+            let rate = raw(&issued, Raw::new, threads, effort.turn);
+            let own = |turn: Duration| batch(&issued, (rate * turn.as_secs_f64()).ceil() as usize, out, threads);
+            let what = format!("from CSV to {out}, {}", signing(threads));
+            report.add(&what, &of, goal, rounds(effort, &issued, threads, own));
         }
     }
 }
 
-fn rounds(effort: Effort, issued: &Issued, out: &str, threads: usize) -> Outcome {
+fn signing(threads: usize) -> String {
+    format!("{threads} signing thread{}", if threads == 1 { "" } else { "s" })
+}
+
+/// Something that takes about a turn and gives its rate, between two halves of raw signatures on as many threads.
+fn rounds(effort: Effort, issued: &Issued, threads: usize, own: impl Fn(Duration) -> f64) -> Outcome {
     let (count, turn) = if effort.is_measurement { (5, Duration::from_secs(1)) } else { (1, effort.turn) };
-    let rows = (raw(issued, threads, turn / 4) * turn.as_secs_f64()).ceil() as usize;
+    let half = || raw(issued, Raw::new, threads, turn / 2);
     let rates = (0..count).map(|_| {
-        let before = raw(issued, threads, turn / 2);
-        let own = batch(issued, rows, out, threads);
-        (own, own / ((before + raw(issued, threads, turn / 2)) / 2.0))
+        let (before, own, after) = (half(), own(turn), half());
+        (own, own / ((before + after) / 2.0))
     });
     let (own, ratios) = rates.unzip::<f64, f64, Vec<_>, Vec<_>>();
-    Outcome { name: out.to_owned(), rate: median(own), ratio: median(ratios) }
+    Outcome { name: String::new(), rate: median(own), ratio: median(ratios) }
 }
 
 /// Signatures a second of as many threads, each with a context of its own.
-fn raw(issued: &Issued, threads: usize, turn: Duration) -> f64 {
+fn raw(issued: &Issued, context: fn(&Issued) -> Raw, threads: usize, turn: Duration) -> f64 {
     let count = |mut raw: Raw| {
         let start = Instant::now();
         let mut times = 0_u32;
@@ -63,7 +77,7 @@ fn raw(issued: &Issued, threads: usize, turn: Duration) -> f64 {
         f64::from(times) / start.elapsed().as_secs_f64()
     };
     thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| count(Raw::deterministic(issued)))).collect();
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| count(context(issued)))).collect();
         running.into_iter().map(|thread| thread.join().unwrap()).sum()
     })
 }
