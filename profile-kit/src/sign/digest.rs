@@ -23,7 +23,7 @@ pub enum Digest {
 
 impl Digest {
     /// The digest of the bytes.
-    pub(super) fn of(self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn of(self, bytes: &[u8]) -> Vec<u8> {
         match self {
             // Not by the functions for a whole text, which look the algorithm up each time.
             Digest::Sha256 => {
@@ -44,7 +44,7 @@ impl Digest {
         }
     }
 
-    pub(super) fn oid(self) -> ObjectIdentifier {
+    pub(crate) fn oid(self) -> ObjectIdentifier {
         match self {
             Digest::Sha256 => rfc5912::ID_SHA_256,
             Digest::Sha384 => rfc5912::ID_SHA_384,

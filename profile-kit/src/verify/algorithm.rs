@@ -1,8 +1,10 @@
 //! Signature algorithms by their object identifiers, and the key operation by OpenSSL.
 
+use std::fmt;
+
 use const_oid::ObjectIdentifier;
 use openssl::{
-    pkey::{Id, PKeyRef, Public},
+    pkey::{Id, PKey, Public},
     pkey_ctx::PkeyCtx,
     rsa::Padding,
     sign::{RsaPssSaltlen, Verifier},
@@ -25,6 +27,49 @@ pub(crate) struct Scheme {
     kind: Kind,
     /// The digest's name, where the algorithm's identifier names it.
     digest: Option<&'static str>,
+}
+
+/// The key of the last signature, made ready: the next file mostly has the same signer's. Remembers nothing of files.
+#[derive(Default)]
+pub(crate) struct LastKey(Option<ReadyKey>);
+
+struct ReadyKey {
+    scheme: &'static Scheme,
+    digest: &'static Digest,
+    certificate: Certificate,
+    context: PkeyCtx<Public>,
+}
+
+impl LastKey {
+    fn context(
+        &mut self,
+        scheme: &'static Scheme,
+        algorithm: &Algorithm<'_>,
+        digest: &'static Digest,
+        certificate: &Certificate,
+    ) -> Result<&mut PkeyCtx<Public>, Refusal> {
+        let is_it = |ready: &ReadyKey| {
+            // The parameters of RSASSA-PSS are the file's.
+            scheme.kind != Kind::RsaPss
+                && ready.scheme.oid == scheme.oid
+                && ready.digest == digest
+                && ready.certificate == *certificate
+        };
+        let ready = match self.0.take().filter(is_it) {
+            Some(ready) => ready,
+            None => {
+                let context = scheme.context(algorithm, digest, certificate)?;
+                ReadyKey { scheme, digest, certificate: certificate.clone(), context }
+            }
+        };
+        Ok(&mut self.0.insert(ready).context)
+    }
+}
+
+impl fmt::Debug for LastKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LastKey").field(&self.0.as_ref().map(|ready| &ready.certificate)).finish()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,14 +98,29 @@ impl Scheme {
     /// # Errors
     /// The verdict and a sentence where it does not.
     pub(crate) fn verify(
-        &self,
+        &'static self,
         algorithm: &Algorithm<'_>,
-        digest: &Digest,
+        digest: &'static Digest,
         certificate: &Certificate,
-        message: &[u8],
-        signature: &[u8],
+        (message, signature): (&[u8], &[u8]),
+        last: &mut LastKey,
     ) -> Result<(), Refusal> {
-        let key = &*certificate.x509().public_key().map_err(|_| {
+        let holds = if self.kind == Kind::Edwards {
+            let key = self.key(digest, certificate)?;
+            Verifier::new_without_digest(&key).and_then(|mut verifier| verifier.verify_oneshot(signature, message))
+        } else {
+            let hashed = digest.hash(message)?;
+            last.context(self, algorithm, digest, certificate)?.verify(&hashed, signature)
+        };
+        if holds.unwrap_or(false) {
+            return Ok(());
+        }
+        Err((Verdict::BadSignature, "the signature does not match what it covers and the signer's key".into()))
+    }
+
+    /// The key in the certificate, if this scheme and digest can be used with it.
+    fn key(&self, digest: &Digest, certificate: &Certificate) -> Result<PKey<Public>, Refusal> {
+        let key = certificate.x509().public_key().map_err(|_| {
             (Verdict::SignatureAlgorithmUnsupported, "the key in the signer's certificate cannot be read".to_owned())
         })?;
         if self.digest.is_some_and(|named| named != digest.name) {
@@ -73,16 +133,7 @@ impl Scheme {
         if let Some(problem) = certificate.rsa_problem() {
             return Err((Verdict::SignatureAlgorithmUnsupported, problem.into()));
         }
-        let holds = if self.kind == Kind::Edwards {
-            Verifier::new_without_digest(key).and_then(|mut verifier| verifier.verify_oneshot(signature, message))
-        } else {
-            let hashed = digest.hash(message)?;
-            self.context(algorithm, digest, key)?.verify(&hashed, signature)
-        };
-        if holds.unwrap_or(false) {
-            return Ok(());
-        }
-        Err((Verdict::BadSignature, "the signature does not match what it covers and the signer's key".into()))
+        Ok(key)
     }
 
     fn fits(&self, key: Id) -> bool {
@@ -99,11 +150,12 @@ impl Scheme {
         &self,
         algorithm: &Algorithm<'_>,
         digest: &Digest,
-        key: &PKeyRef<Public>,
+        certificate: &Certificate,
     ) -> Result<PkeyCtx<Public>, Refusal> {
         let failed =
             |_| (Verdict::SignatureAlgorithmUnsupported, format!("{} cannot be used with this key", self.name));
-        let mut context = PkeyCtx::new(key).map_err(failed)?;
+        let key = self.key(digest, certificate)?;
+        let mut context = PkeyCtx::new(&key).map_err(failed)?;
         context.verify_init().map_err(failed)?;
         match self.kind {
             Kind::Rsa => {

@@ -11,6 +11,7 @@ use super::{
     cms::Algorithm,
     refusal::{Refusal, unknown},
 };
+use crate::sign;
 
 /// A digest algorithm.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,9 +44,17 @@ impl Digest {
 
     /// The digest of bytes.
     pub(crate) fn hash(&self, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+        if let Some(digest) = self.signed_with() {
+            return Ok(digest.of(bytes));
+        }
         let unsupported = || (Verdict::SignatureAlgorithmUnsupported, format!("{} is not supported here", self.name));
         let digest = MessageDigest::from_name(self.openssl).ok_or_else(unsupported)?;
         hash(digest, bytes).map(|digest| digest.to_vec()).map_err(|_| unsupported())
+    }
+
+    /// The same, where we sign with it too: that needs no search by name.
+    fn signed_with(&self) -> Option<sign::Digest> {
+        [sign::Digest::Sha256, sign::Digest::Sha384, sign::Digest::Sha512].into_iter().find(|it| it.oid() == self.oid)
     }
 
     /// The same for OpenSSL's key operations.

@@ -14,7 +14,7 @@ use openssl::x509::X509Name;
 
 use super::{
     Observation, Observed, Verdict,
-    algorithm::Scheme,
+    algorithm::{LastKey, Scheme},
     cms::{self, Algorithm, Attribute, Attributes, Sid, SignedData, SignerInfo},
     digest::{Digest, Standing},
     refusal::Refusal,
@@ -75,10 +75,11 @@ impl SignerReport {
         info: &SignerInfo<'_>,
         data: &SignedData<'_>,
         certificates: &[Certificate],
+        last: &mut LastKey,
         observations: &mut Vec<Observation>,
     ) -> Self {
         let found = certificate(&info.sid, certificates);
-        let outcome = integrity(info, data, &found);
+        let outcome = integrity(info, data, &found, last);
         let certificate = found.ok();
         observe(info, certificate.as_ref(), observations);
         let (integrity, problem) = match outcome {
@@ -148,6 +149,7 @@ fn integrity(
     info: &SignerInfo<'_>,
     data: &SignedData<'_>,
     certificate: &Result<Certificate, Refusal>,
+    last: &mut LastKey,
 ) -> Result<(), Refusal> {
     let Some(content) = data.content.as_deref() else {
         return Err((Verdict::ContentMissing, "the signature is detached: the content is not in the file".into()));
@@ -168,11 +170,14 @@ fn integrity(
         None => Vec::new(),
     };
     let certificate = certificate.as_ref().map_err(Clone::clone)?;
-    let verify =
-        |message: &[u8]| scheme.verify(&info.signature_algorithm, digest, certificate, message, &info.signature);
+    let mut verify = |message: &[u8]| {
+        scheme.verify(&info.signature_algorithm, digest, certificate, (message, &info.signature), last)
+    };
     let Some((likeliest, others)) = messages.split_first() else { return verify(content) };
-    let holds_otherwise = || others.iter().any(|other| verify(other).is_ok());
-    verify(likeliest).or_else(|refusal| if holds_otherwise() { Ok(()) } else { Err(refusal) })
+    verify(likeliest).or_else(|refusal| match others.iter().any(|other| verify(other).is_ok()) {
+        true => Ok(()),
+        false => Err(refusal),
+    })
 }
 
 /// Whether the signed attributes are about this content.

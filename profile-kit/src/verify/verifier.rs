@@ -2,7 +2,10 @@
 
 use std::{collections::VecDeque, sync::Mutex};
 
-use super::{Observation, Observed, SignerReport, Verification, VerifyOptions, cms::SignedData, observe, read};
+use super::{
+    Observation, Observed, SignerReport, Verification, VerifyOptions, algorithm::LastKey, cms::SignedData, observe,
+    read,
+};
 use crate::{
     Certificate, KeyKind, Purpose, Result, TrustStore,
     trust::{Search, Trust},
@@ -15,6 +18,7 @@ pub struct Verifier<'s> {
     store: Option<&'s TrustStore>,
     options: VerifyOptions,
     last: Option<Known>,
+    last_key: LastKey,
 }
 
 /// What is known of the certificates of the last few signers: their path to a root does not depend on file and time.
@@ -65,7 +69,7 @@ struct Leaf {
 impl<'s> Verifier<'s> {
     /// Trust is asked where a store is given.
     pub fn new(store: Option<&'s TrustStore>, options: VerifyOptions) -> Self {
-        Self { store, options, last: None }
+        Self { store, options, last: None, last_key: LastKey::default() }
     }
 
     /// Verifies a CMS SignedData with whatever content. A signature that does not hold is a
@@ -83,7 +87,7 @@ impl<'s> Verifier<'s> {
         observations.extend_from_slice(&known.observations);
         let mut signers = Vec::with_capacity(data.signers.len());
         for info in &data.signers {
-            let mut report = SignerReport::of(info, &data, &known.certificates, &mut observations);
+            let mut report = SignerReport::of(info, &data, &known.certificates, &mut self.last_key, &mut observations);
             known.follow(&mut report, store, &options, &mut observations)?;
             signers.push(report);
         }
