@@ -5,7 +5,11 @@ mod digest;
 mod encoded;
 mod mould;
 
-use std::{borrow::Cow, fmt, time::SystemTime};
+use std::{
+    borrow::Cow,
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use openssl::{error::ErrorStack, pkey::Private, pkey_ctx::PkeyCtx, rsa::Padding};
 
@@ -150,18 +154,22 @@ impl Signer {
     ///
     /// # Errors
     /// [`Error::Identity`] where the identity is to decrypt only, [`Error::Crypto`].
-    pub fn new(identity: &Identity, options: SignOptions) -> Result<Self> {
+    pub fn new(identity: &Identity, mut options: SignOptions) -> Result<Self> {
         if identity.is_decrypt_only() {
             return Err(unfit("the identity is to decrypt only, and signs nothing".into()));
         }
+        options.signing_time = in_seconds(options.signing_time);
         let key = Key::new(identity, options.digest).map_err(failed("preparing a signature"))?;
         Ok(Self { identity: identity.clone(), options, key, ready: None })
     }
 
     /// Sets the signing time of what is signed from here on.
     pub fn set_signing_time(&mut self, signing_time: SystemTime) {
-        self.options.signing_time = signing_time;
-        self.ready = None;
+        let signing_time = in_seconds(signing_time);
+        if self.options.signing_time != signing_time {
+            self.options.signing_time = signing_time;
+            self.ready = None;
+        }
     }
 
     /// Signs a profile.
@@ -282,6 +290,11 @@ fn choose_nonces(context: &mut PkeyCtx<Private>) -> Result<(), ErrorStack> {
 #[cfg(not(deterministic_ecdsa))]
 fn choose_nonces(_: &mut PkeyCtx<Private>) -> Result<(), ErrorStack> {
     Ok(())
+}
+
+/// A time as a signature can say it; years before 1970 it cannot.
+fn in_seconds(time: SystemTime) -> SystemTime {
+    time.duration_since(UNIX_EPOCH).map_or(time, |since| UNIX_EPOCH + Duration::from_secs(since.as_secs()))
 }
 
 fn unfit(problem: String) -> Error {

@@ -91,6 +91,17 @@ fn another_signing_time_gives_other_bytes() {
 }
 
 #[test]
+fn a_part_of_a_second_is_neither_said_nor_judged() {
+    let last_moment = validity().not_after;
+    let mut signer = Signer::new(&P256.identity().unwrap(), SignOptions::new(last_moment)).unwrap();
+    let one = signer.sign(&Terms::default()).unwrap();
+    signer.set_signing_time(last_moment + Duration::from_millis(999));
+    assert_eq!(signer.sign(&Terms::default()).unwrap(), one);
+    signer.set_signing_time(last_moment + Duration::from_secs(1));
+    assert!(signer.sign(&Terms::default()).is_err());
+}
+
+#[test]
 fn fills_missing_uuids_in_from_the_content() {
     let signed = RSA.identity().unwrap().sign_with(&profile(), &options()).unwrap();
     let read = Profile::from_bytes(&content(&signed)).unwrap();
