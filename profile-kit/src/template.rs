@@ -13,12 +13,13 @@ use std::{
 };
 
 use plist::{Dictionary, Value};
+use uuid::Uuid;
 
 pub use cut::{Cut, Filled};
 pub(crate) use placeholder::date;
 pub use placeholder::{Kind, Pattern, Placeholder};
 
-use crate::{Error, KeyPath, Profile, Removal, Result, UuidSource, document::LARGEST};
+use crate::{Error, KeyPath, Profile, Removal, Result, UuidSource, document::LARGEST, uuids};
 
 /// The values for placeholders, by name, as text: from a command line, a table's row, a request.
 pub type Values = BTreeMap<String, String>;
@@ -120,14 +121,31 @@ impl Template {
     /// another type or not of the pattern, no value and no default. Values of secrets are not shown.
     /// [`Error::NotAProfile`] where a filled value breaks what every profile must be.
     pub fn fill(&self, values: &Values, source: UuidSource) -> Result<Profile> {
+        let mut profile = self.filled(values, None)?;
+        profile.fill_uuids(source);
+        Ok(profile)
+    }
+
+    /// As [`fill`](Template::fill), with this `PayloadUUID` of the profile whatever the template has there; payloads
+    /// that have none get those of their identifiers.
+    ///
+    /// # Errors
+    /// As [`fill`](Template::fill).
+    pub fn fill_as(&self, values: &Values, uuid: Uuid) -> Result<Profile> {
+        let mut profile = self.filled(values, Some(uuid))?;
+        profile.fill_uuids(UuidSource::Content);
+        Ok(profile)
+    }
+
+    fn filled(&self, values: &Values, uuid: Option<Uuid>) -> Result<Profile> {
         let typed = self.typed(values)?;
-        let filled = Filling { typed: &typed, room: LARGEST }.dictionary(&self.dictionary)?;
-        let mut profile = Profile::from_dictionary(filled)?;
+        let mut filled = Filling { typed: &typed, room: LARGEST }.dictionary(&self.dictionary)?;
+        filled.extend(uuid.map(|uuid| (uuids::KEY.to_owned(), uuids::upper(uuid).into())));
+        let profile = Profile::from_dictionary(filled)?;
         if profile.removal() == Removal::Password(String::new()) && self.password_is_placeholder() {
             let problem = "the removal password is empty: the profile would be locked without one".into();
             return Err(Error::Placeholders { problems: vec![problem] });
         }
-        profile.fill_uuids(source);
         Ok(profile)
     }
 

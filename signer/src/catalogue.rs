@@ -16,7 +16,7 @@ use std::{
 };
 
 use profile_kit::{
-    Profile, Removal, Signable, Target, Template, UuidSource,
+    Profile, Removal, Signable, Target, Template,
     check::{self, Finding, Severity},
     template::{Declarations, Kind},
 };
@@ -167,10 +167,7 @@ impl Spec {
         let values = parameters::values(&self.allowed, parameters)?;
         // The payloads' UUIDs come from their identifiers, so that a device updates them in place (R3). The profile's own
         // would be a digest of its content, secrets included: it is the issuance's instead.
-        let mut profile = self.template.fill(&values, UuidSource::Content).map_err(without_form)?;
-        let uuid = uuid.as_hyphenated().encode_upper(&mut Uuid::encode_buffer()).to_owned();
-        profile.set("PayloadUUID", uuid).map_err(without_form)?;
-        Ok(profile)
+        self.template.fill_as(&values, uuid).map_err(without_form)
     }
 }
 
