@@ -9,7 +9,7 @@ use openssl::{
 use zeroize::Zeroizing;
 
 use super::{Error, Result};
-use crate::digest::{Digest, to_hex};
+use crate::digest::{Digest, Mac, to_hex};
 
 /// The ledger's key: 32 bytes that are not in the ledger. The keys for sealing and for digests of short secrets are
 /// derived from it.
@@ -17,7 +17,7 @@ use crate::digest::{Digest, to_hex};
 pub struct LedgerKey {
     id: String,
     sealing: Zeroizing<[u8; 32]>,
-    digesting: Zeroizing<[u8; 32]>,
+    digesting: Mac,
 }
 
 impl LedgerKey {
@@ -27,16 +27,16 @@ impl LedgerKey {
         Self {
             id: to_hex(&derived(b"ledger key: name")[..8]),
             sealing: Zeroizing::new(derived(b"ledger key: seal")),
-            digesting: Zeroizing::new(derived(b"ledger key: digest")),
+            digesting: Mac::new(&Zeroizing::new(derived(b"ledger key: digest"))),
         }
     }
 
     /// The key of two: one seals, the other is for digests of short secrets. Both have to be random, and both decide the
     /// key's name: with another one of either, nothing opens by mistake.
     pub fn of(seal: &[u8; 32], digests: &[u8; 32]) -> Self {
-        let digesting = Digest::keyed(digests, b"ledger key: digest").0;
-        let id = Digest::keyed(seal, &[&b"ledger key: name of two"[..], &digesting].concat());
-        Self { id: to_hex(&id.0[..8]), digesting: Zeroizing::new(digesting), ..Self::new(seal) }
+        let digesting = Zeroizing::new(Digest::keyed(digests, b"ledger key: digest").0);
+        let id = Digest::keyed(seal, &[&b"ledger key: name of two"[..], &*digesting].concat());
+        Self { id: to_hex(&id.0[..8]), digesting: Mac::new(&digesting), ..Self::new(seal) }
     }
 
     /// Its name, which the ledger keeps beside everything that it sealed. It tells nothing of the key.
@@ -46,7 +46,7 @@ impl LedgerKey {
 
     /// HMAC-SHA-256 of bytes for one purpose.
     pub(super) fn digest(&self, purpose: &str, bytes: &[u8]) -> Digest {
-        Digest::keyed(&self.digesting, &[purpose.as_bytes(), b"\0", bytes].concat())
+        self.digesting.code(&[purpose.as_bytes(), b"\0", bytes])
     }
 
     fn seal(&self, place: &[u8], bytes: &[u8]) -> Sealed {
