@@ -162,13 +162,14 @@ impl Ledger {
         };
         let sealed = self.shared.keys.seal(&Place::Profile(id.0), &signed);
         let (event, at) = (issue_event(&request, &issuance, ticket), request.at);
+        let recorded = event.clone();
         let work = move |writing: &mut Writing<'_>| {
             if let Some(stored) = answers::find(writing.db, writing.keys, &request)? {
                 writing.append(millis(request.at), &replay(&request, stored.seq))?;
                 return Ok(Recorded::Before(stored.seq));
             }
             allow(writing.db, &issuance, evidence, ticket, budget)?;
-            let seq = writing.append(millis(request.at), &issue_event(&request, &issuance, ticket))?;
+            let seq = writing.append(millis(request.at), &recorded)?;
             let issuance = Issuance { seq, ..issuance };
             rows::insert_issuance(writing.db, &issuance)?;
             rows::insert_sealed(writing.db, seq, &sealed)?;

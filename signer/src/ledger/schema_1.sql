@@ -121,7 +121,7 @@ CREATE TABLE answer (
     sealed_key TEXT,
     body BLOB,
     PRIMARY KEY (caller, key)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE ticket (
     id BLOB PRIMARY KEY,
