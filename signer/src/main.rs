@@ -4,6 +4,10 @@ mod cli;
 
 use std::process::ExitCode;
 
+/// Much is allocated for each request in one thread and freed in another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::main()
 }
