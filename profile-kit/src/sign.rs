@@ -177,10 +177,23 @@ impl Signer {
     /// # Errors
     /// As [`Identity::sign_with`].
     pub fn sign(&mut self, what: &(impl Signable + ?Sized)) -> Result<SignedProfile> {
+        self.sign_and_digest(what, self.options.digest).map(|(signed, _)| signed)
+    }
+
+    /// Signs a profile and gives a digest of the content: the signature's own, where it is the same.
+    pub(crate) fn sign_and_digest(
+        &mut self,
+        what: &(impl Signable + ?Sized),
+        digest: Digest,
+    ) -> Result<(SignedProfile, Vec<u8>)> {
         let own = what.required_leaf().and_then(|leaf| self.identity.with_leaf(leaf));
         let ready = Ready::once(&mut self.ready, own.as_ref().unwrap_or(&self.identity), &self.options)?;
         ready.admit(what, &self.options)?;
-        Ok(SignedProfile::from_signer(self.key.sign(ready, &what.content()?)?))
+        let content = what.content()?;
+        let signed = self.options.digest.of(&content);
+        let file = self.key.sign(ready, &content, &signed)?;
+        let digest = if digest == self.options.digest { signed } else { digest.of(&content) };
+        Ok((SignedProfile::from_signer(file), digest))
     }
 
     /// Signs any bytes, as [`sign_content`] does.
@@ -189,7 +202,7 @@ impl Signer {
     /// [`Error::Unwritable`], [`Error::Crypto`].
     pub fn sign_content(&mut self, content: &[u8]) -> Result<Vec<u8>> {
         let ready = Ready::once(&mut self.ready, &self.identity, &self.options)?;
-        self.key.sign(ready, content)
+        self.key.sign(ready, content, &self.options.digest.of(content))
     }
 }
 
@@ -272,8 +285,8 @@ impl Key {
     }
 
     /// The content's digest goes into the attributes, and the signature over them around the content.
-    fn sign(&mut self, ready: &Ready, content: &[u8]) -> Result<Vec<u8>> {
-        let attributes = ready.mould.attributes(&self.digest.of(content));
+    fn sign(&mut self, ready: &Ready, content: &[u8], message_digest: &[u8]) -> Result<Vec<u8>> {
+        let attributes = ready.mould.attributes(message_digest);
         let hashed = self.digest.of(&attributes);
         let length = self.context.sign(&hashed, Some(&mut self.signature)).map_err(failed("making a signature"))?;
         let file = ready.mould.fill(content, &attributes, &self.signature[..length]);

@@ -20,7 +20,8 @@ use super::{
     seen::Seen,
 };
 use crate::{
-    Arrival, Error, Identity, Os, Overwrite, PasswordForm, Result, SignOptions, SignedProfile, Signer, VerifiedProfile,
+    Arrival, Digest, Error, Identity, Os, Overwrite, PasswordForm, Result, SignOptions, SignedProfile, Signer,
+    VerifiedProfile,
     certificate::hex,
     check,
     identity::shown,
@@ -325,14 +326,14 @@ impl Maker<'_> {
         let of = Overwrite::of(&verified).removal_password(self.batch.form).strip(self.batch.strip);
         let of = self.batch.target.map_or(of.clone(), |target| of.target(target));
         let overwrite = of.build_at(self.batch.sign.signing_time).map_err(failed)?;
-        let signed = self.signer.sign(&overwrite).map_err(failed)?;
+        let (signed, digest) = self.signer.sign_and_digest(&overwrite, Digest::Sha256).map_err(failed)?;
         self.frees(&verified, &overwrite)?;
         let profile = overwrite.profile();
         Ok(Overwritten {
             identifier: profile.identifier().to_owned(),
             uuid: profile.uuid().unwrap_or_default().to_owned(),
             payloads: profile.payloads().iter().map(|payload| payload.uuid().unwrap_or_default().to_owned()).collect(),
-            content: hex(&sha256(&profile.to_xml().map_err(failed)?)),
+            content: hex(&digest),
             signed: hex(&sha256(signed.as_bytes())),
             bytes: Arc::new(signed.into_bytes()),
             faults: overwrite.faults().iter().map(|fault| format!("inherited: {fault}")).collect(),

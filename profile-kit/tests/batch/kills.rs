@@ -157,7 +157,8 @@ fn no_line_of_the_manifest_is_written_before_its_files_are_synced() {
                 groups += 1;
             }
         }
-        assert!(groups >= 3, "{arguments}: {groups}");
+        // Those that wait while the disk is busy become one.
+        assert!(groups > 0, "{arguments}: no line was written");
     }
 }
 

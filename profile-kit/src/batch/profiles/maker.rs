@@ -6,7 +6,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::rows::Job;
 use crate::{
-    Certificate, ContentCipher, Error, Profile, Result, SignOptions, Signable, Signer, Target, Template, UuidSource,
+    Certificate, ContentCipher, Digest, Error, Profile, Result, SignOptions, Signable, Signer, Target, Template,
+    UuidSource,
     batch::{
         Batch, Options,
         manifest::{self, Failed, Made},
@@ -71,8 +72,8 @@ impl<'a> Maker<'a> {
             Err(problem) => return Ok(Err(problem)),
         };
         let what = content.signable();
-        let signed = match self.signer.sign(what) {
-            Ok(signed) => signed.into_bytes(),
+        let (signed, digest) = match self.signer.sign_and_digest(what, Digest::Sha256) {
+            Ok((signed, digest)) => (signed.into_bytes(), digest),
             Err(error @ (Error::Unwritable { .. } | Error::Refused { .. })) => {
                 return Ok(Err(row.problem(Some(&device), vec![CellProblem::of_row(error.with_causes())])));
             }
@@ -89,7 +90,7 @@ impl<'a> Maker<'a> {
             identifier: content.identifier().to_owned(),
             uuid: content.uuid().unwrap_or_default().to_owned(),
             payloads: content.payload_uuids(),
-            content: hex(&sha256(&what.content()?)),
+            content: hex(&digest),
             signed: hex(&sha256(&signed)),
             installed: None,
         };
