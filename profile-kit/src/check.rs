@@ -70,10 +70,10 @@ pub fn structure(profile: &Profile) -> Vec<Finding> {
     findings.list
 }
 
-/// What the settings of a profile's payloads break, and nothing else.
+/// What a profile's payloads break of Apple's schema, whatever the target.
 pub(crate) fn settings(profile: &Profile) -> Vec<Finding> {
     let mut findings = Findings::default();
-    settings::check(profile, &mut findings);
+    schema::check(profile, &Target::default(), &mut findings);
     findings.list
 }
 

@@ -146,6 +146,8 @@ const ROWS: &[Row] = &[
     ("Faults", "ios 17 s", "", &[], "install ivi payload-version=2", "Malformed MCPayloadErrorDomain 2001", ""),
     ("Faults", "ios 17 s", "", &[], "install ivi payload-without=PayloadUUID", "Malformed MCPayloadErrorDomain 2002", ""),
     ("Faults", "ios 17 s", "", &[], "install ivi payload-number=PayloadIdentifier", "Malformed MCPayloadErrorDomain 2003", ""),
+    ("Schema", "ios 17 s", "", &[], "install m mdm=T identity=I", "added: m, Setting", ""),
+    ("(Schema)", "ios 17 s", "", &["m mdm=T identity=I"], "install m mdm=T identity=I", "replaced m", ""),
     ("Signing", "ios 17 s", "", &[], "install ivi broken", "BrokenSignature MCProfileErrorDomain 1000", ""),
     ("Delivery", "ios 12.2 s", "", &["pending ivi"], "install-pending 480", "added: ivi", ""),
     ("Delivery", "ios 12.2 s", "", &["pending ivi"], "install-pending 481", "NothingPending", "pending-profile=eight-minutes"),
@@ -374,6 +376,7 @@ fn arrival(words: &str) -> (Arrival, bool) {
             "broken" => signature = Signature::Broken(Verdict::DigestMismatch),
             "signed" => signature = self::signature(value),
             "server" => profile.payloads_mut()[0].insert("ServerURL", value),
+            "identity" => profile.payloads_mut()[0].insert("IdentityCertificateUUID", value),
             "check-in" => profile.payloads_mut()[0].insert("CheckInURL", value),
             "twins" => {
                 let uuid = profile.payloads()[0].uuid().unwrap().to_owned();
@@ -417,7 +420,7 @@ fn payload(name: &str, value: &str) -> Payload {
         "mdm" => {
             let mut payload = of("com.apple.mdm", "Topic", value.into());
             payload.insert("ServerURL", "https://mdm.example");
-            payload.insert("IdentityCertificateUUID", "I");
+            payload.insert("IdentityCertificateUUID", "8C1A4E4A-7F0B-4E0B-9F7A-2D8A36C0D001");
             payload
         }
         "payload" => {
