@@ -1,7 +1,5 @@
 //! A configuration profile as plain data.
 
-use std::collections::HashSet;
-
 use plist::{Dictionary, Value};
 
 use crate::{
@@ -240,17 +238,23 @@ impl Profile {
     fn free_identifier(&self, kind: &str) -> String {
         let plain = format!("{}.{kind}", self.identifier());
         let identifiers = self.payloads.iter().filter_map(Payload::identifier);
-        let begins = |taken: &&str| taken.get(..plain.len()).is_some_and(|it| it.eq_ignore_ascii_case(&plain));
-        // A set, or a spec of a thousand payloads of one type takes a minute.
-        let taken: HashSet<String> = identifiers.filter(begins).map(str::to_ascii_lowercase).collect();
-        if taken.is_empty() {
-            return plain;
+        let mut taken: Vec<u64> = identifiers.filter_map(|identifier| number_behind(&plain, identifier)).collect();
+        taken.sort_unstable();
+        match taken.iter().fold(1, |free, taken| if *taken == free { free + 1 } else { free }) {
+            1 => plain,
+            free => format!("{plain}.{free}"),
         }
-        let numbered = (2..).map(|number| format!("{plain}.{number}"));
-        std::iter::once(plain.clone())
-            .chain(numbered)
-            .find(|identifier| !taken.contains(&identifier.to_ascii_lowercase()))
-            .expect("an endless range has a free number")
+    }
+}
+
+/// The number of an identifier that is another one with a number behind it, as it is written from 2 on; 1 of that itself.
+fn number_behind(plain: &str, identifier: &str) -> Option<u64> {
+    let (start, rest) = identifier.split_at_checked(plain.len())?;
+    match rest.strip_prefix('.') {
+        _ if !start.eq_ignore_ascii_case(plain) => None,
+        None => rest.is_empty().then_some(1),
+        Some(digits) if digits.starts_with(['0', '+']) => None,
+        Some(digits) => digits.parse().ok().filter(|number| (2..u64::MAX).contains(number)),
     }
 }
 
@@ -296,6 +300,29 @@ mod tests {
         profile.set_removal(Removal::Password("hunter2".into()));
         let written = Profile::from_dictionary(profile.to_dictionary()).expect("still a profile");
         assert_eq!(written.removal(), Removal::Password("hunter2".into()));
+    }
+
+    #[test]
+    fn a_payload_gets_the_first_identifier_that_is_free() {
+        let mut profile = Profile::new("x", "x");
+        let taken = [
+            "X.com.example",
+            "x.COM.example.2",
+            "x.com.example.04",
+            "x.com.example.+5",
+            "x.com.example.6.a",
+            "x.com.examplé",
+        ];
+        for identifier in taken {
+            let mut payload = Payload::new("com.example");
+            payload.insert("PayloadIdentifier", identifier);
+            profile.push(payload);
+        }
+        for kind in ["com.example", "com.example", "com.other"] {
+            profile.push(Payload::new(kind));
+        }
+        let given: Vec<_> = profile.payloads()[taken.len()..].iter().filter_map(Payload::identifier).collect();
+        assert_eq!(given, ["x.com.example.3", "x.com.example.4", "x.com.other"]);
     }
 
     #[test]
