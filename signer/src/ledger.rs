@@ -305,6 +305,15 @@ impl Ledger {
         self.read(move |db| archive::copy(db, &to)).await
     }
 
+    /// Whether these keys open every profile in the ledger.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownKey`]; when the ledger cannot be read.
+    pub async fn opens_with(&self, keys: LedgerKeys) -> Result<()> {
+        self.read(move |db| writer::opens(db, &keys)).await
+    }
+
     /// The file to which the checkpoints are appended.
     pub fn checkpoint_file(&self) -> PathBuf {
         self.shared.checkpoints.clone()

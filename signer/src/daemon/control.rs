@@ -57,6 +57,12 @@ pub enum ReloadError {
     /// Devices would be left without the key of their leaf.
     #[error(transparent)]
     Stranded(#[from] Stranded),
+    /// The next start could not open all that the ledger holds.
+    #[error("the next start would need the ledger's key {id}: name its file in ledger.former_seal_keys")]
+    LedgerKey {
+        /// The key's name.
+        id: String,
+    },
     /// The ledger cannot say which devices depend on a key, or keep that there was a reload.
     #[error("the ledger cannot be asked")]
     Ledger(#[from] ledger::Error),
@@ -83,6 +89,7 @@ impl ReloadError {
         match self {
             Self::Config(_) => "invalid-configuration",
             Self::Stranded(_) => "would-strand",
+            Self::LedgerKey { .. } => "ledger-key-missing",
             Self::Ledger(_) => "ledger-unavailable",
             Self::Tls(_) => "invalid-tls",
             Self::Io(_) => "io-failed",
@@ -140,6 +147,7 @@ impl Control {
         let service = self.service();
         let new = blocking(self.parts.source.clone(), |source| source.load()).await?.map_err(ReloadError::Config)?;
         let old = service.state();
+        self.admit_ledger_keys(&old, &new).await?;
         let stranded = self.stranded_by(&old, &new).await?;
         let Reloaded { state, restart } = reload(&old, new, stranded, accepted)?;
         let now = (service.clock)();
@@ -160,6 +168,17 @@ impl Control {
             tracing::warn!(error = %chain(&error), "the stranded devices cannot be counted");
         }
         Ok(Changed { restart, warnings })
+    }
+
+    /// Other keys of the ledger wait for the next start, which must not be the first to hear that one is missing.
+    async fn admit_ledger_keys(&self, old: &State, new: &State) -> Result<(), ReloadError> {
+        if old.config.ledger.path != new.config.ledger.path {
+            return Ok(());
+        }
+        match self.service().ledger.opens_with(new.secrets.ledger_keys()).await {
+            Err(ledger::Error::UnknownKey { id }) => Err(ReloadError::LedgerKey { id }),
+            asked => Ok(asked?),
+        }
     }
 
     /// Works with a state from now on, or changes nothing.

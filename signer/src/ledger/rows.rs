@@ -76,8 +76,17 @@ pub(super) fn insert_observation(db: &Connection, observation: &Observation) -> 
     Ok(())
 }
 
-/// Writes the sealed bytes of the record of this number.
+/// The names of the keys that sealed profiles.
+pub(super) fn sealers(db: &Connection) -> Result<Vec<String>> {
+    let mut sealers = db.prepare("SELECT substr(name, 8) FROM meta WHERE name GLOB 'sealer *'")?;
+    Ok(sealers.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Writes the sealed bytes of the record of this number, and notes the key's name: a look at every profile for the names
+/// would take long.
 pub(super) fn insert_sealed(db: &Connection, seq: u64, sealed: &Sealed) -> Result<()> {
+    let mut note = db.prepare_cached("INSERT OR IGNORE INTO meta (name, value) VALUES ('sealer ' || ?1, '')")?;
+    note.execute([&sealed.key])?;
     let mut insert = db.prepare_cached("INSERT INTO sealed (seq, key, body) VALUES (?1, ?2, ?3)")?;
     insert.execute((seq as i64, &sealed.key, &sealed.body))?;
     Ok(())

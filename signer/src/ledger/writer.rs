@@ -10,12 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::{
     Commit, Health, Options, chain,
     error::{Error, Result},
+    rows,
     seal::LedgerKeys,
     sqlite,
 };
@@ -314,23 +315,13 @@ fn run_all(writes: &mut [Box<dyn Write>], writing: &mut Writing<'_>) -> Result<(
     writes.iter_mut().filter(|write| !write.is_abandoned()).try_for_each(|write| write.run(writing))
 }
 
-/// Whether the keys open all that was sealed: a ledger without one of them would take issuances and strand devices. The
-/// names of those that seal are noted, since a look at every profile would take long.
-fn opens(db: &Connection, keys: &LedgerKeys) -> Result<()> {
-    let name = |row: &Row<'_>| row.get::<_, String>(0);
-    let last = db.query_row("SELECT key FROM sealed ORDER BY seq DESC LIMIT 1", [], name).optional()?;
-    if last.is_none() {
-        db.execute("DELETE FROM meta WHERE name GLOB 'sealer *'", [])?;
+/// Whether the keys open every profile that was sealed: a ledger without one of them would take issuances and strand
+/// devices.
+pub(super) fn opens(db: &Connection, keys: &LedgerKeys) -> Result<()> {
+    match rows::sealers(db)?.into_iter().find(|id| !keys.has(id)) {
+        Some(id) => Err(Error::UnknownKey { id }),
+        None => Ok(()),
     }
-    let mut sealers = db.prepare("SELECT substr(name, 8) FROM meta WHERE name GLOB 'sealer *'")?;
-    let mut sealers = sealers.query_map([], name)?.collect::<rusqlite::Result<Vec<_>>>()?;
-    sealers.extend(last);
-    if let Some(id) = sealers.iter().find(|id| !keys.has(id)) {
-        return Err(Error::UnknownKey { id: id.clone() });
-    }
-    let mut note = db.prepare("INSERT OR IGNORE INTO meta (name, value) VALUES ('sealer ' || ?1, '')")?;
-    sealers.iter().map(String::as_str).chain([keys.active.id()]).try_for_each(|id| note.execute([id]).map(drop))?;
-    Ok(())
 }
 
 /// Compares the chain's end with the last checkpoints in the ledger and in the file, and gives the number of the last

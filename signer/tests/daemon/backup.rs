@@ -131,6 +131,26 @@ async fn a_seal_key_can_be_changed_where_the_one_before_is_named_and_is_needed_f
     assert!(matches!(backup::verify(&copy, &record(&place)), Err(BackupError::OtherKey { .. })));
 }
 
+#[tokio::test]
+async fn a_seal_key_that_sealed_nothing_may_go_and_a_reload_lets_none_go_that_sealed() {
+    let running = Running::start().await;
+    running.issue("C02A", "1").await.ok();
+    let (place, _) = running.end().await;
+    fs::copy(place.path("ledger-seal.key"), place.path("former.key")).unwrap();
+    fs::write(place.path("ledger-seal.key"), [7; 32]).unwrap();
+    place.change("[ledger]\n", NAMED);
+    let (place, _) = place.start().await.end().await;
+    fs::write(place.path("ledger-seal.key"), [8; 32]).unwrap();
+    let running = place.start().await;
+    running.issue("C02A", "1").await.ok();
+    running.place.change(NAMED, "[ledger]\n");
+    let Answer::Refused { code, problems } = running.reload(None).await else { panic!("the key of a profile went") };
+    assert_eq!((code.as_str(), problems.len()), ("ledger-key-missing", 1), "{problems:?}");
+    running.place.change("[ledger]\n", NAMED);
+    assert!(matches!(running.reload(None).await, Answer::Reloaded { .. }));
+    running.end().await;
+}
+
 async fn needs_a_key(place: &Place) {
     let error = place.start_error().await;
     assert!(matches!(error, StartError::Ledger(ledger::Error::UnknownKey { .. })), "{error:?}");
