@@ -262,15 +262,17 @@ impl Found {
         match self.key(case.keyring, &serving.leaf) {
             Holding::Gone => return self.without_overwrite(case),
             Holding::Unknown => self.next.insert(0, BRING_KEY),
-            Holding::Held if is_encrypted(case) => self.next = [&[STRIP, INSTALL], AFTER].concat(),
             Holding::Held if self.is(Verdict::Strands) && self.frees_by_mdm() => {
                 self.reason(ONLY_BY_MDM, self.obstacles());
-                self.next = [&[ASK_OVERWRITE, SEND_OVERWRITE], AFTER].concat();
+                let ask = if is_encrypted(case) { STRIP } else { ASK_OVERWRITE };
+                self.next = [&[ask, SEND_OVERWRITE], AFTER].concat();
             }
             Holding::Held if self.is(Verdict::Strands) => {
                 self.reason(NO_OVERWRITE, self.obstacles());
                 return self.without_overwrite(case);
             }
+            // What it depends on is what nobody sees; a target would not tell more.
+            Holding::Held if is_encrypted(case) => self.next = [&[STRIP, INSTALL], AFTER].concat(),
             Holding::Held if self.is(Verdict::FreesOnSome) => {
                 self.reason(DEPENDS, self.obstacles());
                 self.next.insert(0, NAME_TARGET);

@@ -172,6 +172,17 @@ fn a_profile_whose_payloads_cannot_be_read_counts_as_locked_and_says_why() {
 }
 
 #[test]
+fn a_profile_of_which_no_overwrite_can_be_made_is_told_so_though_its_payloads_are_encrypted() {
+    let stage = Stage::with(|profile| {
+        profile.push(profile_kit::Payload::new("com.apple.mdm"));
+        profile.set("EncryptedPayloadContent", plist::Value::Data(vec![0x30, 0x80])).unwrap();
+    });
+    let found = stage.ask(vec![stage.locked(1)], vec![known(2, EvidenceFact::Acknowledged(of(1)))]);
+    assert_eq!(found.standing, Standing::NeedsWipe, "{:?}", codes(&found));
+    assert!(codes(&found).contains(&"no-overwrite"), "{:?}", codes(&found));
+}
+
+#[test]
 fn a_put_off_overwrite_is_waited_for() {
     let stage = Stage::new();
     let overwrite = Held { acknowledgement: Some(Acknowledgement::NotNow), ..stage.overwrite(3) };
