@@ -21,6 +21,37 @@ pub struct Strangers {
 
 type Seen = BTreeMap<String, Stranger>;
 
+/// The first of an origin within a minute. Dropped before it is in the record, it leaves its place to the next one: the
+/// ledger did not take it, or the client went away and nobody waited for that.
+#[derive(Debug)]
+pub struct First<'a> {
+    strangers: &'a Strangers,
+    origin: String,
+    is_recorded: bool,
+}
+
+impl First<'_> {
+    /// What its origin is called.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// It is in the record.
+    pub fn recorded(mut self) {
+        self.is_recorded = true;
+    }
+}
+
+impl Drop for First<'_> {
+    fn drop(&mut self) {
+        if !self.is_recorded
+            && let Some(stranger) = self.strangers.seen().get_mut(&self.origin)
+        {
+            stranger.first = SystemTime::UNIX_EPOCH;
+        }
+    }
+}
+
 /// What came from one origin.
 #[derive(Clone, Copy, Debug)]
 struct Stranger {
@@ -33,30 +64,18 @@ struct Stranger {
 impl Strangers {
     /// Counts a refusal. Gives the name of its origin where it is to be a record of its own. Beyond as many origins as are
     /// told apart, all others are one.
-    pub fn note(&self, origin: &str, at: SystemTime) -> Option<String> {
+    pub fn note(&self, origin: &str, at: SystemTime) -> Option<First<'_>> {
         let mut seen = self.seen();
         let origin = name(&seen, origin);
         match seen.get_mut(origin) {
             Some(stranger) if !stranger.is_over(at) => {
                 stranger.more += 1;
-                None
+                return None;
             }
-            Some(stranger) => {
-                stranger.first = at;
-                Some(origin.to_owned())
-            }
-            None => {
-                seen.insert(origin.to_owned(), Stranger { first: at, more: 0 });
-                Some(origin.to_owned())
-            }
+            Some(stranger) => stranger.first = at,
+            None => drop(seen.insert(origin.to_owned(), Stranger { first: at, more: 0 })),
         }
-    }
-
-    /// The first of an origin could not be recorded: the next one is the first.
-    pub fn unrecorded(&self, origin: &str) {
-        if let Some(stranger) = self.seen().get_mut(origin) {
-            stranger.first = SystemTime::UNIX_EPOCH;
-        }
+        Some(First { strangers: self, origin: origin.to_owned(), is_recorded: false })
     }
 
     /// Records how many followed from each origin. What cannot be recorded is counted on.
@@ -114,7 +133,7 @@ fn counted(origin: &str, more: u64) -> Event {
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// How many origins are told apart.
-const ORIGINS: usize = 64;
+const ORIGINS: usize = 8;
 /// What the rest is called.
 const OTHERS: &str = "others";
 
@@ -126,6 +145,14 @@ mod tests {
         moment::from_millis,
     };
 
+    /// What the origin of a first one is called, which is recorded.
+    fn noted(strangers: &Strangers, origin: &str, at: SystemTime) -> Option<String> {
+        let first = strangers.note(origin, at)?;
+        let origin = first.origin().to_owned();
+        first.recorded();
+        Some(origin)
+    }
+
     fn taken(strangers: &Strangers, millis: i64) -> Vec<(String, u64)> {
         strangers.take(from_millis(millis))
     }
@@ -133,7 +160,7 @@ mod tests {
     #[test]
     fn the_first_of_a_minute_is_a_record_and_the_rest_of_it_a_number() {
         let strangers = Strangers::default();
-        let note = |origin: &str, millis| strangers.note(origin, from_millis(millis)).is_some();
+        let note = |origin: &str, millis| noted(&strangers, origin, from_millis(millis)).is_some();
         assert!(note("a", 0) && note("b", 1));
         assert!([2, 3, 59_999].into_iter().all(|at| !note("a", at)));
         assert_eq!(taken(&strangers, 59_999), [("a".into(), 3)]);
@@ -147,11 +174,11 @@ mod tests {
     fn more_origins_than_are_told_apart_are_one() {
         let strangers = Strangers::default();
         for number in 0..ORIGINS {
-            assert_eq!(strangers.note(&number.to_string(), from_millis(0)), Some(number.to_string()));
+            assert_eq!(noted(&strangers, &number.to_string(), from_millis(0)), Some(number.to_string()));
         }
-        assert_eq!(strangers.note("one", from_millis(0)), Some(OTHERS.into()));
+        assert_eq!(noted(&strangers, "one", from_millis(0)), Some(OTHERS.into()));
         for number in 0..ORIGINS {
-            assert_eq!(strangers.note(&format!("other {number}"), from_millis(0)), None);
+            assert_eq!(noted(&strangers, &format!("other {number}"), from_millis(0)), None);
         }
         assert_eq!(taken(&strangers, 1), [(OTHERS.into(), ORIGINS as u64)]);
         assert_eq!(strangers.seen().len(), ORIGINS + 1);
@@ -162,7 +189,7 @@ mod tests {
         let mut stage = Stage::new();
         let strangers = Strangers::default();
         for _ in 0..3 {
-            strangers.note("a", at(0));
+            noted(&strangers, "a", at(0));
         }
         stage.ledger.close().await.unwrap();
         assert!(strangers.record(&stage.ledger, at(61)).await.is_err());
@@ -175,10 +202,10 @@ mod tests {
     #[test]
     fn a_first_that_was_not_recorded_leaves_its_place_to_the_next() {
         let strangers = Strangers::default();
-        strangers.note("a", at(0));
-        assert_eq!(strangers.note("a", at(0)), None);
-        strangers.unrecorded("a");
-        assert_eq!(strangers.note("a", at(0)), Some("a".into()));
+        let first = strangers.note("a", at(0)).unwrap();
+        assert_eq!(noted(&strangers, "a", at(0)), None);
+        drop(first);
+        assert_eq!(noted(&strangers, "a", at(0)), Some("a".into()));
         assert_eq!(strangers.take(at(0)), [("a".into(), 1)]);
     }
 }

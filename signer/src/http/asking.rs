@@ -25,6 +25,7 @@ use crate::{
     server,
     service::Service,
     state::State,
+    strangers::First,
 };
 
 /// A request of a caller who is known. Handlers take it as an argument.
@@ -187,7 +188,8 @@ fn key(request: &Request) -> Result<String, Refusal> {
 }
 
 /// Records a refusal before it is answered. One that cannot be recorded is not answered: nobody learns what was decided.
-/// Of strangers, of whom there may be any number, the first of a minute is recorded so, and the others are counted.
+/// Of strangers, of whom there may be any number, the first of a minute is recorded so, and the others are counted and
+/// answered.
 async fn settled(
     service: &Service,
     event: Event,
@@ -202,25 +204,23 @@ async fn settled(
     let stranger = match refusal {
         Refusal::Unauthenticated => {
             let peer = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
-            let Some(peer) = service.strangers.note(&peer, at) else { return response };
-            Some(peer)
+            let Some(first) = service.strangers.note(&peer, at) else { return response };
+            Some(first)
         }
         _ => None,
     };
     let event = match &stranger {
-        Some(peer) => event.with("peer", peer.clone()),
+        Some(first) => event.with("peer", first.origin()),
         None => event,
     };
     let role = if let Refusal::RoleMissing { role, .. } = refusal { Some((*role).to_owned()) } else { event.role };
     let outcome = Outcome::Refused { code: refusal.code().to_owned() };
     match service.ledger.audit(Event { outcome, role, ..event }, at).await {
-        Ok(()) => response,
-        Err(error) => {
-            if let Some(peer) = stranger {
-                service.strangers.unrecorded(&peer);
-            }
-            Denied::from(error).into_response()
+        Ok(()) => {
+            stranger.into_iter().for_each(First::recorded);
+            response
         }
+        Err(error) => Denied::from(error).into_response(),
     }
 }
 
