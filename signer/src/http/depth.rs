@@ -84,6 +84,8 @@ enum At {
     Tag,
     /// After `<!`.
     Mark,
+    /// After `<!-`.
+    Dash,
     Opening {
         /// Whether the last byte was one.
         slash: bool,
@@ -118,9 +120,10 @@ impl Xml {
             (At::Text, _) => At::Text,
             (At::Tag, b'?') => At::skipped(b"?>"),
             (At::Tag, b'!') => At::Mark,
-            (At::Mark, b'-') => At::skipped(b"-->"),
+            (At::Mark, b'-') => At::Dash,
+            (At::Dash, b'-') => At::skipped(b"-->"),
             (At::Mark, b'[') => At::skipped(b"]]>"),
-            (At::Mark, _) => At::skipped(b">"),
+            (At::Mark | At::Dash, _) => At::skipped(b">"),
             (At::Tag, b'/') => At::Closing,
             (At::Tag, _) => {
                 self.elements += 1;
@@ -171,7 +174,7 @@ mod tests {
     #[test]
     fn the_depth_of_a_property_list_is_the_same_in_whatever_pieces_it_comes() {
         let xml = b"\xef\xbb\xbf<?xml version=\"1.0\"?>\n<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"x\">\
-            <!-- <array><array> - -- ---><plist version=\"1.0\"><dict><key>a</key><array><string><![CDATA[<array>]]]></string>\
+            <!--- <array> --><!---><array> --><!-- <array><array> - -- ---><plist version=\"1.0\"><dict><key>a</key><array><string><![CDATA[<array>]]]></string>\
             <true/><array/></array><key>b</key><dict></dict></dict></plist>";
         assert_eq!(Xml::default().deepest(xml), 2);
         let mut levels = Xml::default();
