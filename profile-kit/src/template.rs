@@ -13,7 +13,6 @@ use std::{
 };
 
 use plist::{Dictionary, Value};
-use uuid::Uuid;
 
 pub use cut::{Cut, Filled};
 pub(crate) use placeholder::date;
@@ -131,16 +130,16 @@ impl Template {
     ///
     /// # Errors
     /// As [`fill`](Template::fill).
-    pub fn fill_as(&self, values: &Values, uuid: Uuid) -> Result<Profile> {
+    pub fn fill_as(&self, values: &Values, uuid: &str) -> Result<Profile> {
         let mut profile = self.filled(values, Some(uuid))?;
         profile.fill_uuids(UuidSource::Content);
         Ok(profile)
     }
 
-    fn filled(&self, values: &Values, uuid: Option<Uuid>) -> Result<Profile> {
+    fn filled(&self, values: &Values, uuid: Option<&str>) -> Result<Profile> {
         let typed = self.typed(values)?;
         let mut filled = Filling { typed: &typed, room: LARGEST }.dictionary(&self.dictionary)?;
-        filled.extend(uuid.map(|uuid| (uuids::KEY.to_owned(), uuids::upper(uuid).into())));
+        filled.extend(uuid.map(|uuid| (uuids::KEY.to_owned(), uuid.into())));
         let profile = Profile::from_dictionary(filled)?;
         if profile.removal() == Removal::Password(String::new()) && self.password_is_placeholder() {
             let problem = "the removal password is empty: the profile would be locked without one".into();

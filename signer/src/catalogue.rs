@@ -167,7 +167,8 @@ impl Spec {
         let values = parameters::values(&self.allowed, parameters)?;
         // The payloads' UUIDs come from their identifiers, so that a device updates them in place (R3). The profile's own
         // would be a digest of its content, secrets included: it is the issuance's instead.
-        self.template.fill_as(&values, uuid).map_err(without_form)
+        let mut upper = Uuid::encode_buffer();
+        self.template.fill_as(&values, uuid.as_hyphenated().encode_upper(&mut upper)).map_err(without_form)
     }
 }
 
