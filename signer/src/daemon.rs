@@ -213,7 +213,8 @@ async fn close(service: &Arc<Service>, watching: JoinHandle<()>, mut stop: Watch
     let signing = service.signing.clone();
     let closing = async {
         let _ = spawn_blocking(move || signing.stop()).await;
-        let _ = watching.await;
+        // It may be counting the devices of a large ledger, which nobody needs any more.
+        let _ = timeout(WATCHING, watching).await;
         watch::record_strangers(service).await;
         if let Err(error) = service.ledger.close().await {
             tracing::warn!(error = %chain(&error), "the ledger has no last checkpoint");
@@ -242,3 +243,5 @@ fn usize_of(number: u64) -> usize {
 
 /// How long the ledger may take to close.
 const CLOSING: Duration = Duration::from_secs(5);
+/// How long of it what looks every minute may take to end.
+const WATCHING: Duration = Duration::from_secs(1);
