@@ -136,7 +136,7 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused), [`Error::Identity`](crate::Error::Identity),
-    /// [`Error::Crypto`](crate::Error::Crypto).
+    /// [`Error::Unwritable`](crate::Error::Unwritable), [`Error::Crypto`](crate::Error::Crypto).
     pub fn try_signing(&self) -> Result<()> {
         profiles::try_signing(self)
     }
@@ -148,8 +148,9 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// [`Error::Table`](crate::Error::Table) where the table and the template do not fit;
     /// [`Error::Manifest`](crate::Error::Manifest) where what is to be resumed was made of something else, or is not there
-    /// as it was made; [`Error::Refused`](crate::Error::Refused) and [`Error::Identity`](crate::Error::Identity) as signing
-    /// has them; [`Error::Io`](crate::Error::Io), also where something is there already, or another process writes it.
+    /// as it was made; [`Error::Refused`](crate::Error::Refused), [`Error::Identity`](crate::Error::Identity),
+    /// [`Error::Unwritable`](crate::Error::Unwritable) and [`Error::Crypto`](crate::Error::Crypto) as
+    /// [`try_signing`](Self::try_signing) has them; [`Error::Io`](crate::Error::Io), also where something is there already, or another process writes it.
     pub fn run(
         &self,
         table: Table,

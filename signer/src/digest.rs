@@ -47,7 +47,7 @@ impl Digest {
 }
 
 /// A key for HMAC-SHA-256 (RFC 2104), made ready. OpenSSL's own HMAC looks both algorithms up for each code, which
-/// takes longer than the code; its SHA-256 does not.
+/// takes longer than the code; its SHA-256 does not. What it keeps is as secret as the key, and not wiped.
 #[derive(Clone)]
 pub(crate) struct Mac {
     inner: Sha256,

@@ -110,12 +110,12 @@ impl<'a> Overwrites<'a> {
         }
     }
 
-    /// Makes all of them, or what is left; as [`Batch::run`](super::Batch::run). The signing time is the time at which a
-    /// `RemovalDate` is past.
+    /// Makes all of them, or what is left; as [`Batch::run`](super::Batch::run). A `RemovalDate` that is past at the signing time
+    /// is left out of an overwrite; one that is past at [`now`](Self::now), a resumed batch's first, is that row's error.
     ///
     /// # Errors
     /// [`Error::OtherSigner`] before anything is made where the identity lacks the certificate that signed the batch;
-    /// [`Error::Manifest`], [`Error::Identity`], [`Error::Io`].
+    /// [`Error::Manifest`], [`Error::Identity`], [`Error::Crypto`], [`Error::Io`].
     pub fn run(&self, out: &Out, start: Start, stop: &AtomicBool, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report> {
         let begun = match start {
             Start::Fresh => None,
