@@ -19,6 +19,7 @@
 mod answer;
 mod arrival;
 mod install;
+mod known;
 mod list;
 mod pending;
 pub(crate) mod remove;
@@ -33,6 +34,8 @@ pub use self::{
     pending::Pending,
     remove::Lock,
 };
+pub(crate) use known::Known;
+
 use crate::{
     Certificate, Enrolment, InstalledBy, Os, OsVersion, Platform, Policies, Profile,
     payload::{Mdm, Restrictions, Secret, TypedPayload},

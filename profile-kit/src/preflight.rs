@@ -32,7 +32,7 @@ mod outlook;
 
 use std::{fmt, time::SystemTime};
 
-use self::case::Faults;
+use self::case::Pair;
 pub use self::{
     case::{Case, Outcome, Reason, Step, reason_words},
     in_force::InForce,
@@ -126,8 +126,8 @@ impl<'a> Question<'a> {
 
     /// Runs the model on each device.
     pub fn ask(&self, devices: &Devices) -> Report {
-        let faults = self.faults();
-        let rows: Vec<Row> = devices.each().map(|device| self.row(&device, devices, &faults)).collect();
+        let pair = self.pair();
+        let rows: Vec<Row> = devices.each().map(|device| self.row(&device, devices, &pair)).collect();
         let cases = || rows.iter().flat_map(|row| &row.cases);
         Report {
             verdict: Verdict::over(cases().map(|case| case.outcome)),
@@ -147,8 +147,8 @@ impl<'a> Question<'a> {
         }
     }
 
-    fn row(&self, device: &Device, devices: &Devices, faults: &Faults) -> Row {
-        let cases = self.cases(device, &devices.fixed, faults);
+    fn row(&self, device: &Device, devices: &Devices, pair: &Pair) -> Row {
+        let cases = self.cases(device, &devices.fixed, pair);
         Row {
             os: device.os,
             supervised: device.supervised,

@@ -1,19 +1,15 @@
 //! Installing and replacing (facts R1 to R10, L4, L7, L9).
 
-use std::collections::HashMap;
-
 use plist::Value;
 
 use super::{
-    Act, Answer, Arrival, Device, Done, Effect, Grounds, INSTALL, Installed, Prompt, Refusal, Refused, Signature,
-    Unknown, apart, mdm, password_payloads, remove::flag, replace,
+    Act, Answer, Arrival, Device, Done, Grounds, INSTALL, Installed, Known, Prompt, Refusal, Refused, Signature,
+    Unknown, apart, known::Changes, mdm, password_payloads, remove::flag,
 };
 use crate::{
-    Enrolment, Fact, InstalledBy, Payload, Platform, Profile, Removal,
+    Enrolment, Fact, InstalledBy, Platform, Removal,
     check::{self, Finding, Severity},
-    payload::{PasscodePolicy, TypedPayload},
     policy::{EmptyPassword, PasswordLocks, PasswordUnsupervised, Policy},
-    removal::PASSWORD_TYPE,
 };
 
 impl Device {
@@ -22,12 +18,12 @@ impl Device {
     /// # Errors
     /// [`Refused`] with the device's error; the device stays as it is (R8).
     pub fn install(&self, arrival: &Arrival, act: &Act) -> Answer {
-        self.install_checked(arrival, act, &check::structure(&arrival.profile))
+        self.install_known(arrival, act, &Known::of(&arrival.profile))
     }
 
-    /// As [`install`](Device::install), for a profile whose structure was checked: these are its faults.
-    pub(crate) fn install_checked(&self, arrival: &Arrival, act: &Act, faults: &[Finding]) -> Answer {
-        Install { device: self, arrival, act, faults, grounds: Grounds::default(), prompts: Vec::new() }.run()
+    /// As [`install`](Device::install), for a profile that was looked at before.
+    pub(crate) fn install_known(&self, arrival: &Arrival, act: &Act, known: &Known) -> Answer {
+        Install { device: self, arrival, act, known, grounds: Grounds::default(), prompts: Vec::new() }.run()
     }
 
     /// Whether the system has the payload (Apple's schema); one that it does not know it passes over.
@@ -57,7 +53,7 @@ pub(super) struct Install<'a> {
     pub(super) device: &'a Device,
     pub(super) arrival: &'a Arrival,
     pub(super) act: &'a Act,
-    faults: &'a [Finding],
+    known: &'a Known,
     pub(super) grounds: Grounds,
     pub(super) prompts: Vec<Prompt>,
 }
@@ -79,12 +75,14 @@ impl<'a> Install<'a> {
             Some(old) => self.replacement(old)?,
             None => self.addition(),
         }
-        let new = self.new_payloads(old);
-        self.settings(&new);
-        self.ask_the_owner(&new);
+        let Changes { effect, asks_passcode, may_be_refused } =
+            self.known.changes(old.map(|old| &old.profile), &self.arrival.profile);
+        if may_be_refused {
+            self.grounds.unknown(Unknown::Setting);
+        }
+        self.ask_the_owner(asks_passcode);
         let mut device = self.device.clone();
         device.put(self.arrival, self.act);
-        let effect = old.map_or(Effect::Added, |old| replace::effect(&old.profile, &self.arrival.profile));
         Ok(Done { device, effect, prompts: self.prompts, grounds: self.grounds })
     }
 
@@ -103,7 +101,7 @@ impl<'a> Install<'a> {
 
     fn structure(&mut self) -> Step {
         let refused = |finding: &&Finding| finding.severity == Severity::Error;
-        for finding in self.faults.iter().filter(refused) {
+        for finding in self.known.faults.iter().filter(refused) {
             if let Some(error) = finding.device_error() {
                 let refused = Refused::new(Refusal::Malformed, finding.to_string(), std::mem::take(&mut self.grounds));
                 return Err(Refused { error: Some(error), ..refused });
@@ -231,31 +229,7 @@ impl<'a> Install<'a> {
         }
     }
 
-    /// The payloads that do not stand in what is replaced just so.
-    fn new_payloads(&self, old: Option<&'a Installed>) -> Vec<&'a Payload> {
-        let new = self.arrival.profile.payloads();
-        let Some(old) = old else { return new.iter().collect() };
-        // By identifier, which a device takes once only: the time grows with the number of payloads and not its square.
-        let mut there: HashMap<Option<&str>, Vec<&Payload>> = HashMap::new();
-        for payload in old.profile.payloads() {
-            there.entry(payload.identifier()).or_default().push(payload);
-        }
-        let is_new = |payload: &&Payload| !there.get(&payload.identifier()).is_some_and(|same| same.contains(payload));
-        new.iter().filter(is_new).collect()
-    }
-
-    /// Settings that some device may refuse, unless it has them already.
-    fn settings(&mut self, new: &[&Payload]) {
-        let mut profile = Profile::new(self.arrival.profile.identifier(), "");
-        // A removal password has rules of its own.
-        let new = new.iter().filter(|payload| payload.kind() != Some(PASSWORD_TYPE));
-        profile.payloads_mut().extend(new.map(|payload| Payload::clone(payload)));
-        if check::settings(&profile).iter().any(|finding| finding.code.may_be_refused()) {
-            self.grounds.unknown(Unknown::Setting);
-        }
-    }
-
-    fn ask_the_owner(&mut self, new: &[&Payload]) {
+    fn ask_the_owner(&mut self, asks_passcode: bool) {
         if !self.by_hand() {
             return;
         }
@@ -263,7 +237,7 @@ impl<'a> Install<'a> {
             self.grounds.fact(Fact::Keys);
             self.prompts.push(Prompt::Consent);
         }
-        if new.iter().any(|payload| payload.kind() == Some(PasscodePolicy::TYPE)) {
+        if asks_passcode {
             self.grounds.fact(Fact::Obstacles);
             self.prompts.push(Prompt::Passcode);
         }

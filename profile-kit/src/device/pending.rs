@@ -2,10 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Act, Answer, Arrival, Device, Done, Effect, Grounds, Refusal, Refused, SAFARI, Unknown};
+use super::{Act, Answer, Arrival, Device, Done, Effect, Grounds, Known, Refusal, Refused, SAFARI, Unknown};
 use crate::{
     Fact, Platform,
-    check::{self, Finding},
     policy::{PendingProfile, Policy},
 };
 
@@ -38,12 +37,11 @@ impl Device {
     /// [`Refusal::NothingPending`], also when it waited too long; else as [`install`](Device::install), after which it
     /// still waits.
     pub fn install_pending(&self, act: &Act) -> Answer {
-        let faults = self.pending.as_ref().map(|pending| check::structure(&pending.arrival.profile));
-        self.install_pending_checked(act, &faults.unwrap_or_default())
+        self.install_pending_known(act, None)
     }
 
-    /// As [`install_pending`](Device::install_pending), for a profile whose structure was checked.
-    pub(crate) fn install_pending_checked(&self, act: &Act, faults: &[Finding]) -> Answer {
+    /// As [`install_pending`](Device::install_pending), for a profile that may have been looked at before.
+    pub(crate) fn install_pending_known(&self, act: &Act, known: Option<&Known>) -> Answer {
         let nothing = |sentence: &str| {
             let mut grounds = Grounds::default();
             self.waits(&mut grounds);
@@ -55,7 +53,10 @@ impl Device {
                 nothing("the downloaded profile waited longer than eight minutes and was dropped: download it again")
             }
             Some(pending) => {
-                let mut done = self.install_checked(&pending.arrival, act, faults)?;
+                let mut done = match known {
+                    Some(known) => self.install_known(&pending.arrival, act, known),
+                    None => self.install(&pending.arrival, act),
+                }?;
                 done.grounds.fact(Fact::Delivery);
                 Ok(Done { device: Self { pending: None, ..done.device }, ..done })
             }

@@ -5,8 +5,7 @@ use std::fmt;
 use super::Question;
 use crate::{
     Device, DeviceError, Fact, InstalledBy, Policy,
-    check::{self, Finding},
-    device::{Act, Done, Effect, Grounds, Prompt, Refusal, Refused, Signature, Unknown},
+    device::{Act, Done, Effect, Grounds, Known, Prompt, Refusal, Refused, Signature, Unknown},
     policy::Choice,
 };
 
@@ -109,26 +108,26 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What checks of the structure found: once for all runs.
-pub(super) struct Faults {
-    installed: Vec<Finding>,
-    overwrite: Vec<Finding>,
+/// What is known of the two profiles: once for all runs.
+pub(super) struct Pair {
+    installed: Known,
+    overwrite: Known,
 }
 
 impl Question<'_> {
-    pub(super) fn faults(&self) -> Faults {
-        let [installed, overwrite] = [self.installed, self.overwrite].map(|arrival| check::structure(&arrival.profile));
-        Faults { installed, overwrite }
+    pub(super) fn pair(&self) -> Pair {
+        let [installed, overwrite] = [self.installed, self.overwrite].map(|arrival| Known::of(&arrival.profile));
+        Pair { installed, overwrite }
     }
 
     /// Every case of a device: where a run rests on a policy that is open and not fixed, it is run with each of its values.
     /// What no run rests on is left alone.
-    pub(super) fn cases(&self, device: &Device, fixed: &[Policy], faults: &Faults) -> Vec<Case> {
-        self.cases_from(device, fixed, faults, &[])
+    pub(super) fn cases(&self, device: &Device, fixed: &[Policy], pair: &Pair) -> Vec<Case> {
+        self.cases_from(device, fixed, pair, &[])
     }
 
-    fn cases_from(&self, device: &Device, fixed: &[Policy], faults: &Faults, choices: &[Choice]) -> Vec<Case> {
-        let case = Run::of(self, device, faults).case(choices);
+    fn cases_from(&self, device: &Device, fixed: &[Policy], pair: &Pair, choices: &[Choice]) -> Vec<Case> {
+        let case = Run::of(self, device, pair).case(choices);
         let chosen = |policy: Policy| fixed.contains(&policy) || choices.iter().any(|choice| choice.policy == policy);
         let open = case.grounds.policies.iter().map(|choice| choice.policy);
         let Some(policy) = open.into_iter().find(|policy| !chosen(*policy) && values(*policy, device).len() > 1) else {
@@ -138,7 +137,7 @@ impl Question<'_> {
             let mut device = device.clone();
             device.policies.set(policy.word(), value).expect("every listed value is one");
             let choice = Choice { policy, value: (*value).into() };
-            self.cases_from(&device, fixed, faults, &[choices, &[choice]].concat())
+            self.cases_from(&device, fixed, pair, &[choices, &[choice]].concat())
         });
         branches.collect()
     }
@@ -151,7 +150,7 @@ fn values(policy: Policy, device: &Device) -> &'static [&'static str] {
 /// The procedure on one device.
 struct Run<'a> {
     question: &'a Question<'a>,
-    faults: &'a Faults,
+    pair: &'a Pair,
     free_before: bool,
     free_after: bool,
     replaces: Option<bool>,
@@ -161,10 +160,10 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn of(question: &'a Question<'a>, device: &Device, faults: &'a Faults) -> Self {
+    fn of(question: &'a Question<'a>, device: &Device, pair: &'a Pair) -> Self {
         let mut run = Self {
             question,
-            faults,
+            pair,
             free_before: false,
             free_after: false,
             replaces: None,
@@ -227,9 +226,9 @@ impl<'a> Run<'a> {
             InstalledBy::Hand => {
                 let downloaded = device.download(overwrite, at);
                 self.note(Step::Download, &downloaded.grounds);
-                downloaded.device.install_pending_checked(&Act::by_hand(at), &self.faults.overwrite)
+                downloaded.device.install_pending_known(&Act::by_hand(at), Some(&self.pair.overwrite))
             }
-            InstalledBy::Mdm => device.install_checked(overwrite, &Act::by_mdm(at), &self.faults.overwrite),
+            InstalledBy::Mdm => device.install_known(overwrite, &Act::by_mdm(at), &self.pair.overwrite),
         };
         if let Err(refused) = &answer
             && !self.free_before
@@ -253,7 +252,7 @@ impl<'a> Run<'a> {
         let Question { installed, installed_by, at, .. } = *self.question;
         let empty = Device { installed: Vec::new(), pending: None, ..device.clone() };
         let act = Act { by: installed_by, ..Act::by_hand(at) };
-        let (too, mut grounds) = match empty.install_checked(installed, &act, &self.faults.installed) {
+        let (too, mut grounds) = match empty.install_known(installed, &act, &self.pair.installed) {
             Ok(done) => (None, done.grounds),
             Err(too) => (Some((too.refusal, too.sentence)), too.grounds),
         };

@@ -1,0 +1,75 @@
+//! What is known of a profile that comes, whatever the device and its policies: looked at once for many installs.
+
+use std::{cell::OnceCell, collections::HashMap, sync::Arc};
+
+use super::{Effect, replace};
+use crate::{
+    Payload, Profile,
+    check::{self, Finding},
+    payload::{PasscodePolicy, TypedPayload},
+    removal::PASSWORD_TYPE,
+};
+
+pub(crate) struct Known {
+    /// Of its structure.
+    pub faults: Vec<Finding>,
+    /// What it replaces, or that it is added, and what that changes: of the first install.
+    changes: OnceCell<(Option<Arc<Profile>>, Changes)>,
+}
+
+/// What a profile brings that is not there already.
+#[derive(Clone)]
+pub(super) struct Changes {
+    pub effect: Effect,
+    /// Whether a passcode policy is among it.
+    pub asks_passcode: bool,
+    /// Whether some device may refuse a setting in it.
+    pub may_be_refused: bool,
+}
+
+impl Known {
+    pub fn of(profile: &Profile) -> Self {
+        Self { faults: check::structure(profile), changes: OnceCell::new() }
+    }
+
+    pub(super) fn changes(&self, old: Option<&Arc<Profile>>, new: &Profile) -> Changes {
+        let (first, changes) = self.changes.get_or_init(|| (old.cloned(), Changes::of(old, new)));
+        match first.as_ref().map(Arc::as_ptr) == old.map(Arc::as_ptr) {
+            true => changes.clone(),
+            false => Changes::of(old, new),
+        }
+    }
+}
+
+impl Changes {
+    fn of(old: Option<&Arc<Profile>>, new: &Profile) -> Self {
+        let brought = match old {
+            Some(old) => brought(old, new),
+            None => new.payloads().iter().collect(),
+        };
+        Self {
+            effect: old.map_or(Effect::Added, |old| replace::effect(old, new)),
+            asks_passcode: brought.iter().any(|payload| payload.kind() == Some(PasscodePolicy::TYPE)),
+            may_be_refused: may_be_refused(new, &brought),
+        }
+    }
+}
+
+/// The payloads that do not stand in the old profile just so.
+fn brought<'a>(old: &Profile, new: &'a Profile) -> Vec<&'a Payload> {
+    // By identifier, which a device takes once only: the time grows with the number of payloads and not its square.
+    let mut there: HashMap<Option<&str>, Vec<&Payload>> = HashMap::new();
+    for payload in old.payloads() {
+        there.entry(payload.identifier()).or_default().push(payload);
+    }
+    let is_new = |payload: &&Payload| !there.get(&payload.identifier()).is_some_and(|same| same.contains(payload));
+    new.payloads().iter().filter(is_new).collect()
+}
+
+fn may_be_refused(whole: &Profile, brought: &[&Payload]) -> bool {
+    let mut profile = Profile::new(whole.identifier(), "");
+    // A removal password has rules of its own.
+    let brought = brought.iter().filter(|payload| payload.kind() != Some(PASSWORD_TYPE));
+    profile.payloads_mut().extend(brought.map(|payload| Payload::clone(payload)));
+    check::settings(&profile).iter().any(|finding| finding.code.may_be_refused())
+}
