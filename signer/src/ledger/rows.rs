@@ -76,9 +76,12 @@ pub(super) fn insert_observation(db: &Connection, observation: &Observation) -> 
     Ok(())
 }
 
-/// The names of the keys that sealed profiles.
+/// The names of the keys that sealed profiles: those that were noted, and in any case that of the last one.
 pub(super) fn sealers(db: &Connection) -> Result<Vec<String>> {
-    let mut sealers = db.prepare("SELECT substr(name, 8) FROM meta WHERE name GLOB 'sealer *'")?;
+    let mut sealers = db.prepare(
+        "SELECT substr(name, 8) FROM meta WHERE name GLOB 'sealer *'
+         UNION SELECT * FROM (SELECT key FROM sealed ORDER BY seq DESC LIMIT 1)",
+    )?;
     Ok(sealers.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
 }
 
