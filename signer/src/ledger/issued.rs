@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::{
-    Ledger, Place, Request, Writing, answers,
+    Ledger, LedgerKeys, Place, Request, Writing,
+    answers::{self, Stored},
     error::{Error, Result},
     evidence, replay, rows, ticket,
 };
@@ -192,19 +193,10 @@ impl Ledger {
     ///
     /// [`Error::Conflict`] when its key was used for another request, which is recorded as a refusal of `action`.
     pub async fn replay(&self, request: &Request, action: &'static str) -> Result<Option<Issued>> {
-        let (asked, keys) = (request.clone(), self.shared.clone());
-        let before = self.read(move |db| Ok(answers::find(db, &keys.keys, &asked).map(|found| found.is_some())));
-        if let Ok(false) = before.await? {
-            return Ok(None);
+        match self.before(request, action, |_, _, found| Ok(found.seq)).await? {
+            Some(seq) => self.issued_at(seq).await.map(Some),
+            None => Ok(None),
         }
-        let again = request.clone();
-        let work = move |writing: &mut Writing<'_>| {
-            let found = answers::find(writing.db, writing.keys, &again)?.ok_or(Error::Conflict)?;
-            writing.append(millis(again.at), &replay(&again, found.seq))?;
-            Ok(found.seq)
-        };
-        let seq = self.write(request.event(action), request.at, work).await?;
-        self.issued_at(seq).await.map(Some)
     }
 
     /// What a repeated request that issues nothing was answered before, if it is one.
@@ -216,15 +208,25 @@ impl Ledger {
     where
         T: DeserializeOwned + Send + 'static,
     {
+        self.before(request, action, answers::open).await
+    }
+
+    /// What a request's answer of before says, recorded as given again; `None` where there was none.
+    async fn before<T: Send + 'static>(
+        &self,
+        request: &Request,
+        action: &'static str,
+        open: impl FnOnce(&LedgerKeys, &Request, &Stored) -> Result<T> + Send + 'static,
+    ) -> Result<Option<T>> {
         let (asked, keys) = (request.clone(), self.shared.clone());
-        let before = self.read(move |db| Ok(answers::find(db, &keys.keys, &asked).map(|found| found.is_some())));
-        if let Ok(false) = before.await? {
+        let known = self.read(move |db| Ok(answers::find(db, &keys.keys, &asked).map(|found| found.is_some())));
+        if let Ok(false) = known.await? {
             return Ok(None);
         }
         let again = request.clone();
         let work = move |writing: &mut Writing<'_>| {
             let found = answers::find(writing.db, writing.keys, &again)?.ok_or(Error::Conflict)?;
-            let value = answers::open(writing.keys, &again, &found)?;
+            let value = open(writing.keys, &again, &found)?;
             writing.append(millis(again.at), &replay(&again, found.seq))?;
             Ok(value)
         };
@@ -296,7 +298,7 @@ enum Recorded {
 }
 
 /// The signed bytes of a record, opened and compared with their digest.
-pub(super) fn signed(db: &Connection, keys: &super::LedgerKeys, seq: u64, id: Uuid, digest: Digest) -> Result<Vec<u8>> {
+pub(super) fn signed(db: &Connection, keys: &LedgerKeys, seq: u64, id: Uuid, digest: Digest) -> Result<Vec<u8>> {
     let damaged = || Error::Damaged { what: format!("the signed bytes of {id}") };
     let sealed = rows::sealed(db, seq)?.ok_or_else(damaged)?;
     let signed = keys.open(&Place::Profile(id), &sealed)?;
@@ -362,7 +364,7 @@ fn within(db: &Connection, Budget { limit, window }: Budget, caller: &str, at: S
     Err(Error::BudgetSpent { limit, window, retry_after })
 }
 
-fn read_basis(db: &Connection, keys: &super::LedgerKeys, of: Basis) -> Result<BasisProfile> {
+fn read_basis(db: &Connection, keys: &LedgerKeys, of: Basis) -> Result<BasisProfile> {
     let unknown = || Error::UnknownBasis(of);
     let (seq, digest, mut basis) = match of {
         Basis::Issuance(id) => {
