@@ -51,10 +51,10 @@ pub struct Args {
     #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE)]
     overwrite: Option<PathBuf>,
     /// Verify every file that a manifest names, and that it is what the manifest says.
-    #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE, conflicts_with_all = SIGNING, conflicts_with_all = ["overwrite", "join", "out", "resume", "shard"])]
+    #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE, conflicts_with_all = KeyOptions::IDS, conflicts_with_all = SIGNING, conflicts_with_all = ["overwrite", "join", "out", "resume", "shard"])]
     verify: Option<PathBuf>,
     /// Join the manifests of all shards into one, written to --out or standard output.
-    #[arg(long, value_name = "MANIFEST", num_args = 1.., conflicts_with_all = TABLE, conflicts_with_all = SIGNING, conflicts_with_all = ["overwrite", "resume", "shard", "jobs"])]
+    #[arg(long, value_name = "MANIFEST", num_args = 1.., conflicts_with_all = TABLE, conflicts_with_all = KeyOptions::IDS, conflicts_with_all = SIGNING, conflicts_with_all = ["overwrite", "resume", "shard", "jobs"])]
     join: Vec<PathBuf>,
     /// Where the files go: a folder that is not there yet, FILE.tar or FILE.zip. `profiles` or `overwrites`, unless given.
     #[arg(short = 'o', long, value_name = "DIR|FILE.tar|FILE.zip")]
@@ -139,19 +139,8 @@ enum EncodingName {
 const OTHER: [&str; 3] = ["overwrite", "verify", "join"];
 /// What belongs to SPEC and DEVICES.
 const TABLE: [&str; 8] = ["spec", "devices", "device", "name", "fan_out", "encoding", "encrypt_to", "dry_run"];
-/// What belongs to signing.
-const SIGNING: [&str; 10] = [
-    "cert",
-    "key",
-    "chain",
-    "p12",
-    "passphrase",
-    "allow_readable_key",
-    "digest",
-    "signing_time",
-    "allow",
-    "allow_expired",
-];
+/// What belongs to signing, besides the key.
+const SIGNING: [&str; 4] = ["digest", "signing_time", "allow", "allow_expired"];
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     match (&args.spec, &args.devices, &args.overwrite, &args.verify) {

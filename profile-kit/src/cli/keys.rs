@@ -53,6 +53,9 @@ impl From<String> for PassphraseSource {
 }
 
 impl KeyOptions {
+    /// The options' names, for what goes without a key.
+    pub const IDS: [&str; 6] = ["cert", "key", "chain", "p12", "passphrase", "allow_readable_key"];
+
     /// Whether any identity is named.
     pub fn given(&self) -> bool {
         self.cert.is_some() || self.p12.is_some()

@@ -44,7 +44,7 @@ pub struct Args {
     #[command(flatten)]
     signing: SigningOptions,
     /// Write the overwrite without a signature.
-    #[arg(long, conflicts_with_all = SIGNING)]
+    #[arg(long, conflicts_with_all = KeyOptions::IDS, conflicts_with_all = SIGNING)]
     unsigned: bool,
     /// Sign with another certificate than the installed profile's; devices are observed to refuse it.
     #[arg(long)]
@@ -77,18 +77,8 @@ pub enum PlatformName {
     Tvos,
 }
 
-/// The options that say how to sign.
-const SIGNING: [&str; 9] = [
-    "cert",
-    "key",
-    "chain",
-    "p12",
-    "passphrase",
-    "allow_readable_key",
-    "digest",
-    "allow_other_signer",
-    "allow_expired",
-];
+/// The options that say how to sign, besides the key.
+const SIGNING: [&str; 3] = ["digest", "allow_other_signer", "allow_expired"];
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     if !args.unsigned && !args.keys.given() {
