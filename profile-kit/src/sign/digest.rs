@@ -6,8 +6,10 @@ use const_oid::db::rfc5912;
 use der::asn1::ObjectIdentifier;
 use openssl::{
     md::{Md, MdRef},
-    sha::{Sha256, Sha384, Sha512},
+    sha::{Sha384, Sha512},
 };
+
+use crate::sha256::sha256;
 
 /// A digest algorithm (FIPS 180-4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -26,11 +28,7 @@ impl Digest {
     pub(crate) fn of(self, bytes: &[u8]) -> Vec<u8> {
         match self {
             // Not by the functions for a whole text, which look the algorithm up each time.
-            Digest::Sha256 => {
-                let mut hash = Sha256::new();
-                hash.update(bytes);
-                hash.finish().to_vec()
-            }
+            Digest::Sha256 => sha256(bytes).to_vec(),
             Digest::Sha384 => {
                 let mut hash = Sha384::new();
                 hash.update(bytes);
