@@ -4,6 +4,9 @@
 //!
 //! `cargo run --release --example signing_rate -p signer`
 
+#[path = "raw/mod.rs"]
+mod raw;
+
 use std::{
     error::Error,
     sync::Arc,
@@ -12,7 +15,6 @@ use std::{
 };
 
 use axum::{Router, routing::post};
-use openssl::{md::Md, pkey::PKey, pkey_ctx::PkeyCtx, rsa::Padding};
 use profile_kit::{
     Identity, Profile, SignOptions, Signer, UuidSource,
     payload::Restrictions,
@@ -30,6 +32,8 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
 };
+
+use self::raw::{processor_time, signature};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let cores = thread::available_parallelism()?.get();
@@ -49,32 +53,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn rate(work: impl FnOnce() -> Result<u32, Box<dyn Error>>) -> Result<f64, Box<dyn Error>> {
-    let before = processor_time()?;
+    let used = || processor_time(std::process::id());
+    let before = used()?;
     let count = work()?;
-    Ok(f64::from(count) / (processor_time()? - before))
-}
-
-/// What this program has used, in seconds: fields 14 and 15 of Linux's `stat`, in hundredths.
-fn processor_time() -> Result<f64, Box<dyn Error>> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let (_, fields) = stat.rsplit_once(") ").ok_or("stat has no name")?;
-    let used: u32 = fields.split(' ').skip(11).take(2).map(|field| field.parse().unwrap_or(0_u32)).sum();
-    Ok(f64::from(used) / 100.0)
+    Ok(f64::from(count) / (used()? - before))
 }
 
 fn bare(pem: &[u8]) -> impl FnMut() + use<> {
-    let key = PKey::private_key_from_pem(pem).expect("the key was just written");
-    let mut context = PkeyCtx::new(&key).expect("the key can sign");
-    context.sign_init().expect("the key can sign");
-    context.set_signature_md(Md::sha256()).expect("SHA-256 is there");
-    if key.rsa().is_ok() {
-        context.set_rsa_padding(Padding::PKCS1).expect("RSA has paddings");
-    }
-    let mut signature = Vec::new();
-    move || {
-        signature.clear();
-        context.sign_to_vec(&[7; 32], &mut signature).expect("the key can sign");
-    }
+    let mut sign = signature(pem);
+    move || sign(&[7; 32])
 }
 
 fn kit(identity: &Identity) -> impl FnMut() + use<> {

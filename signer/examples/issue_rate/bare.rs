@@ -6,10 +6,10 @@ use axum::body::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use openssl::{md::Md, pkey::PKey, pkey_ctx::PkeyCtx, rsa::Padding, sha::sha256};
+use openssl::sha::sha256;
 use tokio::{net::TcpListener, runtime::Runtime};
 
-use crate::Outcome;
+use crate::{Outcome, raw::signature};
 
 /// Signs each request's body in the reactor's own threads, and answers so many bytes, for ever.
 pub fn serve(key: &Path, length: usize) -> Outcome<()> {
@@ -46,20 +46,4 @@ fn sign(pem: &'static [u8], digest: &[u8; 32]) {
         static SIGN: RefCell<Option<Sign>> = const { RefCell::new(None) };
     }
     SIGN.with_borrow_mut(|kept| kept.get_or_insert_with(|| Box::new(signature(pem)))(digest));
-}
-
-/// Signs a digest of SHA-256 with a context that is made ready once.
-pub fn signature(pem: &[u8]) -> impl FnMut(&[u8; 32]) + use<> {
-    let key = PKey::private_key_from_pem(pem).expect("the key was just written");
-    let mut context = PkeyCtx::new(&key).expect("the key can sign");
-    context.sign_init().expect("the key can sign");
-    context.set_signature_md(Md::sha256()).expect("SHA-256 is there");
-    if key.rsa().is_ok() {
-        context.set_rsa_padding(Padding::PKCS1).expect("RSA has paddings");
-    }
-    let mut signature = Vec::new();
-    move |digest| {
-        signature.clear();
-        context.sign_to_vec(digest, &mut signature).expect("the key can sign");
-    }
 }

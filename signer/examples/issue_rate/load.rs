@@ -16,10 +16,7 @@ use tokio::{
     time::sleep_until,
 };
 
-use crate::{
-    Outcome,
-    server::{Server, processor_time},
-};
+use crate::{Outcome, raw::processor_time, server::Server};
 
 /// How many there were, in which time of the clock, and of all processors of clients and server.
 pub struct Rate {

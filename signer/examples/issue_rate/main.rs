@@ -10,6 +10,8 @@
 
 mod bare;
 mod load;
+#[path = "../raw/mod.rs"]
+mod raw;
 mod server;
 
 use std::{
@@ -25,7 +27,8 @@ use tempfile::TempDir;
 
 use self::{
     load::{Paced, Rate},
-    server::{Server, processor_time},
+    raw::processor_time,
+    server::Server,
 };
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -76,7 +79,7 @@ impl Stage {
         let pem = fs::read(self.site.path().join("test.key"))?;
         let mut rows = Vec::new();
         for _ in 0..rounds {
-            rows.push([raw(&pem)?, load::rate(&self.bare, TIME)?, load::rate(&self.daemon, TIME)?]);
+            rows.push([alone(&pem)?, load::rate(&self.bare, TIME)?, load::rate(&self.daemon, TIME)?]);
         }
         let figure = |of: &dyn Fn(&[Rate; 3]) -> f64| median(rows.iter().map(of));
         let by_processor = |row: &[Rate; 3], which: usize| row[which].by_processor();
@@ -132,10 +135,10 @@ impl Stage {
 }
 
 /// Signatures over a digest, by a thread for each processor.
-fn raw(pem: &[u8]) -> Outcome<Rate> {
+fn alone(pem: &[u8]) -> Outcome<Rate> {
     let (before, begun) = (processor_time(std::process::id())?, Instant::now());
     let work = || {
-        let (mut sign, mut count) = (bare::signature(pem), 0);
+        let (mut sign, mut count) = (raw::signature(pem), 0);
         while begun.elapsed() < TIME {
             sign(&[7; 32]);
             count += 1;

@@ -8,7 +8,7 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-use crate::Outcome;
+use crate::{Outcome, raw::processor_time};
 
 /// A child that is killed where it is dropped.
 pub struct Server {
@@ -87,12 +87,4 @@ fn program() -> Outcome<PathBuf> {
     let own = std::env::current_exe()?;
     let program = own.ancestors().nth(2).ok_or("examples are in a folder")?.join("signer");
     if program.exists() { Ok(program) } else { Err(format!("{} is not built", program.display()).into()) }
-}
-
-/// What a process has used, in seconds: fields 14 and 15 of Linux's `stat`, in hundredths.
-pub fn processor_time(pid: u32) -> Outcome<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let (_, fields) = stat.rsplit_once(") ").ok_or("stat has no name")?;
-    let used: u32 = fields.split(' ').skip(11).take(2).map(|field| field.parse().unwrap_or(0_u32)).sum();
-    Ok(f64::from(used) / 100.0)
 }
