@@ -140,7 +140,8 @@ fn two_runs_do_not_write_over_each_other() {
 #[test]
 fn no_line_of_the_manifest_is_written_before_its_files_are_synced() {
     let stage = Stage::new(KeySpec::P256);
-    stage.fleet(3_000);
+    // Thirteen groups: those that wait while the disk is busy become one, but no more than ten.
+    stage.fleet(13_000);
     for (arguments, sync) in
         [("--out out", "syncfs"), ("--out fanned --fan-out", "syncfs"), ("--out out.tar", "fdatasync")]
     {
@@ -157,8 +158,7 @@ fn no_line_of_the_manifest_is_written_before_its_files_are_synced() {
                 groups += 1;
             }
         }
-        // Those that wait while the disk is busy become one.
-        assert!(groups > 0, "{arguments}: no line was written");
+        assert!(groups >= 3, "{arguments}: {groups}");
     }
 }
 
