@@ -59,7 +59,8 @@ fn machine() -> String {
     format!("Measured on {model}, {cores} cores, with {openssl} and {rustc}.")
 }
 
-/// An order of magnitude, and for code that is not optimised, as in most tests, one more.
-const SLACK: f64 = if cfg!(debug_assertions) { 100.0 } else { 10.0 };
+/// An order of magnitude, and thrice that for code that is not optimised, as in most tests: the worst, structs with P-256,
+/// reaches an eighth of what is promised there.
+const SLACK: f64 = if cfg!(debug_assertions) { 30.0 } else { 10.0 };
 const BEGIN: &str = "<!-- measured -->";
 const END: &str = "<!-- end -->";
