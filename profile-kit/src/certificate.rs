@@ -34,6 +34,21 @@ struct Inner {
     not_after: OnceLock<Option<SystemTime>>,
     key_kind: OnceLock<KeyKind>,
     rsa_problem: OnceLock<Option<&'static str>>,
+    facts: OnceLock<Option<Facts>>,
+}
+
+/// What every file is asked that carries the certificate.
+pub(crate) struct Facts {
+    /// The issuer's whole `Name`.
+    pub(crate) issuer: Vec<u8>,
+    /// The serial number's octets.
+    pub(crate) serial: Vec<u8>,
+    /// The subject key identifier.
+    pub(crate) key_identifier: Option<Vec<u8>>,
+    /// Whether basicConstraints make it a CA.
+    pub(crate) is_ca: bool,
+    /// Whether keyUsage, where it is there, has digitalSignature or nonRepudiation.
+    pub(crate) may_sign: bool,
 }
 
 /// The kind and size of a public key.
@@ -92,8 +107,8 @@ impl Certificate {
 
     fn of(der: Vec<u8>, x509: X509) -> Self {
         let (not_before, not_after) = (OnceLock::new(), OnceLock::new());
-        let (key_kind, rsa_problem) = (OnceLock::new(), OnceLock::new());
-        Self { inner: Arc::new(Inner { der, x509, not_before, not_after, key_kind, rsa_problem }) }
+        let (key_kind, rsa_problem, facts) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { inner: Arc::new(Inner { der, x509, not_before, not_after, key_kind, rsa_problem, facts }) }
     }
 
     pub(crate) fn x509(&self) -> &X509 {
@@ -230,7 +245,13 @@ impl Certificate {
 
     /// Whether its basic constraints say that it is a CA (RFC 5280 §4.2.1.9).
     pub(crate) fn is_ca(&self) -> bool {
-        Tbs::read(&self.inner.der).is_some_and(|tbs| tbs.is_ca())
+        self.facts().is_some_and(|facts| facts.is_ca)
+    }
+
+    /// `None` where its fields cannot be read.
+    pub(crate) fn facts(&self) -> Option<&Facts> {
+        let read = || Tbs::read(&self.inner.der).map(|tbs| tbs.facts());
+        self.inner.facts.get_or_init(read).as_ref()
     }
 
     /// `IssuerAndSerialNumber` (RFC 5652 §10.2.4) in DER, issuer and serial number being the certificate's own bytes.

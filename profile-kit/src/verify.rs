@@ -30,10 +30,7 @@ pub use self::{
     verifier::Verifier,
 };
 pub use crate::verdict::Verdict;
-use crate::{
-    At, Certificate, Error, Purpose, Result, TrustStore, ber,
-    certificate::{Tbs, oid_text},
-};
+use crate::{At, Certificate, Error, Purpose, Result, TrustStore, ber, certificate::oid_text};
 
 /// What is asked about trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,11 +178,6 @@ fn observe(data: &SignedData<'_>) -> Vec<Observation> {
     }
     if data.content.as_deref().is_some_and(is_signed) {
         say(Observed::NestedSignature, "the content is itself a signed file".into());
-    }
-    let signer_is_only = data.certificates.len() == 1;
-    if !signer_is_only && data.certificates.iter().any(|der| Tbs::read(der).is_some_and(|tbs| tbs.is_self_issued_ca()))
-    {
-        say(Observed::RootIncluded, "a root certificate is in the file, where it adds nothing".into());
     }
     observations
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use const_oid::{ObjectIdentifier, db::rfc5280};
 
-use super::oid_text;
+use super::{Facts, oid_text};
 use crate::ber::{self, Element, Reader};
 
 /// A certificate's fields, borrowed; no signature and no time is looked at.
@@ -50,13 +50,23 @@ impl<'a> Tbs<'a> {
         ber::encode(ber::SEQUENCE, &[self.issuer, &serial].concat())
     }
 
+    pub(super) fn facts(&self) -> Facts {
+        Facts {
+            issuer: self.issuer.to_owned(),
+            serial: self.serial.to_owned(),
+            key_identifier: self.key_identifier().map(Cow::into_owned),
+            is_ca: self.is_ca(),
+            may_sign: self.may_sign(),
+        }
+    }
+
     /// The subject key identifier.
     pub(crate) fn key_identifier(&self) -> Option<Cow<'_, [u8]>> {
         Reader::new(self.extension(rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER)?).next().ok()??.octets().ok()
     }
 
     /// Whether basicConstraints make it a CA.
-    pub(crate) fn is_ca(&self) -> bool {
+    fn is_ca(&self) -> bool {
         let flag = || {
             let constraints = Reader::new(self.extension(rfc5280::ID_CE_BASIC_CONSTRAINTS)?).next().ok()??;
             constraints.reader().optional(&[BOOLEAN]).ok()?.map(|flag| flag.content() != [0])
@@ -70,7 +80,7 @@ impl<'a> Tbs<'a> {
     }
 
     /// Whether keyUsage, where it is there, has digitalSignature or nonRepudiation.
-    pub(crate) fn may_sign(&self) -> bool {
+    fn may_sign(&self) -> bool {
         let Some(extension) = self.extension(rfc5280::ID_CE_KEY_USAGE) else { return true };
         let Ok(Some(usage)) = Reader::new(extension).next() else { return false };
         usage.content().get(1).is_some_and(|bits| bits & DIGITAL_SIGNATURE_OR_NON_REPUDIATION != 0)

@@ -172,7 +172,8 @@ impl Attributes {
     /// file's own octets, those in DER.
     pub(crate) fn messages(&self) -> Vec<Vec<u8>> {
         let mut messages = vec![self.sorted()];
-        for other in self.octets.iter().cloned().chain([self.as_found()]) {
+        let as_found = (!self.are_sorted()).then(|| self.as_found());
+        for other in self.octets.iter().cloned().chain(as_found) {
             if !messages.contains(&other) {
                 messages.push(other);
             }
@@ -180,15 +181,23 @@ impl Attributes {
         messages
     }
 
+    /// Whether they are in the order of DER.
+    pub(crate) fn are_sorted(&self) -> bool {
+        self.members.is_sorted()
+    }
+
     /// `SET OF Attribute` in DER, sorted: what RFC 5652 §5.4 has signed.
-    pub(crate) fn sorted(&self) -> Vec<u8> {
+    fn sorted(&self) -> Vec<u8> {
+        if self.are_sorted() {
+            return self.as_found();
+        }
         let mut members = self.members.clone();
         members.sort();
         ber::encode(ber::SET, &members.concat())
     }
 
     /// The same set in the file's order.
-    pub(crate) fn as_found(&self) -> Vec<u8> {
+    fn as_found(&self) -> Vec<u8> {
         ber::encode(ber::SET, &self.members.concat())
     }
 

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Certificate, KeyKind, Trust,
     ber::{self, Element},
-    certificate::{Tbs, oid_text},
+    certificate::oid_text,
 };
 
 /// One signer, and what became of its signature.
@@ -79,9 +79,11 @@ impl SignerReport {
         observations: &mut Vec<Observation>,
     ) -> Self {
         let found = certificate(&info.sid, certificates);
-        let outcome = integrity(info, data, &found, last);
+        let signed = info.signed.as_ref().map(SignedAttributes::read);
+        let outcome = integrity(info, signed.as_ref(), data, &found, last);
         let certificate = found.ok();
-        observe(info, certificate.as_ref(), observations);
+        let signing_time = signed.as_ref().and_then(SignedAttributes::signing_time);
+        observe(info, signing_time, certificate.as_ref(), observations);
         let (integrity, problem) = match outcome {
             Ok(()) => (Verdict::GoodSignature, None),
             Err((verdict, problem)) => (verdict, Some(problem)),
@@ -95,8 +97,8 @@ impl SignerReport {
             digest: Digest::of(&info.digest).map_or_else(|_| oid_text(info.digest.oid), |d| d.name.to_owned()),
             signature_algorithm: Scheme::of(&info.signature_algorithm)
                 .map_or_else(|_| oid_text(info.signature_algorithm.oid), |scheme| scheme.name.to_owned()),
-            signing_time: signing_time(info).and_then(|value| time(&value)),
-            signed_attributes: info.signed.as_ref().and_then(names),
+            signing_time: signing_time.and_then(time),
+            signed_attributes: signed.as_ref().and_then(SignedAttributes::names),
             identified_by: match info.sid {
                 Sid::IssuerAndSerial { .. } => IdentifiedBy::IssuerAndSerial,
                 Sid::KeyIdentifier(_) => IdentifiedBy::KeyIdentifier,
@@ -119,9 +121,9 @@ fn certificate(sid: &Sid<'_>, certificates: &[Certificate]) -> Result<Certificat
 }
 
 fn names_it(sid: &Sid<'_>, certificate: &Certificate) -> bool {
-    let Some(tbs) = Tbs::read(certificate.der()) else { return false };
+    let Some(facts) = certificate.facts() else { return false };
     match sid {
-        Sid::KeyIdentifier(identifier) => tbs.key_identifier().is_some_and(|present| present == *identifier),
+        Sid::KeyIdentifier(identifier) => facts.key_identifier.as_deref() == Some(&**identifier),
         Sid::IssuerAndSerial { issuer, serial } => {
             let same_name = || {
                 let issuer = X509Name::from_der(issuer).ok();
@@ -129,7 +131,7 @@ fn names_it(sid: &Sid<'_>, certificate: &Certificate) -> bool {
                     certificate.x509().issuer_name().try_cmp(&issuer).is_ok_and(|order| order.is_eq())
                 })
             };
-            number(serial) == number(tbs.serial) && (*issuer == tbs.issuer || same_name())
+            number(serial) == number(&facts.serial) && (*issuer == facts.issuer || same_name())
         }
     }
 }
@@ -147,6 +149,7 @@ fn number(mut octets: &[u8]) -> &[u8] {
 /// RFC 5652 §5.4 and §5.6, with exactly one contentType and messageDigest.
 fn integrity(
     info: &SignerInfo<'_>,
+    signed: Option<&SignedAttributes<'_>>,
     data: &SignedData<'_>,
     certificate: &Result<Certificate, Refusal>,
     last: &mut LastKey,
@@ -157,11 +160,13 @@ fn integrity(
     let digest = Digest::of(&info.digest)?;
     let scheme = Scheme::of(&info.signature_algorithm)?;
     refuse_loose_attributes(info)?;
-    let messages = match &info.signed {
-        Some(attributes) => {
-            cover(attributes, data.content_type, &digest.hash(content)?)?;
-            protect(attributes, info)?;
-            attributes.messages()
+    let messages = match signed {
+        Some(signed) => {
+            let digested = digest.hash(content)?;
+            let list = signed.list.as_ref().ok_or_else(|| malformed("the signed attributes cannot be read"))?;
+            cover(list, data.content_type, &digested)?;
+            protect(list, info)?;
+            signed.attributes.messages()
         }
         None if cms::is_attribute_set(content) => {
             let problem = "the content is the signed attributes of another signature, not what was signed";
@@ -181,22 +186,21 @@ fn integrity(
 }
 
 /// Whether the signed attributes are about this content.
-fn cover(attributes: &Attributes, content_type: &[u8], digest: &[u8]) -> Result<(), Refusal> {
-    let list = attributes.list().map_err(|_| malformed("the signed attributes cannot be read"))?;
+fn cover(list: &[Attribute<'_>], content_type: &[u8], digest: &[u8]) -> Result<(), Refusal> {
     let count = |oid: ObjectIdentifier| list.iter().filter(|attribute| attribute.oid == oid.as_bytes()).count();
     if count(rfc6268::ID_CONTENT_TYPE) == 0 {
         return Err((Verdict::ContentTypeMismatch, "the contentType attribute is missing".into()));
     }
-    let named = only(&list, rfc6268::ID_CONTENT_TYPE)?;
+    let named = only(list, rfc6268::ID_CONTENT_TYPE)?;
     if named.tag != ber::OBJECT_IDENTIFIER || named.content() != content_type {
         return Err((Verdict::ContentTypeMismatch, "the contentType attribute differs from the content's type".into()));
     }
-    let signed = only(&list, rfc6268::ID_MESSAGE_DIGEST)?;
+    let signed = only(list, rfc6268::ID_MESSAGE_DIGEST)?;
     if signed.tag != ber::OCTET_STRING || signed.content() != digest {
         return Err((Verdict::DigestMismatch, "the content differs from what was signed".into()));
     }
     if count(rfc6268::ID_SIGNING_TIME) > 0 {
-        only(&list, rfc6268::ID_SIGNING_TIME)?;
+        only(list, rfc6268::ID_SIGNING_TIME)?;
     }
     if count(rfc6268::ID_COUNTERSIGNATURE) > 0 {
         return Err(malformed("a countersignature is among the signed attributes"));
@@ -205,12 +209,11 @@ fn cover(attributes: &Attributes, content_type: &[u8], digest: &[u8]) -> Result<
 }
 
 /// RFC 6211: where the signer signed which algorithms it used, they are the ones in use.
-fn protect(attributes: &Attributes, info: &SignerInfo<'_>) -> Result<(), Refusal> {
-    let list = attributes.list().map_err(|_| malformed("the signed attributes cannot be read"))?;
+fn protect(list: &[Attribute<'_>], info: &SignerInfo<'_>) -> Result<(), Refusal> {
     if !list.iter().any(|attribute| attribute.oid == ALGORITHM_PROTECTION.as_bytes()) {
         return Ok(());
     }
-    let mut fields = only(&list, ALGORITHM_PROTECTION)?.reader();
+    let mut fields = only(list, ALGORITHM_PROTECTION)?.reader();
     let mut algorithm = |tag| {
         let named = fields.expect(tag, "an algorithm").and_then(|element| Algorithm::read(&element));
         named.map(|named| named.oid.to_vec()).map_err(|_| malformed("the attribute of RFC 6211 cannot be read"))
@@ -250,8 +253,26 @@ fn malformed(problem: &str) -> Refusal {
     (Verdict::MalformedSignature, problem.to_owned())
 }
 
-fn names(attributes: &Attributes) -> Option<Vec<String>> {
-    Some(attributes.list().ok()?.iter().map(|attribute| name(attribute.oid)).collect())
+/// The signed attributes, read once.
+struct SignedAttributes<'a> {
+    attributes: &'a Attributes,
+    /// `None` where they cannot be read.
+    list: Option<Vec<Attribute<'a>>>,
+}
+
+impl<'a> SignedAttributes<'a> {
+    fn read(attributes: &'a Attributes) -> Self {
+        Self { attributes, list: attributes.list().ok() }
+    }
+
+    fn names(&self) -> Option<Vec<String>> {
+        Some(self.list.as_ref()?.iter().map(|attribute| name(attribute.oid)).collect())
+    }
+
+    /// The time's DER.
+    fn signing_time(&self) -> Option<&'a [u8]> {
+        only(self.list.as_ref()?, rfc6268::ID_SIGNING_TIME).ok().map(|value| value.whole())
+    }
 }
 
 /// An attribute's name without the `id-` of the registers.
@@ -263,17 +284,17 @@ fn name(oid: &[u8]) -> String {
     known.map_or_else(|| oid_text(oid), |name| name.trim_start_matches("id-").to_owned())
 }
 
-fn signing_time(info: &SignerInfo<'_>) -> Option<Vec<u8>> {
-    let list = info.signed.as_ref()?.list().ok()?;
-    only(&list, rfc6268::ID_SIGNING_TIME).ok().map(|value| value.whole().to_vec())
-}
-
 fn time(value: &[u8]) -> Option<SystemTime> {
     let utc = UtcTime::from_der(value).map(|time| time.to_system_time());
     utc.or_else(|_| GeneralizedTime::from_der(value).map(|time| time.to_system_time())).ok()
 }
 
-fn observe(info: &SignerInfo<'_>, certificate: Option<&Certificate>, observations: &mut Vec<Observation>) {
+fn observe(
+    info: &SignerInfo<'_>,
+    signing_time: Option<&[u8]>,
+    certificate: Option<&Certificate>,
+    observations: &mut Vec<Observation>,
+) {
     let mut say = |code, message: String| observations.push(Observation::new(code, message));
     match Digest::of(&info.digest).ok() {
         Some(Digest { name, standing: Standing::Weak, .. }) => {
@@ -291,15 +312,15 @@ fn observe(info: &SignerInfo<'_>, certificate: Option<&Certificate>, observation
     }
     match &info.signed {
         None => say(Observed::NoSignedAttributes, "the signature covers the content directly".into()),
-        Some(attributes) if attributes.sorted() != attributes.as_found() => {
+        Some(attributes) if !attributes.are_sorted() => {
             say(Observed::UnorderedSignedAttributes, "the signed attributes are not in the order of DER".into());
         }
         Some(_) => {}
     }
-    match signing_time(info) {
+    match signing_time {
         None => say(Observed::NoSigningTime, "the signature does not tell when it was made".into()),
         Some(value) => {
-            if let Some(problem) = odd_time(&value) {
+            if let Some(problem) = odd_time(value) {
                 say(Observed::OddSigningTime, problem.into());
             }
         }
@@ -328,11 +349,11 @@ fn observe_certificate(certificate: &Certificate, say: &mut impl FnMut(Observed,
         }
         _ => {}
     }
-    let Some(tbs) = Tbs::read(certificate.der()) else { return };
-    if tbs.is_ca() {
+    let Some(facts) = certificate.facts() else { return };
+    if facts.is_ca {
         say(Observed::CaSigner, "the signer's certificate is that of a CA".into());
     }
-    if !tbs.may_sign() {
+    if !facts.may_sign {
         say(Observed::KeyUsage, "the signer's certificate is not for signing content".into());
     }
 }

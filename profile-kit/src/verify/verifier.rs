@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     Certificate, KeyKind, Purpose, Result, TrustStore,
+    certificate::Tbs,
     trust::{Search, Trust},
 };
 
@@ -29,9 +30,12 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    fn recall(&self, purpose: Purpose, der: &[u8]) -> Option<Known> {
+    fn recall(&self, purpose: Purpose, certificates: &[&[u8]]) -> Option<Known> {
         let known = self.known.lock().ok()?;
-        known.iter().find(|(asked, known)| *asked == purpose && known.der == der).map(|(_, known)| known.clone())
+        known
+            .iter()
+            .find(|(asked, known)| *asked == purpose && known.is_of(certificates))
+            .map(|(_, known)| known.clone())
     }
 
     fn keep(&self, purpose: Purpose, new: &Known) {
@@ -102,20 +106,24 @@ impl<'s> Verifier<'s> {
     /// Brings to mind what is known of a file's certificates; whether nothing was. Chains that were cut short are not
     /// remembered: the next file may have fewer signers.
     fn know(&mut self, data: &SignedData<'_>) -> bool {
-        let der = data.certificates.concat();
-        let last = self.last.take().filter(|known| known.der == der && known.checks > 0);
-        let recalled = last.or_else(|| self.store?.memory().recall(self.options.purpose, &der));
+        let last = self.last.take().filter(|known| known.is_of(&data.certificates) && known.checks > 0);
+        let recalled = last.or_else(|| self.store?.memory().recall(self.options.purpose, &data.certificates));
         let is_new = recalled.is_none();
-        let known = self.last.insert(recalled.unwrap_or_else(|| Known::of(der, &data.certificates)));
+        let known = self.last.insert(recalled.unwrap_or_else(|| Known::of(&data.certificates)));
         known.checks = MAX_CHECKS;
         is_new
     }
 }
 
 impl Known {
-    fn of(der: Vec<u8>, each: &[&[u8]]) -> Self {
+    fn of(each: &[&[u8]]) -> Self {
         let mut certificates: Vec<Certificate> = Vec::with_capacity(each.len());
         let mut observations = Vec::new();
+        let is_root = |der: &&[u8]| Tbs::read(der).is_some_and(|tbs| tbs.is_self_issued_ca());
+        if each.len() > 1 && each.iter().any(is_root) {
+            let message = "a root certificate is in the file, where it adds nothing";
+            observations.push(Observation::new(Observed::RootIncluded, message));
+        }
         for der in each {
             if certificates.iter().any(|present| present.der() == *der) {
                 observations.push(Observation::new(Observed::DuplicateCertificates, "a certificate is there twice"));
@@ -126,7 +134,13 @@ impl Known {
                 observations.push(Observation::new(Observed::UnreadableCertificate, message));
             }
         }
-        Self { der, certificates, observations, leaves: Vec::new(), checks: MAX_CHECKS }
+        Self { der: each.concat(), certificates, observations, leaves: Vec::new(), checks: MAX_CHECKS }
+    }
+
+    /// Whether these are the certificates, in this order.
+    fn is_of(&self, certificates: &[&[u8]]) -> bool {
+        let mut rest = &*self.der;
+        certificates.iter().all(|der| rest.strip_prefix(*der).map(|after| rest = after).is_some()) && rest.is_empty()
     }
 
     /// Where the signature holds, says where the signer's certificate leads and whether that is trusted.
@@ -303,12 +317,12 @@ mod tests {
     fn a_store_remembers_a_few_signers_and_forgets_the_first() {
         let memory = Memory::default();
         for number in 0..=MOST_KEPT as u8 {
-            memory.keep(Purpose::Any, &Known::of(vec![number], &[]));
+            memory.keep(Purpose::Any, &Known::of(&[&[number]]));
         }
-        assert!(memory.recall(Purpose::Any, &[0]).is_none());
-        assert!(memory.recall(Purpose::Any, &[1]).is_some());
-        assert!(memory.recall(Purpose::Smime, &[1]).is_none());
-        memory.keep(Purpose::Any, &Known::of(vec![0; LARGEST_KEPT + 1], &[]));
+        assert!(memory.recall(Purpose::Any, &[&[0]]).is_none());
+        assert!(memory.recall(Purpose::Any, &[&[1]]).is_some());
+        assert!(memory.recall(Purpose::Smime, &[&[1]]).is_none());
+        memory.keep(Purpose::Any, &Known::of(&[&[0; LARGEST_KEPT + 1]]));
         assert_eq!(memory.known.lock().unwrap().len(), MOST_KEPT);
     }
 }
