@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     digest::Digest,
-    issuance::{Acknowledgement, Basis},
+    issuance::{Acknowledgement, Basis, Issuance, ProfileFacts, Variant},
 };
 
 /// The record of one device and one identifier.
@@ -208,6 +208,22 @@ impl State {
     /// The state of this word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+}
+
+impl Held {
+    /// An issuance to which the device has not answered yet.
+    pub fn issued(seq: u64, issuance: &Issuance) -> Self {
+        let ProfileFacts { uuid, leaf, leaf_key, .. } = &issuance.profile;
+        Self {
+            of: Basis::Issuance(issuance.id),
+            seq,
+            uuid: uuid.clone(),
+            leaf: *leaf,
+            leaf_key: *leaf_key,
+            locked: issuance.variant == Variant::Locked,
+            acknowledgement: None,
+        }
     }
 }
 

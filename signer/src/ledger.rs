@@ -31,6 +31,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -74,6 +75,8 @@ pub struct Options {
     pub checkpoint_every: u64,
     /// How many writes may wait; one more is refused at once. Default: 4096.
     pub queue: usize,
+    /// How long a commit is put off at most for writes that are [announced](Ledger::announce). Default: 4 milliseconds.
+    pub company: Duration,
     /// How long SQLite waits for somebody else who holds the file. Default: 5 seconds.
     pub busy_timeout: Duration,
     /// The clock, for what the ledger does without being asked.
@@ -105,6 +108,7 @@ impl Options {
             checkpoint_key,
             checkpoint_every: 1000,
             queue: 4096,
+            company: Duration::from_millis(4),
             busy_timeout: Duration::from_secs(5),
             clock: Arc::new(SystemTime::now),
             on_commit: None,
@@ -199,7 +203,18 @@ struct Shared {
     keys: LedgerKeys,
     ids: IdSource,
     health: Arc<Mutex<Health>>,
+    coming: Arc<AtomicUsize>,
     checkpoints: PathBuf,
+}
+
+/// Says that a write is being prepared, as long as it is kept: see [`Ledger::announce`].
+#[derive(Debug)]
+pub struct Announcement(Arc<AtomicUsize>);
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Ledger {
@@ -214,10 +229,18 @@ impl Ledger {
         let (commands, waiting) = sync_channel(options.queue.max(1));
         let readers = Readers::new(options.path.clone(), options.busy_timeout);
         let (keys, checkpoints) = (options.keys.clone(), options.checkpoints.clone());
-        let writer = Writer::open(options, health.clone())?;
+        let coming = Arc::new(AtomicUsize::new(0));
+        let writer = Writer::open(options, health.clone(), coming.clone())?;
         thread::Builder::new().name("ledger".into()).spawn(move || writer.run(&waiting)).map_err(Error::unavailable)?;
-        let shared = Shared { commands, readers, keys, ids: IdSource::new(), health, checkpoints };
+        let shared = Shared { commands, readers, keys, ids: IdSource::new(), health, coming, checkpoints };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Announces a write, such as while a profile for it is being signed: those that are ready wait a moment for it, see
+    /// [`Options::company`], so that they share a commit. To be dropped when the write is asked for, or given up.
+    pub fn announce(&self) -> Announcement {
+        self.shared.coming.fetch_add(1, Relaxed);
+        Announcement(self.shared.coming.clone())
     }
 
     /// Whether the last write worked. It asks nothing of the disk; [`Ledger::probe`] does.
@@ -263,7 +286,7 @@ impl Ledger {
     ) -> Result<Answered<serde_json::Value>> {
         let at = request.at;
         let recorded = event.clone();
-        self.answer(request, event, move |writing| Ok((writing.append(millis(at), &recorded)?, answer))).await
+        self.answer(request, event, move |writing| Ok((writing.append(millis(at), &recorded)?, answer.clone()))).await
     }
 
     /// Signs a checkpoint over everything that was recorded, unless one is there already; gives the last.
@@ -324,14 +347,14 @@ impl Ledger {
         self.shared.keys.active.digest(PARAMETERS, parameters)
     }
 
-    /// One write; its refusal is recorded under the event.
+    /// One write; its refusal is recorded under the event. The work may be done a second time, when the first was taken back.
     async fn write<T, F>(&self, event: Event, at: SystemTime, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Writing<'_>) -> Result<T> + Send + 'static,
+        F: Fn(&mut Writing<'_>) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Task { event, time: millis(at), work: Some(work), decided: None, reply };
+        let task = Task { event, time: millis(at), work, decided: None, reply };
         self.send(Command::Write(Box::new(task)))?;
         answer.await.map_err(|_| Error::Closed)?
     }
@@ -340,7 +363,7 @@ impl Ledger {
     async fn answer<T, F>(&self, request: &Request, event: Event, work: F) -> Result<Answered<T>>
     where
         T: Serialize + DeserializeOwned + Send + 'static,
-        F: FnOnce(&mut Writing<'_>) -> Result<(u64, T)> + Send + 'static,
+        F: Fn(&mut Writing<'_>) -> Result<(u64, T)> + Send + 'static,
     {
         let (request, at) = (request.clone(), request.at);
         let work = move |writing: &mut Writing<'_>| {

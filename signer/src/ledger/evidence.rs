@@ -10,8 +10,8 @@ use super::{
 use crate::{
     device_id::DeviceId,
     digest::Digest,
-    installed::{Evidence, EvidenceFact, Held, History, Sighting},
-    issuance::Basis,
+    installed::{Evidence, EvidenceFact, Held, History, Sighting, State},
+    issuance::{Basis, Issuance},
     moment::{from_millis, millis},
 };
 
@@ -68,16 +68,20 @@ pub(super) fn refresh(db: &Connection, device: &DeviceId, identifier: &str) -> R
     let upsert = "INSERT INTO holding (device, identifier, state) VALUES (?1, ?2, ?3)
         ON CONFLICT DO UPDATE SET state = excluded.state";
     db.prepare_cached(upsert)?.execute((device.as_str(), identifier, state.word()))?;
-    let mut insert = db.prepare_cached("INSERT INTO holding_leaf (leaf, device, identifier) VALUES (?1, ?2, ?3)")?;
-    for leaf in history.leaves() {
-        insert.execute((leaf.0, device.as_str(), identifier))?;
-    }
-    Ok(())
+    insert_leaves(db, device, identifier, &history)
 }
 
-/// Works it out after an issuance, which changes nothing when the one before was of the same kind and leaf and nothing
-/// is known since: a device to which the same is issued again and again does not make each issuance slower.
-pub(super) fn refresh_after_issuance(db: &Connection, device: &DeviceId, identifier: &str) -> Result<()> {
+/// Works it out after an issuance. Most are the first of their device, of which nothing else is known. Where the one
+/// before was of the same kind and leaf and nothing is known since, nothing changes: a device to which the same is issued
+/// again and again does not make each issuance slower.
+pub(super) fn refresh_after_issuance(db: &Connection, seq: u64, issuance: &Issuance) -> Result<()> {
+    let (device, identifier) = (&issuance.device, &*issuance.profile.identifier);
+    let first = History { held: vec![Held::issued(seq, issuance)], evidence: vec![] };
+    let insert = "INSERT INTO holding (device, identifier, state) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    let state = first.state().map(State::word);
+    if db.prepare_cached(insert)?.execute((device.as_str(), identifier, state))? == 1 {
+        return insert_leaves(db, device, identifier, &first);
+    }
     let read = |row: &Row<'_>| {
         let kind: (String, [u8; 32]) = (row.get(1)?, row.get(2)?);
         Ok((number(row, 0)?, kind, row.get::<_, Option<String>>(3)?))
@@ -97,6 +101,14 @@ pub(super) fn refresh_after_issuance(db: &Connection, device: &DeviceId, identif
 pub(super) fn identifiers(db: &Connection, device: &DeviceId) -> Result<Vec<String>> {
     let mut select = db.prepare_cached("SELECT identifier FROM holding WHERE device = ?1 ORDER BY identifier")?;
     Ok(select.query_map([device.as_str()], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+fn insert_leaves(db: &Connection, device: &DeviceId, identifier: &str, history: &History) -> Result<()> {
+    let mut insert = db.prepare_cached("INSERT INTO holding_leaf (leaf, device, identifier) VALUES (?1, ?2, ?3)")?;
+    for leaf in history.leaves() {
+        insert.execute((leaf.0, device.as_str(), identifier))?;
+    }
+    Ok(())
 }
 
 fn is_known(db: &Connection, device: &DeviceId, identifier: &str, new: &Evidence) -> Result<bool> {

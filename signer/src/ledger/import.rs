@@ -56,7 +56,7 @@ impl Ledger {
         let sealed: Vec<_> = imports.into_iter().map(seal).collect();
         let asked = request.clone();
         let work = move |writing: &mut Writing<'_>| {
-            sealed.into_iter().map(|(id, sealed, one)| import(writing, &asked, id, &sealed, one)).collect()
+            sealed.iter().map(|(id, sealed, one)| import(writing, &asked, *id, sealed, one.clone())).collect()
         };
         self.write(request.event("import"), request.at, work).await
     }
@@ -89,9 +89,8 @@ fn import(
         acknowledged_at: None,
     };
     let seq = writing.append(millis(request.at), &issue_event(request, &issuance, None))?;
-    let issuance = Issuance { seq, ..issuance };
-    rows::insert_issuance(writing.db, &issuance)?;
+    rows::insert_issuance(writing.db, seq, &issuance)?;
     rows::insert_sealed(writing.db, seq, sealed)?;
-    evidence::refresh_after_issuance(writing.db, &issuance.device, &issuance.profile.identifier)?;
+    evidence::refresh_after_issuance(writing.db, seq, &issuance)?;
     Ok(Imported::New(id))
 }

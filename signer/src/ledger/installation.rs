@@ -109,7 +109,7 @@ impl Ledger {
     ) -> Result<Answered<Taken>> {
         let event = Event { issuance: Some(id), ..request.event("acknowledge") }.with("status", answer.word());
         let (asked, at) = (event.clone(), request.at);
-        self.answer(request, event, move |writing| acknowledge(writing, asked, at, id, answer)).await
+        self.answer(request, event, move |writing| acknowledge(writing, &asked, at, id, &answer)).await
     }
 
     /// Records that a device has a signed profile.
@@ -133,14 +133,13 @@ impl Ledger {
             let digest = Digest::of(&signed);
             let known = known(writing, &device, &profile.identifier, digest)?;
             let of = known.unwrap_or(Basis::Observed(id));
-            let identifier = profile.identifier.clone();
             if known.is_none() {
-                let new =
-                    Observation { seq, id, device: device.clone(), profile, locked, signed: digest, request: facts };
+                let (device, profile, request) = (device.clone(), profile.clone(), facts.clone());
+                let new = Observation { seq, id, device, profile, locked, signed: digest, request };
                 rows::insert_observation(writing.db, &new)?;
                 rows::insert_sealed(writing.db, seq, &sealed)?;
             }
-            take(writing, &device, &identifier, Evidence { seq, at, fact: EvidenceFact::Observed(of) })?;
+            take(writing, &device, &profile.identifier, Evidence { seq, at, fact: EvidenceFact::Observed(of) })?;
             Ok((seq, Observed { of, known: known.is_some() }))
         };
         self.answer(request, event, work).await
@@ -159,7 +158,7 @@ impl Ledger {
     ) -> Result<Answered<Reconciled>> {
         let event = Event { device: Some(device.clone()), ..request.event("profile-list") };
         let (asked, at) = (event.clone(), request.at);
-        self.answer(request, event, move |writing| reconcile(writing, asked, at, &device, &list)).await
+        self.answer(request, event, move |writing| reconcile(writing, asked.clone(), at, &device, &list)).await
     }
 
     /// Everything that is known of one device and identifier, for the rule of `installed.rs`.
@@ -184,15 +183,15 @@ impl Ledger {
 
 fn acknowledge(
     writing: &mut Writing<'_>,
-    event: Event,
+    event: &Event,
     at: SystemTime,
     id: IssuanceId,
-    answer: Acknowledgement,
+    answer: &Acknowledgement,
 ) -> Result<(u64, Taken)> {
     let issuance = rows::issuance(writing.db, id)?.ok_or(Error::UnknownIssuance(id))?;
     let (device, identifier) = (issuance.device, issuance.profile.identifier);
-    let mut event = Event { device: Some(device.clone()), identifier: Some(identifier.clone()), ..event };
-    if let Acknowledgement::Error { chain } = &answer {
+    let mut event = Event { device: Some(device.clone()), identifier: Some(identifier.clone()), ..event.clone() };
+    if let Acknowledgement::Error { chain } = answer {
         event =
             event.with("errors", chain.iter().map(|link| format!("{} {}", link.domain, link.code)).collect::<Vec<_>>());
     }

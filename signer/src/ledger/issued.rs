@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -163,7 +164,8 @@ impl Ledger {
         };
         let sealed = self.shared.keys.seal(&Place::Profile(id.0), &signed);
         let (event, at) = (issue_event(&request, &issuance, ticket), request.at);
-        let recorded = event.clone();
+        let (recorded, issuance) = (event.clone(), Arc::new(issuance));
+        let issued = issuance.clone();
         let work = move |writing: &mut Writing<'_>| {
             if let Some(stored) = answers::find(writing.db, writing.keys, &request)? {
                 writing.append(millis(request.at), &replay(&request, stored.seq))?;
@@ -171,18 +173,20 @@ impl Ledger {
             }
             allow(writing.db, &issuance, evidence, ticket, budget)?;
             let seq = writing.append(millis(request.at), &recorded)?;
-            let issuance = Issuance { seq, ..issuance };
-            rows::insert_issuance(writing.db, &issuance)?;
+            rows::insert_issuance(writing.db, seq, &issuance)?;
             rows::insert_sealed(writing.db, seq, &sealed)?;
             answers::keep(writing.db, writing.keys, &request, seq, None)?;
             if let Some(ticket) = ticket {
                 ticket::use_up(writing.db, ticket, &issuance)?;
             }
-            evidence::refresh_after_issuance(writing.db, &issuance.device, &issuance.profile.identifier)?;
-            Ok(Recorded::Now(Box::new(issuance)))
+            evidence::refresh_after_issuance(writing.db, seq, &issuance)?;
+            Ok(Recorded::Now(seq))
         };
         match self.write(event, at, work).await? {
-            Recorded::Now(issuance) => Ok(Issued { issuance: *issuance, signed, replayed: false }),
+            Recorded::Now(seq) => {
+                let issuance = Issuance { seq, ..Arc::unwrap_or_clone(issued) };
+                Ok(Issued { issuance, signed, replayed: false })
+            }
             Recorded::Before(seq) => self.issued_at(seq).await,
         }
     }
@@ -216,7 +220,7 @@ impl Ledger {
         &self,
         request: &Request,
         action: &'static str,
-        open: impl FnOnce(&LedgerKeys, &Request, &Stored) -> Result<T> + Send + 'static,
+        open: impl Fn(&LedgerKeys, &Request, &Stored) -> Result<T> + Send + 'static,
     ) -> Result<Option<T>> {
         let (asked, keys) = (request.clone(), self.shared.clone());
         let known = self.read(move |db| Ok(answers::find(db, &keys.keys, &asked).map(|found| found.is_some())));
@@ -243,7 +247,8 @@ impl Ledger {
         let (asked, at) = (event.clone(), request.at);
         let work = move |writing: &mut Writing<'_>| {
             let issuance = rows::issuance(writing.db, id)?.ok_or(Error::UnknownIssuance(id))?;
-            let event = Event { device: Some(issuance.device), identifier: Some(issuance.profile.identifier), ..asked };
+            let (device, identifier) = (Some(issuance.device), Some(issuance.profile.identifier));
+            let event = Event { device, identifier, ..asked.clone() };
             writing.append(millis(at), &event.with("variant", issuance.variant.word()))?;
             Ok(issuance.seq)
         };
@@ -293,7 +298,7 @@ impl Ledger {
 }
 
 enum Recorded {
-    Now(Box<Issuance>),
+    Now(u64),
     Before(u64),
 }
 

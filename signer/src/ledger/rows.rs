@@ -14,17 +14,16 @@ use crate::{
     moment::{from_millis, millis},
 };
 
-/// Writes an issuance.
-pub(super) fn insert_issuance(db: &Connection, issuance: &Issuance) -> Result<()> {
-    let Issuance { seq, id, device, profile, variant, spec, parameters, signed, request, imported, remarks, .. } =
-        issuance;
+/// Writes an issuance as that of the record of this number.
+pub(super) fn insert_issuance(db: &Connection, seq: u64, issuance: &Issuance) -> Result<()> {
+    let Issuance { id, device, profile, variant, spec, parameters, signed, request, imported, remarks, .. } = issuance;
     let (form, of) = match variant {
         Variant::Locked => (None, None),
         Variant::Overwrite { form, of } => (Some(form.word()), Some(*of)),
     };
     let (of_issuance, of_observation) = split(of);
     db.prepare_cached(INSERT_ISSUANCE)?.execute(named_params! {
-        ":seq": *seq as i64,
+        ":seq": seq as i64,
         ":id": id.0.as_bytes(),
         ":device": device.as_str(),
         ":identifier": profile.identifier,

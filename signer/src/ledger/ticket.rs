@@ -64,7 +64,7 @@ impl Ledger {
         let work = move |writing: &mut Writing<'_>| {
             let seq = writing.append(millis(ticket.at), &recorded)?;
             insert(writing.db, seq, &ticket)?;
-            Ok((seq, ticket))
+            Ok((seq, ticket.clone()))
         };
         self.answer(request, event, work).await
     }

@@ -5,8 +5,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
         mpsc::{Receiver, RecvTimeoutError},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -39,36 +41,57 @@ pub(super) enum Command {
 pub(super) trait Write: Send {
     /// Whether nobody waits for it any more.
     fn is_abandoned(&self) -> bool;
-    /// Does it. What is decided, refusals included, is kept until the commit; an error ends the whole transaction.
-    fn run(&mut self, writing: &mut Writing<'_>) -> Result<()>;
+    /// Does it, and says whether what it wrote may stay; it may not where it was refused. What is decided is kept until
+    /// the commit; an error ends the whole transaction.
+    fn run(&mut self, writing: &mut Writing<'_>) -> Result<bool>;
+    /// Does it so that a refusal takes back what it wrote itself, and nothing else, and is recorded.
+    fn run_apart(&mut self, writing: &mut Writing<'_>) -> Result<()>;
     /// Gives the answer: the decision, or why nothing was written.
     fn answer(self: Box<Self>, committed: Result<()>);
 }
 
-/// A write as a function; a refusal of it takes back what it wrote and is recorded under its event.
+/// A write as a function, which may have to be called again; a refusal of it is recorded under its event.
 pub(super) struct Task<T, F> {
     pub(super) event: Event,
     pub(super) time: i64,
-    pub(super) work: Option<F>,
+    pub(super) work: F,
     pub(super) decided: Option<Result<T>>,
     pub(super) reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T, F> Task<T, F>
+where
+    F: Fn(&mut Writing<'_>) -> Result<T>,
+{
+    /// A mistake in one write is that write's affair: the thread goes on for the others.
+    fn decide(&self, writing: &mut Writing<'_>) -> Result<T> {
+        catch_unwind(AssertUnwindSafe(|| (self.work)(writing))).unwrap_or(Err(Error::Panicked))
+    }
 }
 
 impl<T, F> Write for Task<T, F>
 where
     T: Send,
-    F: FnOnce(&mut Writing<'_>) -> Result<T> + Send,
+    F: Fn(&mut Writing<'_>) -> Result<T> + Send,
 {
     fn is_abandoned(&self) -> bool {
         self.reply.is_closed()
     }
 
-    fn run(&mut self, writing: &mut Writing<'_>) -> Result<()> {
-        let Some(work) = self.work.take() else { return Ok(()) };
+    fn run(&mut self, writing: &mut Writing<'_>) -> Result<bool> {
+        let decided = self.decide(writing);
+        match &decided {
+            Err(error) if fatal(error) => return Err(error.clone()),
+            Err(_) => return Ok(false),
+            Ok(_) => self.decided = Some(decided),
+        }
+        Ok(true)
+    }
+
+    fn run_apart(&mut self, writing: &mut Writing<'_>) -> Result<()> {
         let before = writing.head;
         writing.step("SAVEPOINT work")?;
-        // A mistake in one write is that write's affair: the thread goes on for the others.
-        let decided = catch_unwind(AssertUnwindSafe(|| work(writing))).unwrap_or(Err(Error::Panicked));
+        let decided = self.decide(writing);
         if let Err(error) = &decided {
             writing.step("ROLLBACK TO work")?;
             writing.head = before;
@@ -109,6 +132,15 @@ impl Writing<'_> {
         Ok(self.head.seq)
     }
 
+    fn begin(&self) -> Result<()> {
+        self.step("BEGIN IMMEDIATE")?;
+        if chain::head(self.db)? != self.head {
+            // Somebody else wrote, which the lock is there to prevent.
+            return Err(Fault::Tampered { seq: self.head.seq + 1, what: Tampering::Inserted }.into());
+        }
+        Ok(())
+    }
+
     fn step(&self, sql: &str) -> Result<()> {
         self.db.prepare_cached(sql)?.execute([])?;
         Ok(())
@@ -127,12 +159,14 @@ pub(super) struct Writer {
     covered: u64,
     file: CheckpointFile,
     health: Arc<Mutex<Health>>,
+    /// How many writes are being prepared.
+    coming: Arc<AtomicUsize>,
     _lock: File,
 }
 
 impl Writer {
     /// Opens the ledger for writing, verifies the end of its audit against its checkpoints, and records the start.
-    pub(super) fn open(options: Options, health: Arc<Mutex<Health>>) -> Result<Self> {
+    pub(super) fn open(options: Options, health: Arc<Mutex<Health>>, coming: Arc<AtomicUsize>) -> Result<Self> {
         let lock = sqlite::lock(&options.path)?;
         let db = sqlite::open_for_writing(&options.path, options.busy_timeout)?;
         opens(&db, &options.keys)?;
@@ -141,7 +175,7 @@ impl Writer {
         let (file, last) = opened.map_err(|cause| sqlite::failed(&path, "cannot be read or written", cause))?;
         let head = chain::head(&db)?;
         let covered = agree(&db, head, last.as_ref(), &options.checkpoint_key)?;
-        let mut writer = Self { options, db: Some(db), failed: None, head, covered, file, health, _lock: lock };
+        let mut writer = Self { options, db: Some(db), failed: None, head, covered, file, health, coming, _lock: lock };
         writer.append_missing(last.as_ref())?;
         writer.record(&Event::done("ledger-opened").with("version", env!("CARGO_PKG_VERSION")))?;
         Ok(writer)
@@ -159,6 +193,9 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
+            if matches!(first, Some(Command::Write(_))) {
+                self.await_company();
+            }
             let (writes, others) = collect(first, commands);
             self.write(writes);
             for other in others {
@@ -174,6 +211,14 @@ impl Writer {
                     Command::Write(_) => (),
                 }
             }
+        }
+    }
+
+    /// Gives writes that are being prepared a moment to come: a commit costs nearly the same for one and for many.
+    fn await_company(&self) {
+        let begun = Instant::now();
+        while self.coming.load(Relaxed) > 0 && begun.elapsed() < self.options.company {
+            thread::sleep(GLANCE);
         }
     }
 
@@ -201,12 +246,8 @@ impl Writer {
     /// forced; or nothing of it may be answered.
     fn transact(&mut self, force: bool, work: impl FnOnce(&mut Writing<'_>) -> Result<()>) -> Result<()> {
         let db = self.db.as_ref().ok_or(Error::Unavailable { source: None })?;
-        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        if chain::head(db)? != self.head {
-            // Somebody else wrote, which the lock is there to prevent.
-            return Err(Fault::Tampered { seq: self.head.seq + 1, what: Tampering::Inserted }.into());
-        }
         let mut writing = Writing { db, keys: &self.options.keys, head: self.head };
+        writing.begin()?;
         work(&mut writing)?;
         let (head, every) = (writing.head, if force { 1 } else { self.options.checkpoint_every.max(1) });
         let due = head.seq >= self.covered.saturating_add(every);
@@ -311,8 +352,31 @@ fn collect(first: Option<Command>, commands: &Receiver<Command>) -> (Vec<Box<dyn
     (writes, others)
 }
 
+/// Refusals are rare, and a savepoint around each write would copy every page that it changes. So all are done together;
+/// where one is refused, all are taken back and each is done apart.
 fn run_all(writes: &mut [Box<dyn Write>], writing: &mut Writing<'_>) -> Result<()> {
-    writes.iter_mut().filter(|write| !write.is_abandoned()).try_for_each(|write| write.run(writing))
+    let begun = writing.head;
+    if run_together(writes, writing)? {
+        return Ok(());
+    }
+    writing.step("ROLLBACK")?;
+    writing.head = begun;
+    writing.begin()?;
+    awaited(writes).try_for_each(|write| write.run_apart(writing))
+}
+
+/// Whether what they wrote may stay.
+fn run_together(writes: &mut [Box<dyn Write>], writing: &mut Writing<'_>) -> Result<bool> {
+    for write in awaited(writes) {
+        if !write.run(writing)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn awaited(writes: &mut [Box<dyn Write>]) -> impl Iterator<Item = &mut Box<dyn Write>> {
+    writes.iter_mut().filter(|write| !write.is_abandoned())
 }
 
 /// Whether the keys open every profile that was sealed: a ledger without one of them would take issuances and strand
@@ -360,5 +424,7 @@ fn unavailable(error: Error) -> Error {
 
 /// How many writes share a commit at most.
 const GROUP: usize = 512;
+/// How often the writer looks whether all that was announced has come.
+const GLANCE: Duration = Duration::from_micros(500);
 /// How long the writer waits before it tries to heal, and before it tries again.
 const HEALING: Duration = Duration::from_millis(200);

@@ -80,6 +80,37 @@ async fn a_mistake_in_one_write_ends_neither_the_thread_nor_other_writes() {
 }
 
 #[tokio::test]
+async fn what_is_refused_or_fails_in_a_commit_takes_nothing_of_the_others_with_it() {
+    let stage = Stage::with(|options| options.company = Duration::from_secs(600));
+    let ledger = &stage.ledger;
+    let (coming, stranger) = (ledger.announce(), request("mdm"));
+    let panicking = |writing: &mut Writing<'_>| -> Result<()> {
+        writing.append(0, &Event::done("never"))?;
+        panic!("a mistake");
+    };
+    let broken = |writing: &mut Writing<'_>| {
+        writing.db.execute("INSERT INTO sealed (seq, key, body) VALUES (99, '', x'')", [])?;
+        writing.db.execute("INSERT INTO sealed (seq, key, body) VALUES (99, '', x'')", [])?;
+        Ok(())
+    };
+    let (first, panicked, refused, broken, last, ()) = tokio::join!(
+        ledger.record(draft("first", "U", A)),
+        ledger.write(Event::done("x"), at(0), panicking),
+        ledger.fetch(&stranger, IssuanceId(uuid::Uuid::nil())),
+        ledger.write(Event::done("x"), at(0), broken),
+        ledger.record(draft("last", "U", A)),
+        async { drop(coming) },
+    );
+    assert!(matches!((panicked, broken), (Err(Error::Panicked), Err(Error::Read { .. }))));
+    assert_eq!(code(refused), "unknown-issuance");
+    let (first, last) = (first.unwrap(), last.unwrap());
+    assert_eq!((first.issuance().seq, last.issuance().seq), (2, 4));
+    let actions: Vec<_> = stage.events().into_iter().map(|event| event["action"].clone()).collect();
+    assert_eq!(actions, ["ledger-opened", "issue", "fetch", "issue"]);
+    assert_eq!(stage.check().unwrap().profiles, 2);
+}
+
+#[tokio::test]
 async fn what_nobody_waits_for_any_more_is_not_recorded() {
     let stage = Stage::new();
     let intruder = stage.intruder();

@@ -203,3 +203,28 @@ async fn writes_that_wait_share_a_commit() {
     assert_eq!(commits.iter().sum::<usize>(), 40);
     assert!(commits.len() <= 2, "{commits:?}");
 }
+
+#[tokio::test]
+async fn a_commit_waits_for_a_write_that_was_announced() {
+    let commits = Arc::new(Mutex::new(Vec::new()));
+    let told = commits.clone();
+    let stage = Stage::with(|options| {
+        options.company = Duration::from_secs(600);
+        options.on_commit = Some(Arc::new(move |commit: Commit| told.lock().unwrap().push(commit.writes)));
+    });
+    let coming = stage.ledger.announce();
+    let (first, second, ()) = tokio::join!(
+        stage.ledger.record(draft("first", "U", A)),
+        stage.ledger.record(draft("second", "U", A)),
+        async { drop(coming) },
+    );
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!(*commits.lock().unwrap(), [2]);
+}
+
+#[tokio::test]
+async fn a_commit_does_not_wait_long_for_a_write_that_does_not_come() {
+    let stage = Stage::with(|options| options.company = Duration::from_millis(2));
+    let _never = stage.ledger.announce();
+    stage.ledger.record(draft("d", "U", A)).await.unwrap();
+}
