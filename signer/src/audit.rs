@@ -11,7 +11,8 @@ mod verify;
 use std::collections::BTreeMap;
 
 use openssl::sha::Sha256;
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Value;
 
 pub use checkpoint::{Checkpoint, CheckpointFile, CheckpointKey, CheckpointVerifier};
 pub use verify::{Fault, Report, Tampering, verify, verify_lines};
@@ -56,7 +57,8 @@ pub enum Outcome {
 }
 
 /// A value in an event's detail. There are no fractions: they have no canonical text that all languages share.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum Detail {
     /// Text.
     Text(String),
@@ -98,30 +100,47 @@ impl Event {
     /// The event in canonical JSON: what is chained, stored and exported.
     pub fn to_canonical(&self) -> String {
         let Self { action, outcome, caller, role, request, device, identifier, issuance, detail } = self;
-        let mut members = Map::new();
-        let mut text = |name: &str, value: Option<String>| {
-            members.extend(value.map(|value| (name.to_owned(), Value::String(value))));
+        let (outcome, code) = match outcome {
+            Outcome::Done => ("done", None),
+            Outcome::Refused { code } => ("refused", Some(&**code)),
         };
-        text("action", Some((*action).to_owned()));
-        text("caller", caller.clone());
-        text("role", role.clone());
-        text("request", request.clone());
-        text("device", device.as_ref().map(ToString::to_string));
-        text("identifier", identifier.clone());
-        text("issuance", issuance.map(|id| id.to_string()));
-        match outcome {
-            Outcome::Done => text("outcome", Some("done".into())),
-            Outcome::Refused { code } => {
-                text("outcome", Some("refused".into()));
-                text("code", Some(code.clone()));
-            }
-        }
-        if !detail.is_empty() {
-            let detail = detail.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
-            members.insert("detail".into(), Value::Object(detail.collect()));
-        }
-        canonical::text(&Value::Object(members)).expect("an event holds texts, whole numbers and flags only")
+        let members = Members {
+            action,
+            caller: caller.as_deref(),
+            code,
+            detail,
+            device: device.as_ref(),
+            identifier: identifier.as_deref(),
+            issuance: *issuance,
+            outcome,
+            request: request.as_deref(),
+            role: role.as_deref(),
+        };
+        serde_json::to_string(&members).expect("an event holds texts, whole numbers and flags only")
     }
+}
+
+/// An event's members in the order of their names, as canonical JSON has them.
+#[derive(Serialize)]
+struct Members<'a> {
+    action: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caller: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    detail: &'a BTreeMap<&'static str, Detail>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<&'a DeviceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identifier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuance: Option<IssuanceId>,
+    outcome: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a str>,
 }
 
 impl From<&str> for Detail {
@@ -163,17 +182,6 @@ impl From<bool> for Detail {
 impl From<Vec<String>> for Detail {
     fn from(texts: Vec<String>) -> Self {
         Self::Texts(texts)
-    }
-}
-
-impl From<&Detail> for Value {
-    fn from(detail: &Detail) -> Self {
-        match detail {
-            Detail::Text(text) => text.as_str().into(),
-            Detail::Number(number) => (*number).into(),
-            Detail::Flag(flag) => (*flag).into(),
-            Detail::Texts(texts) => texts.as_slice().into(),
-        }
     }
 }
 
@@ -292,6 +300,22 @@ mod tests {
             event.to_canonical(),
             "{\"action\":\"overwrite\",\"caller\":\"mdm\",\"code\":\"role-missing\",\"detail\":{\"again\":true,\"count\":3,\"of\":\"x\\\"\\u0001ü\u{7f}\"},\"outcome\":\"refused\"}"
         );
+    }
+
+    #[test]
+    fn an_event_with_everything_is_canonical() {
+        let event = Event {
+            caller: Some("mdm".into()),
+            role: Some("issue".into()),
+            request: Some("r-1".into()),
+            device: "C02".parse().ok(),
+            identifier: Some("jp.example.ivi-mdm".into()),
+            issuance: Some(IssuanceId(uuid::Uuid::from_u128(7))),
+            ..Event::refused("overwrite", "role-missing").with("b", vec!["x".to_owned()]).with("a", -1_i64)
+        };
+        let text = event.to_canonical();
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap().as_object().unwrap().len(), 10);
+        assert_eq!(canonical::text(&serde_json::from_str(&text).unwrap()), Some(text));
     }
 
     #[test]
