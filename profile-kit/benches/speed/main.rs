@@ -23,6 +23,10 @@ mod verifying;
 use contest::Effort;
 use report::Report;
 
+/// The program's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     // `cargo bench` says so to every benchmark, `cargo test` does not.
