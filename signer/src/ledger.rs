@@ -236,8 +236,9 @@ impl Ledger {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Announces a write, such as while a profile for it is being signed: those that are ready wait a moment for it, see
-    /// [`Options::company`], so that they share a commit. To be dropped when the write is asked for, or given up.
+    /// Announces a write, such as while a profile for it is being signed. As long as more are announced than are ready,
+    /// these wait a moment, see [`Options::company`], so that they share a commit. To be dropped when the write is asked
+    /// for, or given up.
     pub fn announce(&self) -> Announcement {
         self.shared.coming.fetch_add(1, Relaxed);
         Announcement(self.shared.coming.clone())

@@ -193,10 +193,7 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if matches!(first, Some(Command::Write(_))) {
-                self.await_company();
-            }
-            let (writes, others) = collect(first, commands);
+            let (writes, others) = self.gather(first, commands);
             self.write(writes);
             for other in others {
                 match other {
@@ -214,11 +211,28 @@ impl Writer {
         }
     }
 
-    /// Gives writes that are being prepared a moment to come: a commit costs nearly the same for one and for many.
-    fn await_company(&self) {
-        let begun = Instant::now();
-        while self.coming.load(Relaxed) > 0 && begun.elapsed() < self.options.company {
+    /// Takes what waits, up to a group. A commit costs nearly the same for one write and for many: as long as more are
+    /// being prepared than are ready, they are given a moment to come.
+    fn gather(&self, first: Option<Command>, commands: &Receiver<Command>) -> (Vec<Box<dyn Write>>, Vec<Command>) {
+        let (mut writes, mut others) = (Vec::new(), Vec::new());
+        let (mut next, begun) = (first, Instant::now());
+        loop {
+            while let Some(command) = next.take() {
+                match command {
+                    Command::Write(write) => writes.push(write),
+                    other => others.push(other),
+                }
+                if writes.len() < GROUP && others.is_empty() {
+                    next = commands.try_recv().ok();
+                }
+            }
+            let is_worth_it = !writes.is_empty() && others.is_empty() && writes.len() < GROUP;
+            let more_are_coming = writes.len() < self.coming.load(Relaxed);
+            if !(is_worth_it && more_are_coming && begun.elapsed() < self.options.company) {
+                return (writes, others);
+            }
             thread::sleep(GLANCE);
+            next = commands.try_recv().ok();
         }
     }
 
@@ -336,22 +350,6 @@ impl Writer {
     }
 }
 
-/// Takes what waits, up to a group.
-fn collect(first: Option<Command>, commands: &Receiver<Command>) -> (Vec<Box<dyn Write>>, Vec<Command>) {
-    let (mut writes, mut others) = (Vec::new(), Vec::new());
-    let mut next = first;
-    while let Some(command) = next.take() {
-        match command {
-            Command::Write(write) => writes.push(write),
-            other => others.push(other),
-        }
-        if writes.len() < GROUP && others.is_empty() {
-            next = commands.try_recv().ok();
-        }
-    }
-    (writes, others)
-}
-
 /// Refusals are rare, and a savepoint around each write would copy every page that it changes. So all are done together;
 /// where one is refused, all are taken back and each is done apart.
 fn run_all(writes: &mut [Box<dyn Write>], writing: &mut Writing<'_>) -> Result<()> {
@@ -424,7 +422,7 @@ fn unavailable(error: Error) -> Error {
 
 /// How many writes share a commit at most.
 const GROUP: usize = 512;
-/// How often the writer looks whether all that was announced has come.
-const GLANCE: Duration = Duration::from_micros(500);
+/// How often the writer looks whether more has come.
+const GLANCE: Duration = Duration::from_micros(250);
 /// How long the writer waits before it tries to heal, and before it tries again.
 const HEALING: Duration = Duration::from_millis(200);

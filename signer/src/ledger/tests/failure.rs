@@ -83,7 +83,7 @@ async fn a_mistake_in_one_write_ends_neither_the_thread_nor_other_writes() {
 async fn what_is_refused_or_fails_in_a_commit_takes_nothing_of_the_others_with_it() {
     let stage = Stage::with(|options| options.company = Duration::from_secs(600));
     let ledger = &stage.ledger;
-    let (coming, stranger) = (ledger.announce(), request("mdm"));
+    let (coming, stranger) = ([(); 6].map(|()| ledger.announce()), request("mdm"));
     let panicking = |writing: &mut Writing<'_>| -> Result<()> {
         writing.append(0, &Event::done("never"))?;
         panic!("a mistake");

@@ -205,14 +205,14 @@ async fn writes_that_wait_share_a_commit() {
 }
 
 #[tokio::test]
-async fn a_commit_waits_for_a_write_that_was_announced() {
+async fn a_commit_waits_as_long_as_more_are_announced_than_are_ready() {
     let commits = Arc::new(Mutex::new(Vec::new()));
     let told = commits.clone();
     let stage = Stage::with(|options| {
         options.company = Duration::from_secs(600);
         options.on_commit = Some(Arc::new(move |commit: Commit| told.lock().unwrap().push(commit.writes)));
     });
-    let coming = stage.ledger.announce();
+    let coming = [(); 3].map(|()| stage.ledger.announce());
     let (first, second, ()) = tokio::join!(
         stage.ledger.record(draft("first", "U", A)),
         stage.ledger.record(draft("second", "U", A)),
@@ -225,6 +225,13 @@ async fn a_commit_waits_for_a_write_that_was_announced() {
 #[tokio::test]
 async fn a_commit_does_not_wait_long_for_a_write_that_does_not_come() {
     let stage = Stage::with(|options| options.company = Duration::from_millis(2));
+    let _never = [(); 2].map(|()| stage.ledger.announce());
+    stage.ledger.record(draft("d", "U", A)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_does_not_wait_for_fewer_than_are_ready() {
+    let stage = Stage::with(|options| options.company = Duration::from_secs(600));
     let _never = stage.ledger.announce();
     stage.ledger.record(draft("d", "U", A)).await.unwrap();
 }
