@@ -1,7 +1,7 @@
 //! The ledger: the durable record of what was issued to which device, and of every decision.
 //!
-//! A cloneable handle with async methods. One thread writes: it takes all that waits, commits it in one transaction
-//! and answers when that is durable; questions are answered from connections of their own. Nothing is answered that is
+//! A cloneable handle with async methods. One thread writes: it takes all that waits, and what is announced, commits it in one
+//! transaction and answers when that is durable; questions are answered from connections of their own. Nothing is answered that is
 //! not on the disk. When that cannot be, everybody who waits hears of it, and the ledger opens its file again until it
 //! can be trusted.
 //!
@@ -25,13 +25,14 @@ pub(crate) mod stage;
 #[cfg(test)]
 mod tests;
 mod ticket;
+mod write;
 mod writer;
 
 use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::AtomicUsize,
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -49,6 +50,7 @@ pub use installation::{ListedProfile, Observed, ObservedProfile, ProfileList, Re
 pub use issued::{BasisProfile, Budget, Draft, Issued};
 pub use seal::{LedgerKey, LedgerKeys};
 pub use ticket::{Ticket, TicketDraft};
+pub use write::Announcement;
 
 use crate::{
     audit::{Checkpoint, CheckpointKey, Detail, Event},
@@ -58,7 +60,8 @@ use crate::{
 };
 use reader::Readers;
 use seal::Place;
-use writer::{Command, Task, Writer, Writing};
+use write::{Task, Writing};
+use writer::{Command, Writer};
 
 /// How a ledger is opened.
 #[derive(Clone)]
@@ -207,16 +210,6 @@ struct Shared {
     checkpoints: PathBuf,
 }
 
-/// Says that a write is being prepared, as long as it is kept: see [`Ledger::announce`].
-#[derive(Debug)]
-pub struct Announcement(Arc<AtomicUsize>);
-
-impl Drop for Announcement {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-}
-
 impl Ledger {
     /// Opens or makes a ledger, and starts its thread. It waits for the disk: not for a thread that serves.
     ///
@@ -236,12 +229,11 @@ impl Ledger {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Announces a write, such as while a profile for it is being signed. As long as more are announced than are ready,
-    /// these wait a moment, see [`Options::company`], so that they share a commit. To be dropped when the write is asked
-    /// for, or given up.
+    /// Announces a write, such as while a profile for it waits to be signed. As long as more are announced than are ready,
+    /// these wait a moment, see [`Options::company`], so that they share a commit. To be dropped when all is there that
+    /// the write needs, or when it is given up.
     pub fn announce(&self) -> Announcement {
-        self.shared.coming.fetch_add(1, Relaxed);
-        Announcement(self.shared.coming.clone())
+        Announcement::of(&self.shared.coming)
     }
 
     /// Whether the last write worked. It asks nothing of the disk; [`Ledger::probe`] does.
@@ -348,7 +340,7 @@ impl Ledger {
         self.shared.keys.active.digest(PARAMETERS, parameters)
     }
 
-    /// One write; its refusal is recorded under the event. The work may be done a second time, when the first was taken back.
+    /// One write; its refusal is recorded under the event. The work may be done again, when it was taken back.
     async fn write<T, F>(&self, event: Event, at: SystemTime, work: F) -> Result<T>
     where
         T: Send + 'static,

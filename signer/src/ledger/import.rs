@@ -56,7 +56,7 @@ impl Ledger {
         let sealed: Vec<_> = imports.into_iter().map(seal).collect();
         let asked = request.clone();
         let work = move |writing: &mut Writing<'_>| {
-            sealed.iter().map(|(id, sealed, one)| import(writing, &asked, *id, sealed, one.clone())).collect()
+            sealed.iter().map(|(id, sealed, one)| import(writing, &asked, *id, sealed, one)).collect()
         };
         self.write(request.event("import"), request.at, work).await
     }
@@ -67,24 +67,24 @@ fn import(
     request: &Request,
     id: IssuanceId,
     sealed: &Sealed,
-    Import { device, profile, spec, signed, remarks }: Import,
+    Import { device, profile, spec, signed, remarks }: &Import,
 ) -> Result<Imported> {
-    let digest = Digest::of(&signed);
-    if let Some(known) = rows::issuance_of_bytes(writing.db, &device, &profile.identifier, digest)? {
+    let digest = Digest::of(signed);
+    if let Some(known) = rows::issuance_of_bytes(writing.db, device, &profile.identifier, digest)? {
         return Ok(Imported::Known(known.id));
     }
     let issuance = Issuance {
         seq: 0,
         id,
-        device,
-        profile,
+        device: device.clone(),
+        profile: profile.clone(),
         variant: Variant::Locked,
-        spec,
+        spec: spec.clone(),
         parameters: None,
         signed: digest,
         request: request.facts(),
         imported: true,
-        remarks,
+        remarks: remarks.clone(),
         acknowledgement: None,
         acknowledged_at: None,
     };

@@ -1,6 +1,10 @@
 //! A ledger in a folder of its own, and things to put into it, for tests.
 
-use std::{path::PathBuf, time::SystemTime};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
 
 use tempfile::TempDir;
 
@@ -31,10 +35,21 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let key = CheckpointKey::generate().unwrap();
         let mut options = Options::new(folder.path().join("ledger.db"), keys(), key);
-        options.clock = std::sync::Arc::new(|| at(0));
+        options.clock = Arc::new(|| at(0));
         change(&mut options);
         let ledger = Ledger::open(options.clone()).unwrap();
         Self { folder, options, ledger }
+    }
+
+    /// A ledger that waits for all that is announced, and how many writes each of its commits had.
+    pub(crate) fn counting() -> (Arc<Mutex<Vec<usize>>>, Self) {
+        let commits: Arc<Mutex<Vec<usize>>> = Arc::default();
+        let told = commits.clone();
+        let stage = Self::with(|options| {
+            options.company = Duration::from_secs(600);
+            options.on_commit = Some(Arc::new(move |commit| told.lock().unwrap().push(commit.writes)));
+        });
+        (commits, stage)
     }
 
     /// Closes the ledger and opens it again.

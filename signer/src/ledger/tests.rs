@@ -7,7 +7,7 @@ mod issuing;
 mod leave;
 mod record;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::{stage::*, *};
 use crate::{

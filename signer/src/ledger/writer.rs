@@ -1,8 +1,8 @@
-//! The one thread that writes: it takes all that waits, commits it at once, and answers when it is durable.
+//! The one thread that writes: it takes all that waits, and what is about to, commits it at once, and answers when it is
+//! durable.
 
 use std::{
     fs::File,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{
@@ -21,9 +21,10 @@ use super::{
     rows,
     seal::LedgerKeys,
     sqlite,
+    write::{Write, Writing, run_all},
 };
 use crate::{
-    audit::{Checkpoint, CheckpointFile, CheckpointKey, Event, Fault, Head, Outcome, Tampering},
+    audit::{Checkpoint, CheckpointFile, CheckpointKey, Event, Fault, Head, Tampering},
     log,
 };
 
@@ -35,116 +36,6 @@ pub(super) enum Command {
     Checkpoint(oneshot::Sender<Result<Option<Checkpoint>>>),
     /// To sign a last checkpoint and stop.
     Close(oneshot::Sender<Result<Option<Checkpoint>>>),
-}
-
-/// A write that waits.
-pub(super) trait Write: Send {
-    /// Whether nobody waits for it any more.
-    fn is_abandoned(&self) -> bool;
-    /// Does it, and says whether what it wrote may stay; it may not where it was refused. What is decided is kept until
-    /// the commit; an error ends the whole transaction.
-    fn run(&mut self, writing: &mut Writing<'_>) -> Result<bool>;
-    /// Does it so that a refusal takes back what it wrote itself, and nothing else, and is recorded.
-    fn run_apart(&mut self, writing: &mut Writing<'_>) -> Result<()>;
-    /// Gives the answer: the decision, or why nothing was written.
-    fn answer(self: Box<Self>, committed: Result<()>);
-}
-
-/// A write as a function, which may have to be called again; a refusal of it is recorded under its event.
-pub(super) struct Task<T, F> {
-    pub(super) event: Event,
-    pub(super) time: i64,
-    pub(super) work: F,
-    pub(super) decided: Option<Result<T>>,
-    pub(super) reply: oneshot::Sender<Result<T>>,
-}
-
-impl<T, F> Task<T, F>
-where
-    F: Fn(&mut Writing<'_>) -> Result<T>,
-{
-    /// A mistake in one write is that write's affair: the thread goes on for the others.
-    fn decide(&self, writing: &mut Writing<'_>) -> Result<T> {
-        catch_unwind(AssertUnwindSafe(|| (self.work)(writing))).unwrap_or(Err(Error::Panicked))
-    }
-}
-
-impl<T, F> Write for Task<T, F>
-where
-    T: Send,
-    F: Fn(&mut Writing<'_>) -> Result<T> + Send,
-{
-    fn is_abandoned(&self) -> bool {
-        self.reply.is_closed()
-    }
-
-    fn run(&mut self, writing: &mut Writing<'_>) -> Result<bool> {
-        let decided = self.decide(writing);
-        match &decided {
-            Err(error) if fatal(error) => return Err(error.clone()),
-            Err(_) => return Ok(false),
-            Ok(_) => self.decided = Some(decided),
-        }
-        Ok(true)
-    }
-
-    fn run_apart(&mut self, writing: &mut Writing<'_>) -> Result<()> {
-        let before = writing.head;
-        writing.step("SAVEPOINT work")?;
-        let decided = self.decide(writing);
-        if let Err(error) = &decided {
-            writing.step("ROLLBACK TO work")?;
-            writing.head = before;
-            match error.code() {
-                Some(code) => {
-                    let outcome = Outcome::Refused { code: code.to_owned() };
-                    writing.append(self.time, &Event { outcome, ..self.event.clone() })?;
-                }
-                None if fatal(error) => return Err(error.clone()),
-                None => (),
-            }
-        }
-        writing.step("RELEASE work")?;
-        self.decided = Some(decided);
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, committed: Result<()>) {
-        let decided = self.decided.unwrap_or(Err(Error::Unavailable { source: None }));
-        // Nobody may be waiting any more; what was written stays.
-        let _ = self.reply.send(committed.and(decided));
-    }
-}
-
-/// The transaction that a write is part of.
-pub(super) struct Writing<'a> {
-    /// The database, within the transaction.
-    pub(super) db: &'a Connection,
-    /// The keys to seal and to compare digests with.
-    pub(super) keys: &'a LedgerKeys,
-    head: Head,
-}
-
-impl Writing<'_> {
-    /// Records an event, and gives the number of its record.
-    pub(super) fn append(&mut self, time: i64, event: &Event) -> Result<u64> {
-        self.head = chain::append(self.db, self.head, time, event.to_canonical())?;
-        Ok(self.head.seq)
-    }
-
-    fn begin(&self) -> Result<()> {
-        self.step("BEGIN IMMEDIATE")?;
-        if chain::head(self.db)? != self.head {
-            // Somebody else wrote, which the lock is there to prevent.
-            return Err(Fault::Tampered { seq: self.head.seq + 1, what: Tampering::Inserted }.into());
-        }
-        Ok(())
-    }
-
-    fn step(&self, sql: &str) -> Result<()> {
-        self.db.prepare_cached(sql)?.execute([])?;
-        Ok(())
-    }
 }
 
 /// The writer: its database while that works, and what is known to be durable.
@@ -159,7 +50,7 @@ pub(super) struct Writer {
     covered: u64,
     file: CheckpointFile,
     health: Arc<Mutex<Health>>,
-    /// How many writes are being prepared.
+    /// How many writes are announced.
     coming: Arc<AtomicUsize>,
     _lock: File,
 }
@@ -212,7 +103,7 @@ impl Writer {
     }
 
     /// Takes what waits, up to a group. A commit costs nearly the same for one write and for many: as long as more are
-    /// being prepared than are ready, they are given a moment to come.
+    /// announced than are ready, they are given a moment to come.
     fn gather(&self, first: Option<Command>, commands: &Receiver<Command>) -> (Vec<Box<dyn Write>>, Vec<Command>) {
         let (mut writes, mut others) = (Vec::new(), Vec::new());
         let (mut next, begun) = (first, Instant::now());
@@ -226,9 +117,9 @@ impl Writer {
                     next = commands.try_recv().ok();
                 }
             }
-            let is_worth_it = !writes.is_empty() && others.is_empty() && writes.len() < GROUP;
+            let can_grow = !writes.is_empty() && others.is_empty() && writes.len() < GROUP && self.failed.is_none();
             let more_are_coming = writes.len() < self.coming.load(Relaxed);
-            if !(is_worth_it && more_are_coming && begun.elapsed() < self.options.company) {
+            if !(can_grow && more_are_coming && begun.elapsed() < self.options.company) {
                 return (writes, others);
             }
             thread::sleep(GLANCE);
@@ -269,7 +160,7 @@ impl Writer {
         if let Some(checkpoint) = &checkpoint {
             chain::append_checkpoint(db, checkpoint)?;
         }
-        db.prepare_cached("COMMIT")?.execute([])?;
+        writing.step("COMMIT")?;
         self.head = head;
         checkpoint.map_or(Ok(()), |checkpoint| self.publish(&checkpoint))
     }
@@ -350,33 +241,6 @@ impl Writer {
     }
 }
 
-/// Refusals are rare, and a savepoint around each write would copy every page that it changes. So all are done together;
-/// where one is refused, all are taken back and each is done apart.
-fn run_all(writes: &mut [Box<dyn Write>], writing: &mut Writing<'_>) -> Result<()> {
-    let begun = writing.head;
-    if run_together(writes, writing)? {
-        return Ok(());
-    }
-    writing.step("ROLLBACK")?;
-    writing.head = begun;
-    writing.begin()?;
-    awaited(writes).try_for_each(|write| write.run_apart(writing))
-}
-
-/// Whether what they wrote may stay.
-fn run_together(writes: &mut [Box<dyn Write>], writing: &mut Writing<'_>) -> Result<bool> {
-    for write in awaited(writes) {
-        if !write.run(writing)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn awaited(writes: &mut [Box<dyn Write>]) -> impl Iterator<Item = &mut Box<dyn Write>> {
-    writes.iter_mut().filter(|write| !write.is_abandoned())
-}
-
 /// Whether the keys open every profile that was sealed: a ledger without one of them would take issuances and strand
 /// devices.
 pub(super) fn opens(db: &Connection, keys: &LedgerKeys) -> Result<()> {
@@ -403,14 +267,6 @@ fn agree(db: &Connection, head: Head, in_file: Option<&Checkpoint>, key: &Checkp
         }
     }
     Ok(in_ledger.map_or(0, |last| last.seq).min(in_file.map_or(0, |last| last.seq)))
-}
-
-/// Whether SQLite itself failed, so that nothing of the transaction can be trusted. A broken rule of the schema or a
-/// value of the wrong type is the one write's affair.
-fn fatal(error: &Error) -> bool {
-    let Error::Read { source } = error else { return false };
-    let code = source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
-    code.is_some_and(|code| code != ErrorCode::ConstraintViolation)
 }
 
 fn unavailable(error: Error) -> Error {

@@ -80,8 +80,8 @@ async fn a_mistake_in_one_write_ends_neither_the_thread_nor_other_writes() {
 }
 
 #[tokio::test]
-async fn what_is_refused_or_fails_in_a_commit_takes_nothing_of_the_others_with_it() {
-    let stage = Stage::with(|options| options.company = Duration::from_secs(600));
+async fn what_fails_in_a_commit_takes_nothing_of_the_others_with_it() {
+    let (commits, stage) = Stage::counting();
     let ledger = &stage.ledger;
     let (coming, stranger) = ([(); 6].map(|()| ledger.announce()), request("mdm"));
     let panicking = |writing: &mut Writing<'_>| -> Result<()> {
@@ -93,21 +93,42 @@ async fn what_is_refused_or_fails_in_a_commit_takes_nothing_of_the_others_with_i
         writing.db.execute("INSERT INTO sealed (seq, key, body) VALUES (99, '', x'')", [])?;
         Ok(())
     };
-    let (first, panicked, refused, broken, last, ()) = tokio::join!(
+    let (first, refused, broken, second, panicked, ()) = tokio::join!(
         ledger.record(draft("first", "U", A)),
-        ledger.write(Event::done("x"), at(0), panicking),
         ledger.fetch(&stranger, IssuanceId(uuid::Uuid::nil())),
         ledger.write(Event::done("x"), at(0), broken),
-        ledger.record(draft("last", "U", A)),
+        ledger.record(draft("second", "U", A)),
+        ledger.write(Event::done("x"), at(0), panicking),
         async { drop(coming) },
     );
     assert!(matches!((panicked, broken), (Err(Error::Panicked), Err(Error::Read { .. }))));
     assert_eq!(code(refused), "unknown-issuance");
-    let (first, last) = (first.unwrap(), last.unwrap());
-    assert_eq!((first.issuance().seq, last.issuance().seq), (2, 4));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!((first.issuance().seq, second.issuance().seq), (2, 4));
     let actions: Vec<_> = stage.events().into_iter().map(|event| event["action"].clone()).collect();
     assert_eq!(actions, ["ledger-opened", "issue", "fetch", "issue"]);
     assert_eq!(stage.check().unwrap().profiles, 2);
+    assert_eq!(*commits.lock().unwrap(), [5]);
+}
+
+#[tokio::test]
+async fn one_that_fails_at_the_end_of_a_commit_leaves_what_was_written_before_it() {
+    let (commits, stage) = Stage::counting();
+    let ledger = &stage.ledger;
+    let coming = [(); 3].map(|()| ledger.announce());
+    let late = |writing: &mut Writing<'_>| -> Result<()> {
+        writing.append(0, &Event::done("never"))?;
+        Err(Error::Conflict)
+    };
+    let (first, late, ()) =
+        tokio::join!(ledger.record(draft("first", "U", A)), ledger.write(Event::done("late"), at(0), late), async {
+            drop(coming)
+        },);
+    assert_eq!((first.unwrap().issuance().seq, code(late)), (2, "idempotency-conflict"));
+    let events = stage.events();
+    assert_eq!((events.len(), &events[2]["action"], &events[2]["outcome"]), (3, &"late".into(), &"refused".into()));
+    assert!(stage.check().is_ok());
+    assert_eq!(*commits.lock().unwrap(), [2]);
 }
 
 #[tokio::test]

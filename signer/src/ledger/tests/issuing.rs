@@ -181,11 +181,7 @@ async fn of_32_requests_at_once_under_one_key_one_is_recorded_and_all_get_its_by
 
 #[tokio::test]
 async fn writes_that_wait_share_a_commit() {
-    let commits = Arc::new(Mutex::new(Vec::new()));
-    let told = commits.clone();
-    let stage = Stage::with(|options| {
-        options.on_commit = Some(Arc::new(move |commit: Commit| told.lock().unwrap().push(commit.writes)));
-    });
+    let (commits, stage) = Stage::counting();
     // The file is held until all of them wait.
     let intruder = stage.intruder();
     intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -206,12 +202,7 @@ async fn writes_that_wait_share_a_commit() {
 
 #[tokio::test]
 async fn a_commit_waits_as_long_as_more_are_announced_than_are_ready() {
-    let commits = Arc::new(Mutex::new(Vec::new()));
-    let told = commits.clone();
-    let stage = Stage::with(|options| {
-        options.company = Duration::from_secs(600);
-        options.on_commit = Some(Arc::new(move |commit: Commit| told.lock().unwrap().push(commit.writes)));
-    });
+    let (commits, stage) = Stage::counting();
     let coming = [(); 3].map(|()| stage.ledger.announce());
     let (first, second, ()) = tokio::join!(
         stage.ledger.record(draft("first", "U", A)),
@@ -226,12 +217,16 @@ async fn a_commit_waits_as_long_as_more_are_announced_than_are_ready() {
 async fn a_commit_does_not_wait_long_for_a_write_that_does_not_come() {
     let stage = Stage::with(|options| options.company = Duration::from_millis(2));
     let _never = [(); 2].map(|()| stage.ledger.announce());
-    stage.ledger.record(draft("d", "U", A)).await.unwrap();
+    soon(stage.ledger.record(draft("d", "U", A))).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_commit_does_not_wait_for_fewer_than_are_ready() {
-    let stage = Stage::with(|options| options.company = Duration::from_secs(600));
+    let (_, stage) = Stage::counting();
     let _never = stage.ledger.announce();
-    stage.ledger.record(draft("d", "U", A)).await.unwrap();
+    soon(stage.ledger.record(draft("d", "U", A))).await.unwrap();
+}
+
+async fn soon<T>(answer: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), answer).await.expect("it waits for what does not come")
 }
