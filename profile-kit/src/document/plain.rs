@@ -2,12 +2,17 @@
 
 /// Whether all bytes of a text are of a kind, which is best asked without branches: so many are then asked at once.
 pub(super) fn all_are(is: impl Fn(u8) -> bool, text: &str) -> bool {
+    let all = |block: &[u8; BLOCK]| block.iter().fold(true, |all, byte| all & is(*byte));
     let bytes = text.as_bytes();
-    let all = |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & is(*byte));
-    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    // The end of a longer text is looked at as a block too, some of it twice.
-    let rest = bytes.last_chunk::<BLOCK>().map_or(rest, |last| last);
-    blocks.iter().all(|block| all(block)) && all(rest)
+    let Some(end) = bytes.last_chunk() else {
+        // A short one is looked at as a block of it and of its first byte.
+        let Some(first) = bytes.first() else { return true };
+        let mut block = [*first; BLOCK];
+        block[..bytes.len()].copy_from_slice(bytes);
+        return all(&block);
+    };
+    // The end is looked at as a block too, some of it twice.
+    bytes.as_chunks().0.iter().all(all) && all(end)
 }
 
 const BLOCK: usize = 16;
