@@ -24,6 +24,7 @@ use std::{borrow::Cow, fmt};
 
 use plist::{Dictionary, Value};
 
+use self::plain::Bytes;
 use crate::{Error, Form, Place, Result};
 
 pub(crate) use part::{Part, entries, parts};
@@ -160,7 +161,7 @@ pub(crate) fn value_to_xml(text: &mut String, value: &Value, level: usize) {
 
 /// Whether XML can hold a text.
 pub(crate) fn is_xml_text(text: &str) -> bool {
-    plain::all_are(|byte| (b' '..=b'~').contains(&byte), text) || text.chars().all(is_xml_char)
+    PRINTABLE.hold(text) || text.chars().all(is_xml_char)
 }
 
 /// Writes a binary property list, version 00.
@@ -187,6 +188,8 @@ fn check_size(bytes: &[u8]) -> Result<()> {
 pub(crate) fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
+
+const PRINTABLE: Bytes = Bytes::between(b' ', b'~', b"");
 
 /// The most bytes that a property list may have: 32 MiB.
 pub const LARGEST: usize = 32 << 20;

@@ -1,35 +1,29 @@
 //! Texts that need no second look, which nearly all are.
 
-/// Whether all bytes of a text are of a kind, which is best asked without branches: so many are then asked at once.
-pub(super) fn all_are(is: impl Fn(u8) -> bool, text: &str) -> bool {
-    let all = |block: &[u8; BLOCK]| block.iter().fold(true, |all, byte| all & is(*byte));
-    let bytes = text.as_bytes();
-    let Some(end) = bytes.last_chunk() else {
-        // A short one is looked at as a block of it and of its first byte.
-        let Some(first) = bytes.first() else { return true };
-        let mut block = [*first; BLOCK];
-        block[..bytes.len()].copy_from_slice(bytes);
-        return all(&block);
-    };
-    // The end is looked at as a block too, some of it twice.
-    bytes.as_chunks().0.iter().all(all) && all(end)
-}
+/// A set of bytes.
+pub(super) struct Bytes([bool; 256]);
 
-const BLOCK: usize = 16;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_byte_of_another_kind_is_found_wherever_it_stands() {
-        for length in 0..70 {
-            let text = "x".repeat(length);
-            assert!(all_are(|byte| byte == b'x', &text));
-            for at in 0..length {
-                let other = format!("{}y{}", &text[..at], &text[at + 1..]);
-                assert!(!all_are(|byte| byte == b'x', &other), "{other}");
-            }
+impl Bytes {
+    /// Those from the first to the last, without some.
+    pub const fn between(first: u8, last: u8, without: &[u8]) -> Self {
+        let mut bytes = [false; 256];
+        let mut byte = first as usize;
+        while byte <= last as usize {
+            bytes[byte] = true;
+            byte += 1;
         }
+        let mut index = 0;
+        while index < without.len() {
+            bytes[without[index] as usize] = false;
+            index += 1;
+        }
+        Self(bytes)
+    }
+
+    /// Whether all bytes of a text are among them. Eight are looked at before it is asked whether to go on.
+    pub fn hold(&self, text: &str) -> bool {
+        let all = |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & self.0[usize::from(*byte)]);
+        let (eights, rest) = text.as_bytes().as_chunks::<8>();
+        eights.iter().all(|eight| all(eight)) && all(rest)
     }
 }

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use plist::{Dictionary, Value};
 
-use crate::document::{LARGEST, Part, entries, plain};
+use crate::document::{LARGEST, Part, entries, plain::Bytes};
 
 /// The whole file. Byte for byte what the `plist` crate writes, but for carriage returns and the last line end.
 pub(super) fn write(whole: &Part<'_>) -> String {
@@ -120,7 +120,7 @@ fn write_text(text: &mut String, (open, close): Tags, content: &str) {
 }
 
 fn write_escaped(text: &mut String, content: &str) {
-    if plain::all_are(is_bare, content) {
+    if BARE.hold(content) {
         return text.push_str(content);
     }
     let mut plain = 0;
@@ -131,11 +131,6 @@ fn write_escaped(text: &mut String, content: &str) {
         plain = at + 1;
     }
     text.push_str(&content[plain..]);
-}
-
-/// Whether a byte stands for itself: has no [`entity`].
-fn is_bare(byte: u8) -> bool {
-    (byte != b'<') & (byte != b'>') & (byte != b'&') & (byte != b'\'') & (byte != b'"') & (byte != b'\r')
 }
 
 fn entity(byte: u8) -> Option<&'static str> {
@@ -169,6 +164,9 @@ const INTEGER: Tags = ("<integer>", "</integer>");
 const REAL: Tags = ("<real>", "</real>");
 const DATE: Tags = ("<date>", "</date>");
 
+/// What stands for itself.
+const BARE: Bytes = Bytes::between(0, u8::MAX, b"<>&'\"\r");
+
 const HEAD: &str = concat!(
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
     "<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n",
@@ -182,13 +180,3 @@ const ROOM: usize = 4 << 10;
 
 /// Bytes a line of base64: 68 characters, as Apple's tools write.
 const DATA_LINE: usize = 51;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_byte_is_bare_where_it_has_no_entity() {
-        assert!((0..=u8::MAX).all(|byte| is_bare(byte) == entity(byte).is_none()));
-    }
-}
