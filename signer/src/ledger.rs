@@ -1,9 +1,9 @@
 //! The ledger: the durable record of what was issued to which device, and of every decision.
 //!
-//! A cloneable handle with async methods. One thread writes: it takes all that waits, and what is announced, commits it in one
-//! transaction and answers when that is durable; questions are answered from connections of their own. Nothing is answered that is
-//! not on the disk. When that cannot be, everybody who waits hears of it, and the ledger opens its file again until it
-//! can be trusted.
+//! A cloneable handle with async methods. One thread writes: it takes all that waits, and what is announced, commits it
+//! in one transaction and answers when that is durable; questions are answered from connections of their own. Nothing is
+//! answered that is not on the disk. When that cannot be, everybody who waits hears of it, and the ledger opens its file
+//! again until it can be trusted.
 //!
 //! SQL is spoken in this folder only, so that another store can take its place without its callers' knowledge.
 

@@ -72,8 +72,8 @@ pub(super) fn refresh(db: &Connection, device: &DeviceId, identifier: &str) -> R
 }
 
 /// Works it out after an issuance. Most are the first of their device, of which nothing else is known. Where the one
-/// before was of the same kind and leaf and nothing is known since, nothing changes: a device to which the same is issued
-/// again and again does not make each issuance slower.
+/// before was of the same kind and leaf and nothing is known since, nothing changes: a device to which the same is
+/// issued again and again does not make each issuance slower.
 pub(super) fn refresh_after_issuance(db: &Connection, seq: u64, issuance: &Issuance) -> Result<()> {
     let (device, identifier) = (&issuance.device, &*issuance.profile.identifier);
     let first = History { held: vec![Held::issued(seq, issuance)], evidence: vec![] };

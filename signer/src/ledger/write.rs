@@ -155,8 +155,8 @@ impl Writing<'_> {
     }
 }
 
-/// Does all for whom somebody waits. Few fail half way, and a savepoint around each would copy every page that it changes:
-/// so all are done together, and where one fails half way all are taken back and each is done apart.
+/// Does all for whom somebody waits. Few fail half way, and a savepoint around each would copy every page that it
+/// changes: so all are done together, and where one fails half way all are taken back and each is done apart.
 pub(super) fn run_all(writes: &mut [Box<dyn Write>], writing: &mut Writing<'_>) -> Result<()> {
     let mut awaited: Vec<_> = writes.iter_mut().filter(|write| !write.is_abandoned()).collect();
     let begun = writing.head;

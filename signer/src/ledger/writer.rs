@@ -1,5 +1,5 @@
-//! The one thread that writes: it takes all that waits, and what is about to, commits it at once, and answers when it is
-//! durable.
+//! The one thread that writes: it takes all that waits, and what is about to, commits it at once, and answers when it
+//! is durable.
 
 use std::{
     fs::File,
