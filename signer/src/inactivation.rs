@@ -96,10 +96,7 @@ async fn draft(
     let BasisProfile { signed, spec, .. } = basis;
     let (ticket, evidence, at) = (wish.ticket, serving.evidence, request.at);
     let make = move || Making { wish, serving, freeing, at }.make(signed);
-    let (signed, made) = {
-        let _coming = service.ledger.announce();
-        service.signing.make(permit.caller().share(), make).await?
-    };
+    let (signed, made) = service.sign(permit.caller().share(), make).await?;
     Ok(Draft {
         device: device.clone(),
         profile: signed.facts,

@@ -213,7 +213,7 @@ impl State {
 
 impl Held {
     /// An issuance to which the device has not answered yet.
-    pub fn issued(seq: u64, issuance: &Issuance) -> Self {
+    pub(crate) fn issued(seq: u64, issuance: &Issuance) -> Self {
         let ProfileFacts { uuid, leaf, leaf_key, .. } = &issuance.profile;
         Self {
             of: Basis::Issuance(issuance.id),

@@ -49,10 +49,7 @@ async fn draft(
     let kept = canonical(&parameters);
     let (state, name, at) = (state.clone(), spec.name.clone(), request.at);
     let make = move || Ok((job(&state, &name, &parameters, at)?, ()));
-    let (signed, ()) = {
-        let _coming = service.ledger.announce();
-        service.signing.make(permit.caller().share(), make).await?
-    };
+    let (signed, ()) = service.sign(permit.caller().share(), make).await?;
     Ok(Draft {
         device: permit.device().clone(),
         profile: signed.facts,

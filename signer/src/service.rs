@@ -3,9 +3,10 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::{
+    Refusal,
     ledger::{Clock, Ledger},
     metrics::Metrics,
-    signing::Signing,
+    signing::{Job, Refused, Signed, Signing},
     state::State,
     strangers::Strangers,
 };
@@ -34,6 +35,20 @@ impl Service {
     /// The state of this moment: asked once a request, so that an answer is wholly of one.
     pub fn state(&self) -> Arc<State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes and signs in a signing thread what the ledger will be asked to record; it is announced there, so that it
+    /// shares a commit.
+    ///
+    /// # Errors
+    /// As [`Signing::make`].
+    pub async fn sign<T, F>(&self, caller: Arc<str>, make: F) -> Result<(Signed, T), Refused>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<(Job, T), Refusal> + Send + 'static,
+    {
+        let _coming = self.ledger.announce();
+        self.signing.make(caller, make).await
     }
 
     /// Works with another state from now on. The signing threads let go of the keys of before.
