@@ -150,7 +150,8 @@ impl<'a> Batch<'a> {
     /// [`Error::Manifest`](crate::Error::Manifest) where what is to be resumed was made of something else, or is not there
     /// as it was made; [`Error::Refused`](crate::Error::Refused), [`Error::Identity`](crate::Error::Identity),
     /// [`Error::Unwritable`](crate::Error::Unwritable) and [`Error::Crypto`](crate::Error::Crypto) as
-    /// [`try_signing`](Self::try_signing) has them; [`Error::Io`](crate::Error::Io), also where something is there already, or another process writes it.
+    /// [`try_signing`](Self::try_signing) has them; [`Error::Io`](crate::Error::Io), also where something is there
+    /// already, or another process writes it.
     pub fn run(
         &self,
         table: Table,

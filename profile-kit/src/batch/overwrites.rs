@@ -110,8 +110,9 @@ impl<'a> Overwrites<'a> {
         }
     }
 
-    /// Makes all of them, or what is left; as [`Batch::run`](super::Batch::run). A `RemovalDate` that is past at the signing time
-    /// is left out of an overwrite; one that is past at [`now`](Self::now), a resumed batch's first, is that row's error.
+    /// Makes all of them, or what is left; as [`Batch::run`](super::Batch::run). A `RemovalDate` that is past at the signing
+    /// time is left out of an overwrite; one that is past at [`now`](Self::now), a resumed batch's first, is that row's
+    /// error.
     ///
     /// # Errors
     /// [`Error::OtherSigner`] before anything is made where the identity lacks the certificate that signed the batch;
