@@ -46,6 +46,12 @@ pub(crate) fn run(command: &mut Command) -> Output {
     output.unwrap_or_else(|cause| panic!("{command:?}: {cause}"))
 }
 
+/// The same, while it reads a file from its standard input.
+pub(crate) fn run_reading(command: &mut Command, file: &Path) -> Output {
+    let output = command.stdin(fs::File::open(file).unwrap()).output();
+    output.unwrap_or_else(|cause| panic!("{command:?}: {cause}"))
+}
+
 /// Runs a program that has to succeed, and gives what it printed.
 pub(crate) fn succeed(command: &mut Command) -> Vec<u8> {
     printed(command, Stdio::null())
