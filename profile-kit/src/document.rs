@@ -137,21 +137,21 @@ pub fn looks_signed(bytes: &[u8]) -> bool {
 /// [`Error::Unwritable`], with the key path: for what XML cannot hold (control characters, U+FFFE and U+FFFF, UIDs,
 /// parts of a second), and what [`read`] would refuse (reals that are not finite, years out of 1 to 9999, bounds).
 pub fn to_xml(dictionary: &Dictionary) -> Result<Vec<u8>> {
-    parts_to_xml(&Part::of(dictionary))
+    parts_to_xml(&Part::of(dictionary)).map(String::into_bytes)
 }
 
 /// Writes XML of parts.
 ///
 /// # Errors
 /// As [`to_xml`].
-pub(crate) fn parts_to_xml(whole: &Part<'_>) -> Result<Vec<u8>> {
+pub(crate) fn parts_to_xml(whole: &Part<'_>) -> Result<String> {
     write::xml(whole)
 }
 
 /// Writes XML with values of a type in it that no property list has in XML, such as a UID: `other` is told where each
 /// stands, by the text before it and its level. **Nothing is checked**: see [`to_xml`].
-pub(crate) fn to_xml_around(dictionary: &Dictionary, other: impl FnMut(&mut String, &Value, usize)) -> String {
-    write::xml_around(dictionary, other)
+pub(crate) fn parts_to_xml_around(whole: &Part<'_>, other: impl FnMut(&mut String, &Value, usize)) -> String {
+    write::xml_around(whole, other)
 }
 
 /// Writes a value as it stands in XML at a level of arrays and dictionaries. **Nothing is checked**: see [`to_xml`].

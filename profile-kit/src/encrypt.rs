@@ -49,7 +49,7 @@ pub fn encrypt(profile: &Profile, to: &Certificate, cipher: ContentCipher) -> Re
     let mut filled = profile.clone();
     filled.fill_uuids(UuidSource::Content);
     let payloads = Part::Array(filled.payloads().iter().map(|payload| Part::of(payload.dictionary())).collect());
-    let envelope = envelope(&document::parts_to_xml(&payloads)?, to, cipher)
+    let envelope = envelope(document::parts_to_xml(&payloads)?.as_bytes(), to, cipher)
         .map_err(|cause| Error::Crypto { doing: "encrypting the payloads", source: openssl(cause) })?;
     let mut encrypted = Dictionary::new();
     for (key, value) in filled.to_dictionary() {

@@ -110,7 +110,7 @@ pub use payload::Payload;
 pub use policy::{Policies, Policy};
 pub use profile::Profile;
 pub use removal::{PasswordForm, Removal};
-pub use sign::{Digest, EncodedProfile, SignOptions, Signable, Signer};
+pub use sign::{Content, Digest, EncodedProfile, SignOptions, Signable, Signer};
 pub use signed::{SignedProfile, VerifiedProfile};
 pub use target::{Enrolment, InstalledBy, Target};
 pub use template::Template;

@@ -4,7 +4,7 @@ mod change;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, time::SystemTime};
+use std::time::SystemTime;
 
 use plist::Value;
 
@@ -17,7 +17,7 @@ use crate::{
     payload::{Mdm, Restrictions, TypedPayload},
     removal::PASSWORD_TYPE,
     sha256::sha256,
-    sign::Signable,
+    sign::{Content, Signable},
     uuids::{self, Missing},
 };
 
@@ -92,8 +92,8 @@ impl Signable for Overwrite {
         &self.profile
     }
 
-    fn content(&self) -> Result<Cow<'_, [u8]>> {
-        self.profile.to_xml().map(Cow::Owned)
+    fn content(&self) -> Result<Content<'_>> {
+        self.profile.to_xml().map(Content::from)
     }
 
     fn refusals(&self) -> Vec<Finding> {

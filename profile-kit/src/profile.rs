@@ -111,7 +111,7 @@ impl Profile {
     /// # Errors
     /// [`Error::Unwritable`] for what XML cannot hold: control characters, a UID, a date out of years 1 to 9999.
     pub fn to_xml(&self) -> Result<Vec<u8>> {
-        document::parts_to_xml(&self.parts(&Missing::default()))
+        document::parts_to_xml(&self.parts(&Missing::default())).map(String::into_bytes)
     }
 
     /// A binary property list, version 00.

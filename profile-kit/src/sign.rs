@@ -1,29 +1,29 @@
 //! Signing a profile: CMS SignedData (RFC 5652 §5) around the very bytes of its property list.
 
 mod cms;
+mod content;
 mod digest;
 mod encoded;
 mod mould;
 
 use std::{
-    borrow::Cow,
     fmt,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use openssl::{error::ErrorStack, pkey::Private, pkey_ctx::PkeyCtx, rsa::Padding};
 
+pub use content::Content;
 pub use digest::Digest;
 pub use encoded::EncodedProfile;
 
 use self::mould::Mould;
 use crate::{
-    Certificate, Error, Identity, KeyKind, Place, Profile, Result, SignedProfile, UuidSource,
+    Certificate, Error, Identity, KeyKind, Place, Profile, Result, SignedProfile,
     check::{self, Code, Finding},
-    document,
     error::openssl,
     identity::{IdentityWarning, dates, shown},
-    uuids::Missing,
+    uuids,
 };
 
 /// How a profile is signed, and what is allowed that is refused otherwise.
@@ -63,7 +63,7 @@ pub trait Signable {
     ///
     /// # Errors
     /// [`Error::Unwritable`] where the profile cannot be written.
-    fn content(&self) -> Result<Cow<'_, [u8]>>;
+    fn content(&self) -> Result<Content<'_>>;
 
     /// The only leaf that may sign it, if there is such a one (fact R4). That one may sign it past its end as well:
     /// expiry costs only the badge (R5).
@@ -83,8 +83,9 @@ impl Signable for Profile {
         self
     }
 
-    fn content(&self) -> Result<Cow<'_, [u8]>> {
-        Ok(Cow::Owned(document::parts_to_xml(&self.parts(&Missing::of(self, UuidSource::Content)))?))
+    fn content(&self) -> Result<Content<'_>> {
+        let (xml, sha256) = uuids::filled_xml(self)?;
+        Ok(Content::with_sha256(xml.into_bytes(), sha256))
     }
 
     fn refusals(&self) -> Vec<Finding> {
@@ -98,8 +99,8 @@ impl Signable for EncodedProfile {
         self.profile()
     }
 
-    fn content(&self) -> Result<Cow<'_, [u8]>> {
-        Ok(Cow::Borrowed(self.bytes()))
+    fn content(&self) -> Result<Content<'_>> {
+        Ok(self.bytes().into())
     }
 }
 
@@ -190,9 +191,9 @@ impl Signer {
         let ready = Ready::once(&mut self.ready, own.as_ref().unwrap_or(&self.identity), &self.options)?;
         ready.admit(what, &self.options)?;
         let content = what.content()?;
-        let signed = self.options.digest.of(&content);
+        let signed = content.digest(self.options.digest);
         let file = self.key.sign(ready, &content, &signed)?;
-        let digest = if digest == self.options.digest { signed } else { digest.of(&content) };
+        let digest = if digest == self.options.digest { signed } else { content.digest(digest) };
         Ok((SignedProfile::from_signer(file), digest))
     }
 

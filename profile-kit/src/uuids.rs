@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use openssl::sha::{Sha1, Sha256};
-use plist::{Dictionary, Value};
 use uuid::Uuid;
 
 use crate::{
-    Payload, Profile,
-    document::{Part, entries},
+    Payload, Profile, Result,
+    document::{self, Part},
+    sha256::sha256,
 };
 
 /// Where missing UUIDs come from.
@@ -50,17 +50,50 @@ pub(crate) struct Missing {
 }
 
 impl Missing {
-    pub fn of(profile: &Profile, source: UuidSource) -> Self {
-        let mut missing = Self { payloads: of_payloads(profile, source), profile: None };
-        if profile.get(KEY).is_none() {
+    fn of(profile: &Profile, source: UuidSource) -> Self {
+        let mut missing = Self::but_own(profile, source);
+        if missing.profile.is_some() {
             let uuid = match source {
-                UuidSource::Content => profile_uuid(profile.identifier(), &digest(&profile.parts(&missing))),
-                UuidSource::Random => Uuid::new_v4(),
+                UuidSource::Content => put_own(profile.identifier(), &mut any_xml(&profile.parts(&missing))).0,
+                UuidSource::Random => upper(Uuid::new_v4()),
             };
-            missing.profile = Some(upper(uuid));
+            missing.profile = Some(uuid);
         }
         missing
     }
+
+    /// With [`NIL`] for the profile's own, where it has none.
+    fn but_own(profile: &Profile, source: UuidSource) -> Self {
+        let own = profile.get(KEY).is_none().then(|| NIL.to_owned());
+        Self { payloads: of_payloads(profile, source), profile: own }
+    }
+}
+
+/// The XML of a profile, with UUIDs from the content where it has none, and its SHA-256 where that came along.
+///
+/// # Errors
+/// As [`Profile::to_xml`].
+pub(crate) fn filled_xml(profile: &Profile) -> Result<(String, Option<[u8; 32]>)> {
+    let missing = Missing::but_own(profile, UuidSource::Content);
+    let mut xml = document::parts_to_xml(&profile.parts(&missing))?;
+    let sha256 = missing.profile.map(|_| put_own(profile.identifier(), &mut xml).1);
+    Ok((xml, sha256))
+}
+
+/// Derives the UUID of a profile from its XML, in which it is [`NIL`] so far and stands behind everything else, and puts it
+/// there. Gives it, and the SHA-256 of the XML: one pass over it is enough for both.
+pub(crate) fn put_own(identifier: &str, xml: &mut String) -> (String, [u8; 32]) {
+    debug_assert!(xml.ends_with(&format!("{NIL}{BEHIND_OWN}")));
+    let end = xml.len() - BEHIND_OWN.len();
+    let own = end - NIL.len()..end;
+    let mut hash = Sha256::new();
+    hash.update(&xml.as_bytes()[..own.start]);
+    let mut with_nil = hash.clone();
+    with_nil.update(&xml.as_bytes()[own.start..]);
+    let uuid = upper(derived("profile", &[identifier.as_bytes(), &with_nil.finish()]));
+    xml.replace_range(own.clone(), &uuid);
+    hash.update(&xml.as_bytes()[own.start..]);
+    (uuid, hash.finish())
 }
 
 fn of_payloads(profile: &Profile, source: UuidSource) -> Vec<Option<String>> {
@@ -92,11 +125,6 @@ pub(crate) fn payload_uuids<'a>(
     payloads.map(uuid).collect()
 }
 
-/// From the digest of all values but this one.
-pub(crate) fn profile_uuid(identifier: &str, digest: &[u8; 32]) -> Uuid {
-    derived("profile", &[identifier.as_bytes(), digest])
-}
-
 /// `before`: how many payloads of the same identifier and type stand before it.
 fn payload_uuid(profile: &str, (identifier, kind): (Option<&str>, Option<&str>), before: u64) -> Uuid {
     let (identifier, kind) = (identifier.unwrap_or_default(), kind.unwrap_or_default());
@@ -122,77 +150,24 @@ pub(crate) fn upper(uuid: Uuid) -> String {
     uuid.as_hyphenated().encode_upper(&mut Uuid::encode_buffer()).to_owned()
 }
 
-/// A digest of values that does not depend on how a writer lays them out.
+/// A digest of values, however a file lays them out: of their XML.
 pub(crate) fn digest(whole: &Part<'_>) -> [u8; 32] {
-    let mut bytes = Vec::with_capacity(ROOM);
-    digested_part(&mut bytes, whole);
-    let mut hash = Sha256::new();
-    hash.update(&bytes);
-    hash.finish()
+    sha256(any_xml(whole).as_bytes())
 }
 
-fn digested_part(bytes: &mut Vec<u8>, part: &Part<'_>) {
-    match part {
-        Part::Value(value) => digested_value(bytes, value, &mut |bytes, other| {
-            tagged(bytes, b'?', format!("{other:?}").as_bytes());
-        }),
-        Part::Text(text) => tagged(bytes, b's', text.as_bytes()),
-        Part::Array(items) => digested_array(bytes, items, digested_part),
-        Part::Dictionary(entries) => {
-            digested_dictionary(bytes, entries.iter().map(|(key, part)| (*key, part)), digested_part);
-        }
-    }
-}
-
-/// The bytes that are digested of a dictionary: kind, length, content, in order. Values of kinds that a profile does not
-/// have go to `other`.
-pub(crate) fn digested<F: FnMut(&mut Vec<u8>, &Value)>(bytes: &mut Vec<u8>, dictionary: &Dictionary, other: &mut F) {
-    digested_dictionary(bytes, entries(dictionary), |bytes, value| digested_value(bytes, value, other));
-}
-
-/// The bytes that are digested of a value.
-pub(crate) fn digested_value<F: FnMut(&mut Vec<u8>, &Value)>(bytes: &mut Vec<u8>, value: &Value, other: &mut F) {
-    match value {
-        Value::Dictionary(inner) => digested(bytes, inner, other),
-        Value::Array(items) => digested_array(bytes, items, |bytes, item| digested_value(bytes, item, other)),
-        Value::String(text) => tagged(bytes, b's', text.as_bytes()),
-        Value::Data(data) => tagged(bytes, b'd', data),
-        Value::Boolean(flag) => tagged(bytes, b'b', &[u8::from(*flag)]),
-        Value::Integer(number) => tagged(bytes, b'i', number.to_string().as_bytes()),
-        Value::Real(number) => tagged(bytes, b'r', &number.to_bits().to_be_bytes()),
-        Value::Date(date) => tagged(bytes, b't', date.to_xml_format().as_bytes()),
-        _ => other(bytes, value),
-    }
-}
-
-fn digested_array<'i, T: 'i>(bytes: &mut Vec<u8>, items: &'i [T], mut digested: impl FnMut(&mut Vec<u8>, &'i T)) {
-    tagged(bytes, b'A', &(items.len() as u64).to_be_bytes());
-    items.iter().for_each(|item| digested(bytes, item));
-}
-
-fn digested_dictionary<'k, T>(
-    bytes: &mut Vec<u8>,
-    entries: impl ExactSizeIterator<Item = (&'k str, T)>,
-    mut digested: impl FnMut(&mut Vec<u8>, T),
-) {
-    tagged(bytes, b'D', &(entries.len() as u64).to_be_bytes());
-    for (key, value) in entries {
-        tagged(bytes, b'k', key.as_bytes());
-        digested(bytes, value);
-    }
-}
-
-fn tagged(bytes: &mut Vec<u8>, tag: u8, content: &[u8]) {
-    bytes.push(tag);
-    bytes.extend_from_slice(&(content.len() as u64).to_be_bytes());
-    bytes.extend_from_slice(content);
+/// XML to be digested and never read: what XML cannot hold stands in it all the same.
+fn any_xml(whole: &Part<'_>) -> String {
+    document::parts_to_xml_around(whole, |text, other, _| text.push_str(&format!("<{other:?}/>")))
 }
 
 /// Apple's key of a UUID.
 pub(crate) const KEY: &str = "PayloadUUID";
 
-/// Bytes that most profiles need at least.
-const ROOM: usize = 4 << 10;
+/// Stands for a profile's own UUID until that is derived (RFC 9562 §5.9).
+pub(crate) const NIL: &str = "00000000-0000-0000-0000-000000000000";
+
+/// What stands behind the UUID of a profile in XML where that is its last key.
+const BEHIND_OWN: &str = "</string>\n</dict>\n</plist>\n";
 
 /// This project's own namespace, chosen once at random.
 const NAMESPACE: Uuid = Uuid::from_u128(0x7c1f_0e52_93d4_4b6a_8e0d_5a1b_6f27_c348);
@@ -212,6 +187,44 @@ mod tests {
     #[test]
     fn the_same_content_gets_the_same_uuids() {
         assert_eq!(profile("IVI MDM"), profile("IVI MDM"));
+    }
+
+    #[test]
+    fn the_uuid_of_a_profile_is_derived_from_its_xml_with_nil_for_it() {
+        let profile = profile("IVI MDM");
+        let uuid = profile.uuid().unwrap();
+        let with_nil = String::from_utf8(profile.to_xml().unwrap()).unwrap().replace(uuid, NIL);
+        let derived = derived("profile", &[b"jp.example.ivi-mdm", &sha256(with_nil.as_bytes())]);
+        assert_eq!(uuid, upper(derived));
+    }
+
+    #[test]
+    fn xml_that_is_filled_while_it_is_written_is_that_of_a_filled_profile_and_comes_with_its_digest() {
+        let mut bare = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+        bare.push(Payload::new("com.apple.applicationaccess"));
+        let mut named = bare.clone();
+        named.set(KEY, "chosen").expect("a string");
+        for profile in [bare, named] {
+            let (xml, digest) = filled_xml(&profile).unwrap();
+            let mut filled = profile.clone();
+            filled.fill_uuids(UuidSource::Content);
+            assert_eq!(xml.as_bytes(), filled.to_xml().unwrap());
+            assert_eq!(digest, profile.uuid().is_none().then(|| sha256(xml.as_bytes())));
+        }
+    }
+
+    #[test]
+    fn what_xml_cannot_hold_is_digested_all_the_same() {
+        let with = |value: plist::Value| {
+            let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+            profile.set("Hint", value).expect("any value");
+            profile.fill_uuids(UuidSource::Content);
+            profile.uuid().map(str::to_owned)
+        };
+        let uid = |number| plist::Value::Uid(plist::Uid::new(number));
+        let all = [with(uid(1)), with(uid(2)), with("a\0".into()), with("a".into()), with("<Uid(1)/>".into())];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
     }
 
     #[test]

@@ -9,14 +9,13 @@ mod parameters;
 mod tests;
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::SystemTime,
 };
 
 use profile_kit::{
-    Profile, Removal, Signable, Target, Template,
+    Content, Profile, Removal, Signable, Target, Template,
     check::{self, Finding, Severity},
     template::{Declarations, Kind},
 };
@@ -178,7 +177,7 @@ impl Signable for Filled {
         &self.profile
     }
 
-    fn content(&self) -> profile_kit::Result<Cow<'_, [u8]>> {
+    fn content(&self) -> profile_kit::Result<Content<'_>> {
         self.profile.content()
     }
 

@@ -11,14 +11,14 @@ mod binary;
 mod xml;
 
 /// An XML property list.
-pub(super) fn xml(whole: &Part<'_>) -> Result<Vec<u8>> {
+pub(super) fn xml(whole: &Part<'_>) -> Result<String> {
     Check::new(Form::XmlPlist).part(whole, &Trail::Root)?;
-    sized(xml::write(whole).into_bytes())
+    sized(xml::write(whole))
 }
 
 /// An XML property list with values of its own in it, of a type that none has: those go to `other`. Nothing is checked.
-pub(super) fn xml_around(dictionary: &Dictionary, mut other: impl FnMut(&mut String, &Value, usize)) -> String {
-    xml::write_around(dictionary, &mut other)
+pub(super) fn xml_around(whole: &Part<'_>, mut other: impl FnMut(&mut String, &Value, usize)) -> String {
+    xml::write_around(whole, &mut other)
 }
 
 /// A value of XML as it stands at a level. Nothing is checked.
@@ -32,11 +32,11 @@ pub(super) fn binary(dictionary: &Dictionary) -> Result<Vec<u8>> {
     sized(binary::write(dictionary))
 }
 
-fn sized(bytes: Vec<u8>) -> Result<Vec<u8>> {
-    if bytes.len() > LARGEST {
+fn sized<T: AsRef<[u8]>>(file: T) -> Result<T> {
+    if file.as_ref().len() > LARGEST {
         return Err(unwritable(&Trail::Root, format!("larger than the {LARGEST} bytes that are allowed")));
     }
-    Ok(bytes)
+    Ok(file)
 }
 
 /// Looks for what the form cannot hold, before anything is written.

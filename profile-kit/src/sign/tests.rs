@@ -12,7 +12,7 @@ use openssl::{
 
 use super::*;
 use crate::{
-    IdentityFiles, KeyPath, Payload,
+    IdentityFiles, KeyPath, Payload, UuidSource,
     pki::{
         Issued, KeySpec, KeyUse, Leaf,
         fixture::{INTERMEDIATE, P256, P384, ROOT, RSA, identity_of, leaf, midway, validity},
@@ -50,8 +50,8 @@ impl Signable for Terms {
         self.profile.as_ref().unwrap()
     }
 
-    fn content(&self) -> Result<Cow<'_, [u8]>> {
-        Ok(Cow::Borrowed(b"<plist/>"))
+    fn content(&self) -> Result<Content<'_>> {
+        Ok(b"<plist/>".as_slice().into())
     }
 
     fn required_leaf(&self) -> Option<&Certificate> {

@@ -186,6 +186,6 @@ pub(super) fn overwrite(
     };
     match signer {
         Some(identity) => Ok(identity.sign_with(&overwrite, options)?.into_bytes()),
-        None => Ok(overwrite.content()?.into_owned()),
+        None => Ok(overwrite.content()?.into_bytes()),
     }
 }

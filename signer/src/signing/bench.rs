@@ -1,9 +1,9 @@
 //! What a signing thread keeps: contexts made ready, and a verifier that knows the last certificates.
 
-use std::{borrow::Cow, time::UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use profile_kit::{
-    Certificate, Identity, Profile, SignOptions, Signable, Signer,
+    Certificate, Content, Identity, Profile, SignOptions, Signable, Signer,
     check::Finding,
     verify::{Verification, Verifier, VerifyOptions},
 };
@@ -91,7 +91,7 @@ fn flaw(verification: &Verification, leaf: &Certificate, content: &[u8]) -> Opti
 /// Its content is written once, for the signature and for the comparison.
 struct Once<'a> {
     what: &'a dyn Signable,
-    content: Cow<'a, [u8]>,
+    content: Content<'a>,
 }
 
 impl Signable for Once<'_> {
@@ -99,8 +99,8 @@ impl Signable for Once<'_> {
         self.what.profile()
     }
 
-    fn content(&self) -> profile_kit::Result<Cow<'_, [u8]>> {
-        Ok(Cow::Borrowed(&self.content))
+    fn content(&self) -> profile_kit::Result<Content<'_>> {
+        Ok(self.content.borrowed())
     }
 
     fn required_leaf(&self) -> Option<&Certificate> {

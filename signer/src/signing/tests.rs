@@ -1,7 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::{
-    borrow::Cow,
     future::Future,
     pin::pin,
     sync::mpsc,
@@ -10,7 +9,7 @@ use std::{
 };
 
 use profile_kit::{
-    Overwrite, Profile, SignedProfile, UuidSource,
+    Content, Overwrite, Profile, SignedProfile, UuidSource,
     payload::Restrictions,
     pki::{Authority, KeySpec, Leaf, Validity},
 };
@@ -210,7 +209,7 @@ impl Signable for Panicking {
         &self.0
     }
 
-    fn content(&self) -> profile_kit::Result<Cow<'_, [u8]>> {
+    fn content(&self) -> profile_kit::Result<Content<'_>> {
         panic!("on purpose")
     }
 }
@@ -226,9 +225,9 @@ impl Signable for Telling {
         &self.profile
     }
 
-    fn content(&self) -> profile_kit::Result<Cow<'_, [u8]>> {
+    fn content(&self) -> profile_kit::Result<Content<'_>> {
         self.told.send(()).unwrap();
-        self.profile.to_xml().map(Cow::Owned)
+        self.profile.to_xml().map(Content::from)
     }
 }
 
@@ -244,9 +243,9 @@ impl Signable for Holding {
         &self.profile
     }
 
-    fn content(&self) -> profile_kit::Result<Cow<'_, [u8]>> {
+    fn content(&self) -> profile_kit::Result<Content<'_>> {
         self.taken.send(()).unwrap();
         self.opened.lock().unwrap().recv().unwrap();
-        self.profile.to_xml().map(Cow::Owned)
+        self.profile.to_xml().map(Content::from)
     }
 }

@@ -1,7 +1,6 @@
 //! A client that went away is not signed for.
 
 use std::{
-    borrow::Cow,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -11,7 +10,7 @@ use std::{
 };
 
 use axum::{Router, routing::post};
-use profile_kit::{Profile, SignOptions, Signable};
+use profile_kit::{Content, Profile, SignOptions, Signable};
 use signer::{
     metrics::Metrics,
     server::Limits,
@@ -77,10 +76,10 @@ impl Signable for Watched {
         &self.profile
     }
 
-    fn content(&self) -> profile_kit::Result<Cow<'_, [u8]>> {
+    fn content(&self) -> profile_kit::Result<Content<'_>> {
         self.looked.fetch_add(1, Relaxed);
         self.gate.lock().unwrap().recv().unwrap();
-        self.profile.to_xml().map(Cow::Owned)
+        self.profile.to_xml().map(Content::from)
     }
 }
 

@@ -7,12 +7,16 @@ use crate::document::{LARGEST, Part, entries, plain::Bytes};
 
 /// The whole file. Byte for byte what the `plist` crate writes, but for carriage returns and the last line end.
 pub(super) fn write(whole: &Part<'_>) -> String {
-    root(|text| write_part(text, whole, 0))
+    write_around(whole, &mut |_, _, _| unreachable!("the check lets no other types pass"))
 }
 
 /// The same with values of types that no profile has: they go to `other`, with the level at which they stand.
-pub(super) fn write_around<F: Other>(dictionary: &Dictionary, other: &mut F) -> String {
-    root(|text| write_keys(text, dictionary, 0, other))
+pub(super) fn write_around<F: Other>(whole: &Part<'_>, other: &mut F) -> String {
+    let mut text = String::with_capacity(ROOM);
+    text.push_str(HEAD);
+    write_part(&mut text, whole, 0, other);
+    text.push_str("\n</plist>\n");
+    text
 }
 
 /// What is written in the place of a value of another type than property lists in XML have.
@@ -20,27 +24,16 @@ pub(super) trait Other: FnMut(&mut String, &Value, usize) {}
 
 impl<F: FnMut(&mut String, &Value, usize)> Other for F {}
 
-fn root(write: impl FnOnce(&mut String)) -> String {
-    let mut text = String::with_capacity(ROOM);
-    text.push_str(HEAD);
-    write(&mut text);
-    text.push_str("\n</plist>\n");
-    text
-}
-
-fn write_part(text: &mut String, part: &Part<'_>, level: usize) {
+fn write_part<F: Other>(text: &mut String, part: &Part<'_>, level: usize, other: &mut F) {
+    let inner = |text: &mut String, part: &Part<'_>, level| write_part(text, part, level, other);
     match part {
-        Part::Value(value) => write_value(text, value, level, &mut none),
+        Part::Value(value) => write_value(text, value, level, other),
         Part::Text(string) => write_text(text, STRING, string),
-        Part::Array(items) => write_array(text, items, level, write_part),
+        Part::Array(items) => write_array(text, items, level, inner),
         Part::Dictionary(entries) => {
-            write_dictionary(text, entries.iter().map(|(key, part)| (*key, part)), level, write_part);
+            write_dictionary(text, entries.iter().map(|(key, part)| (*key, part)), level, inner);
         }
     }
-}
-
-fn none(_: &mut String, _: &Value, _: usize) {
-    unreachable!("the check lets no other types pass");
 }
 
 /// A value as it stands at a level.

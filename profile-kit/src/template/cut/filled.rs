@@ -2,12 +2,14 @@
 
 use std::{borrow::Cow, fmt, sync::OnceLock};
 
-use crate::{Profile, Removal, Result, Signable, check::Finding};
+use crate::{Content, Profile, Removal, Result, Signable, check::Finding};
 
 /// A template with its placeholders filled, as XML, and what is known of it without reading that again.
 #[derive(Clone)]
 pub struct Filled<'c> {
     pub(super) xml: String,
+    /// Of the XML, where it came along.
+    pub(super) sha256: Option<[u8; 32]>,
     pub(super) identifier: Cow<'c, str>,
     pub(super) uuid: Option<Cow<'c, str>>,
     pub(super) payload_uuids: Vec<Option<Cow<'c, str>>>,
@@ -23,6 +25,7 @@ impl Filled<'_> {
         }
         Filled {
             xml,
+            sha256: None,
             identifier: owned(profile.identifier()),
             uuid: profile.uuid().map(owned),
             payload_uuids: profile.payloads().iter().map(|payload| payload.uuid().map(owned)).collect(),
@@ -69,8 +72,8 @@ impl Signable for Filled<'_> {
         self.profile.get_or_init(|| Profile::from_bytes(self.xml.as_bytes()).expect("what is written can be read"))
     }
 
-    fn content(&self) -> Result<Cow<'_, [u8]>> {
-        Ok(Cow::Borrowed(self.xml.as_bytes()))
+    fn content(&self) -> Result<Content<'_>> {
+        Ok(Content::with_sha256(self.xml.as_bytes(), self.sha256))
     }
 
     fn refusals(&self) -> Vec<Finding> {

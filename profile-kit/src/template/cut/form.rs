@@ -2,7 +2,6 @@
 
 use std::{borrow::Cow, sync::OnceLock};
 
-use openssl::sha::Sha256;
 use plist::{Dictionary, Value};
 use uuid::Uuid;
 
@@ -13,13 +12,13 @@ use super::{
 use crate::{
     Profile, Removal, UuidSource,
     check::{self, Finding},
-    document::{self, LARGEST},
+    document::{self, LARGEST, Part},
     removal::PASSWORD_TYPE,
     template::{Kind, Template},
     uuids,
 };
 
-/// A template as it is written and digested, cut at its holes.
+/// A template as it is written, cut at its holes.
 pub(super) struct Form {
     holes: Vec<Hole>,
     xml: Vec<Slice>,
@@ -27,8 +26,6 @@ pub(super) struct Form {
     xml_end: String,
     /// The bytes of everything that no row changes.
     fixed: usize,
-    /// What the profile's own UUID is derived from; `None` where it has one, or random ones.
-    digest: Option<Digest>,
     identifier: Fact,
     uuid: Fact,
     payloads: Vec<PayloadFacts>,
@@ -49,14 +46,6 @@ struct Slice {
     hole: usize,
     /// How deep the hole stands in arrays and dictionaries.
     level: usize,
-}
-
-/// The bytes that are digested, cut at the holes.
-struct Digest {
-    /// The digest of what comes before the first hole.
-    start: Sha256,
-    /// A hole, and what comes between it and the next one.
-    rest: Vec<(usize, Vec<u8>)>,
 }
 
 /// A text that is the same in every row, or that of a hole.
@@ -89,7 +78,9 @@ impl Form {
         let never_empty = places(&whole).flat_map(never_empty).collect();
         let payload_uuids_vary = source == UuidSource::Random || names_vary(&whole);
         give_payload_uuids(&mut whole, payload_uuids_vary.then_some(&mut holes));
-        let digest = give_profile_uuid(&mut whole, source, &mut holes);
+        if !whole.contains_key(uuids::KEY) {
+            whole.insert(uuids::KEY.into(), holes.add(Hole::ProfileUuid));
+        }
         let sample = filled(&whole, &|hole| sample(holes.kind(hole)));
         document::to_xml(&sample).ok()?;
         let refusals = check::refusals(&Profile::from_dictionary(sample).ok()?);
@@ -99,7 +90,6 @@ impl Form {
             holes: holes.into_list(),
             xml,
             xml_end,
-            digest,
             identifier: Fact::of(&whole, "PayloadIdentifier"),
             uuid: Fact::of(&whole, uuids::KEY),
             payloads: payloads(&whole).map(PayloadFacts::of).collect(),
@@ -132,10 +122,14 @@ impl Form {
         if buffer.len() > LARGEST {
             return None;
         }
+        let identifier = self.identifier.for_row(&values)?;
+        let derived = self.derives_uuid().then(|| uuids::put_own(&identifier, &mut buffer));
+        let (uuid, sha256) = derived.unzip();
         Some(Filled {
             xml: buffer,
-            identifier: self.identifier.for_row(&values)?,
-            uuid: self.uuid.for_row(&values),
+            sha256,
+            identifier,
+            uuid: uuid.map(Cow::Owned).or_else(|| self.uuid.for_row(&values)),
             payload_uuids: self.payloads.iter().map(|payload| payload.uuid.for_row(&values)).collect(),
             removal,
             refusals: Cow::Borrowed(&self.refusals),
@@ -143,7 +137,17 @@ impl Form {
         })
     }
 
-    /// Those of payloads first: the profile's own is derived from them too.
+    /// Whether the profile's own UUID comes from the XML of the row.
+    fn derives_uuid(&self) -> bool {
+        self.source == UuidSource::Content && self.own_uuid().is_some()
+    }
+
+    /// The hole of the profile's UUID, where that is not the template's.
+    fn own_uuid(&self) -> Option<usize> {
+        self.holes.iter().position(|hole| matches!(hole, Hole::ProfileUuid))
+    }
+
+    /// All but what is derived from the XML.
     fn choose_uuids(&self, values: &mut [Cow<'_, Value>]) {
         if self.payload_uuids_vary {
             let identifier = self.identifier.text(values).unwrap_or_default();
@@ -155,15 +159,8 @@ impl Form {
                 }
             }
         }
-        if let Some(hole) = self.holes.iter().position(|hole| matches!(hole, Hole::ProfileUuid)) {
-            let uuid = match &self.digest {
-                Some(digest) => {
-                    let identifier = self.identifier.text(values).unwrap_or_default();
-                    uuids::profile_uuid(identifier, &digest.for_row(values))
-                }
-                None => Uuid::new_v4(),
-            };
-            values[hole] = Cow::Owned(Value::String(uuids::upper(uuid)));
+        if let Some(hole) = self.own_uuid().filter(|_| self.source == UuidSource::Random) {
+            values[hole] = Cow::Owned(Value::String(uuids::upper(Uuid::new_v4())));
         }
     }
 
@@ -175,32 +172,6 @@ impl Form {
             document::value_to_xml(text, &values[slice.hole], slice.level);
         }
         text.push_str(&self.xml_end);
-    }
-}
-
-impl Digest {
-    fn of(whole: &Dictionary) -> Self {
-        let mut bytes = Vec::new();
-        let mut holes = Vec::new();
-        uuids::digested(&mut bytes, whole, &mut |bytes, value| {
-            holes.extend(number(value).map(|hole| (hole, bytes.len())));
-        });
-        let ends = holes.iter().skip(1).map(|(_, at)| *at).chain([bytes.len()]);
-        let rest = holes.iter().zip(ends).map(|((hole, at), end)| (*hole, bytes[*at..end].to_vec())).collect();
-        let mut start = Sha256::new();
-        start.update(holes.first().map_or(&bytes, |(_, at)| &bytes[..*at]));
-        Self { start, rest }
-    }
-
-    fn for_row(&self, values: &[Cow<'_, Value>]) -> [u8; 32] {
-        let mut bytes = Vec::with_capacity(self.rest.iter().map(|(_, after)| after.len() + ROOM).sum());
-        for (hole, after) in &self.rest {
-            uuids::digested_value(&mut bytes, &values[*hole], &mut |_, _| unreachable!("a row has no UIDs"));
-            bytes.extend_from_slice(after);
-        }
-        let mut hash = self.start.clone();
-        hash.update(&bytes);
-        hash.finish()
     }
 }
 
@@ -318,16 +289,6 @@ fn give_payload_uuids(whole: &mut Dictionary, mut varying: Option<&mut Holes<'_>
     }
 }
 
-/// A hole for the profile's UUID if it has none, and what it is derived from.
-fn give_profile_uuid(whole: &mut Dictionary, source: UuidSource, holes: &mut Holes<'_>) -> Option<Digest> {
-    if whole.contains_key(uuids::KEY) {
-        return None;
-    }
-    let digest = (source == UuidSource::Content).then(|| Digest::of(whole));
-    whole.insert(uuids::KEY.into(), holes.add(Hole::ProfileUuid));
-    digest
-}
-
 /// A value of a kind, whatever it is, that is not empty.
 fn sample(kind: Kind) -> Value {
     match kind {
@@ -343,7 +304,7 @@ fn sample(kind: Kind) -> Value {
 /// The XML up to each hole, and after the last one.
 fn slices(whole: &Dictionary) -> (Vec<Slice>, String) {
     let mut holes = Vec::new();
-    let xml = document::to_xml_around(whole, |text, value, level| {
+    let xml = document::parts_to_xml_around(&Part::of(whole), |text, value, level| {
         holes.extend(number(value).map(|hole| (text.len(), hole, level)));
     });
     let mut from = 0;

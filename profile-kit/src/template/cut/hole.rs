@@ -7,6 +7,7 @@ use plist::{Dictionary, Uid, Value};
 use crate::{
     document,
     template::{self, Kind, Part, Placeholder, parts, placeholder},
+    uuids,
 };
 
 /// What a hole is filled with.
@@ -38,7 +39,8 @@ impl Hole {
                 pieces.iter().for_each(|piece| text.push_str(&piece.text(typed)));
                 Cow::Owned(Value::String(text))
             }
-            Hole::PayloadUuid(_) | Hole::ProfileUuid => Cow::Owned(Value::String(String::new())),
+            Hole::PayloadUuid(_) => Cow::Owned(Value::String(String::new())),
+            Hole::ProfileUuid => Cow::Owned(Value::String(uuids::NIL.to_owned())),
         }
     }
 

@@ -5,8 +5,9 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::*;
 use crate::{
-    Error, Payload, Profile, Removal, Signable,
+    Digest, Error, Payload, Profile, Removal, Signable,
     removal::PASSWORD_TYPE,
+    sha256::sha256,
     template::{Declarations, Kind, Placeholder},
 };
 
@@ -135,7 +136,9 @@ struct Known {
 
 fn filled(cut: &Cut, values: &Values) -> std::result::Result<Known, String> {
     let filled = cut.fill(values).map_err(|error| error.to_string())?;
-    assert_eq!(filled.content().unwrap(), filled.xml().as_bytes());
+    let content = filled.content().unwrap();
+    assert_eq!(*content, *filled.xml().as_bytes());
+    assert_eq!(content.digest(Digest::Sha256), sha256(&content));
     assert_eq!(filled.profile().to_xml().unwrap(), filled.xml().as_bytes());
     Ok(Known {
         xml: filled.xml().to_owned(),
