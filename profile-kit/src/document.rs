@@ -27,7 +27,7 @@ use plist::{Dictionary, Value};
 use self::plain::Bytes;
 use crate::{Error, Form, Place, Result};
 
-pub(crate) use part::{Part, entries, parts};
+pub(crate) use part::{Part, entries, parts, value};
 pub use positions::Positions;
 pub(crate) use positions::{Mark, Node};
 
@@ -158,6 +158,7 @@ pub(crate) fn parts_to_xml_around(whole: &Part<'_>, other: impl FnMut(&mut Strin
 pub(crate) fn value_to_xml(text: &mut String, value: &Value, level: usize) {
     write::xml_value(text, value, level);
 }
+
 
 /// Whether XML can hold a text.
 pub(crate) fn is_xml_text(text: &str) -> bool {

@@ -32,7 +32,7 @@ use std::fmt;
 
 use plist::{Dictionary, Value};
 
-use crate::{Error, KeyPath, Place, Result};
+use crate::{Error, KeyPath, Place, Result, document};
 
 pub use acme::Acme;
 pub use app_lock::{AppLock, AppLockOptions, AppLockUserOptions, LockedApp};
@@ -118,12 +118,12 @@ impl Payload {
     }
 
     fn text(&self, key: &str) -> Option<&str> {
-        self.dictionary.get(key)?.as_string()
+        self.get(key)?.as_string()
     }
 
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.dictionary.get(key)
+        document::value(&self.dictionary, key)
     }
 
     /// Sets a key: in its place if it is there, else at the end.

@@ -143,7 +143,7 @@ impl Profile {
     }
 
     fn text(&self, key: &str) -> Option<&str> {
-        self.keys.get(key)?.as_string()
+        document::value(&self.keys, key)?.as_string()
     }
 
     /// Whether the payloads are hidden in `EncryptedPayloadContent`.
@@ -153,7 +153,7 @@ impl Profile {
 
     /// A top-level key; not `PayloadContent`, which [`payloads`](Profile::payloads) shows.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.keys.get(key).filter(|_| key != "PayloadContent")
+        document::value(&self.keys, key).filter(|_| key != "PayloadContent")
     }
 
     /// The top-level keys in order, `PayloadContent` among them.
@@ -236,7 +236,7 @@ impl Profile {
     }
 
     fn free_identifier(&self, kind: &str) -> String {
-        let plain = format!("{}.{kind}", self.identifier());
+        let plain = [self.identifier(), ".", kind].concat();
         let identifiers = self.payloads.iter().filter_map(Payload::identifier);
         let mut taken: Vec<u64> = identifiers.filter_map(|identifier| number_behind(&plain, identifier)).collect();
         taken.sort_unstable();

@@ -1,6 +1,6 @@
 //! UUIDs of profiles and payloads: from their content, so that the same input gives the same ones, or random.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use openssl::sha::{Sha1, Sha256};
 use uuid::Uuid;
@@ -16,7 +16,8 @@ use crate::{
 pub enum UuidSource {
     /// Version 5 (RFC 9562 §5.5). A payload's comes from its identifier, its type and its profile's identifier, so that a
     /// device updates it in place when its settings change (R3); the profile's from its whole content, so that a
-    /// changed one is fresh (R2). The same input gives the same UUIDs.
+    /// changed one is fresh (R2): from the SHA-256 of its XML, in which its own UUID is nil. The same input gives the same
+    /// UUIDs.
     ///
     /// A UUID of content is a digest of it: who knows everything else can try out short secrets. Choose
     /// [`Random`](UuidSource::Random) for a profile with a guessable password.
@@ -112,7 +113,7 @@ pub(crate) fn payload_uuids<'a>(
     payloads: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>,
     source: UuidSource,
 ) -> Vec<Uuid> {
-    let mut namesakes: HashMap<_, u64> = HashMap::new();
+    let mut namesakes: BTreeMap<_, u64> = BTreeMap::new();
     let uuid = |named: (Option<&'a str>, Option<&'a str>)| {
         let before = namesakes.entry(named).or_default();
         let uuid = match source {
@@ -134,13 +135,16 @@ fn payload_uuid(profile: &str, (identifier, kind): (Option<&str>, Option<&str>),
 
 /// A version 5 UUID of several parts, each bounded by its length; `purpose` keeps uses apart.
 pub(crate) fn derived(purpose: &str, parts: &[&[u8]]) -> Uuid {
+    let lengths = parts.iter().map(|part| part.len() + 8).sum::<usize>();
+    let mut name = Vec::with_capacity(NAMESPACE.as_bytes().len() + 8 + purpose.len() + lengths);
+    name.extend_from_slice(NAMESPACE.as_bytes());
+    for part in std::iter::once(&purpose.as_bytes()).chain(parts) {
+        name.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        name.extend_from_slice(part);
+    }
     // RFC 9562 §5.5, by OpenSSL, which uses what the processor has for SHA-1.
     let mut hash = Sha1::new();
-    hash.update(NAMESPACE.as_bytes());
-    for part in std::iter::once(&purpose.as_bytes()).chain(parts) {
-        hash.update(&(part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
+    hash.update(&name);
     let [digest @ .., _, _, _, _] = hash.finish();
     uuid::Builder::from_sha1_bytes(digest).into_uuid()
 }

@@ -22,6 +22,16 @@ pub(crate) fn parts(dictionary: &Dictionary) -> impl ExactSizeIterator<Item = (&
     entries(dictionary).map(|(key, value)| (key, Part::Value(value)))
 }
 
+/// The value of a key. Few keys are looked at one by one, which takes less than hashing the one that is wanted.
+pub(crate) fn value<'d>(dictionary: &'d Dictionary, key: &str) -> Option<&'d Value> {
+    match dictionary.len() <= FEW {
+        true => dictionary.iter().find_map(|(name, value)| (name == key).then_some(value)),
+        false => dictionary.get(key),
+    }
+}
+
+const FEW: usize = 16;
+
 /// The entries in order.
 pub(crate) fn entries(dictionary: &Dictionary) -> impl ExactSizeIterator<Item = (&str, &Value)> {
     dictionary.iter().map(|(key, value)| (key.as_str(), value))

@@ -100,10 +100,13 @@ pub(crate) trait Field: Sized {
 pub(crate) fn write_key(dictionary: &mut Dictionary, key: &str, field: &impl Field) {
     match dictionary.get_mut(key) {
         Some(value) => field.write_over(value),
-        None => {
-            dictionary.insert(key.to_owned(), field.write());
-        }
+        None => add_key(dictionary, key, field),
     }
+}
+
+/// Sets one key of a dictionary that does not have it yet.
+pub(crate) fn add_key(dictionary: &mut Dictionary, key: &str, field: &impl Field) {
+    dictionary.insert(key.to_owned(), field.write());
 }
 
 /// The error of a value that is of another kind than its field.

@@ -162,13 +162,18 @@ macro_rules! fields {
             }
 
             fn write_keys(&self, dictionary: &mut plist::Dictionary) {
-                dictionary.retain(|key, _| match key.as_str() {
-                    $($key => self.$field.is_some(),)+
-                    _ => true,
-                });
+                let is_new = !dictionary.keys().any(|key| matches!(key.as_str(), $($key)|+));
+                if !is_new {
+                    dictionary.retain(|key, _| match key.as_str() {
+                        $($key => self.$field.is_some(),)+
+                        _ => true,
+                    });
+                }
                 $(
-                    if let Some(field) = &self.$field {
-                        crate::payload::field::write_key(dictionary, $key, field);
+                    match &self.$field {
+                        Some(field) if is_new => crate::payload::field::add_key(dictionary, $key, field),
+                        Some(field) => crate::payload::field::write_key(dictionary, $key, field),
+                        None => {}
                     }
                 )+
                 for (key, value) in &self.rest {
