@@ -159,6 +159,10 @@ pub(crate) fn value_to_xml(text: &mut String, value: &Value, level: usize) {
     write::xml_value(text, value, level);
 }
 
+/// Writes a string of several pieces as it stands in XML. **Nothing is checked**: see [`to_xml`].
+pub(crate) fn string_to_xml<S: AsRef<str>>(text: &mut String, pieces: impl Iterator<Item = S>) {
+    write::xml_string(text, pieces);
+}
 
 /// Whether XML can hold a text.
 pub(crate) fn is_xml_text(text: &str) -> bool {

@@ -26,6 +26,11 @@ pub(super) fn xml_value(text: &mut String, value: &Value, level: usize) {
     xml::write_value(text, value, level, &mut |_, _, _| unreachable!("only values that XML can hold are written"));
 }
 
+/// A string of XML. Nothing is checked.
+pub(super) fn xml_string<S: AsRef<str>>(text: &mut String, pieces: impl Iterator<Item = S>) {
+    xml::write_string(text, pieces);
+}
+
 /// A binary property list.
 pub(super) fn binary(dictionary: &Dictionary) -> Result<Vec<u8>> {
     Check::new(Form::BinaryPlist).keys(dictionary, &Trail::Root)?;

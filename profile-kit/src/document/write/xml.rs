@@ -106,6 +106,14 @@ fn write_data(text: &mut String, data: &[u8], level: usize) {
     text.push_str("</data>");
 }
 
+/// A string whose pieces stand in several places.
+pub(super) fn write_string<S: AsRef<str>>(text: &mut String, pieces: impl Iterator<Item = S>) {
+    let (open, close) = STRING;
+    text.push_str(open);
+    pieces.for_each(|piece| write_escaped(text, piece.as_ref()));
+    text.push_str(close);
+}
+
 fn write_text(text: &mut String, (open, close): Tags, content: &str) {
     text.push_str(open);
     write_escaped(text, content);

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Filled,
-    hole::{Hole, Holes, filled, number},
+    hole::{Hole, Holes, Row, filled, number},
 };
 use crate::{
     Profile, Removal, UuidSource,
@@ -28,6 +28,8 @@ pub(super) struct Form {
     fixed: usize,
     identifier: Fact,
     uuid: Fact,
+    /// Whether the profile's own UUID comes from the XML of the row.
+    derives_uuid: bool,
     payloads: Vec<PayloadFacts>,
     source: UuidSource,
     /// Whether a payload's UUID depends on the row.
@@ -78,7 +80,8 @@ impl Form {
         let never_empty = places(&whole).flat_map(never_empty).collect();
         let payload_uuids_vary = source == UuidSource::Random || names_vary(&whole);
         give_payload_uuids(&mut whole, payload_uuids_vary.then_some(&mut holes));
-        if !whole.contains_key(uuids::KEY) {
+        let lacks_uuid = !whole.contains_key(uuids::KEY);
+        if lacks_uuid {
             whole.insert(uuids::KEY.into(), holes.add(Hole::ProfileUuid));
         }
         let sample = filled(&whole, &|hole| sample(holes.kind(hole)));
@@ -92,6 +95,7 @@ impl Form {
             xml_end,
             identifier: Fact::of(&whole, "PayloadIdentifier"),
             uuid: Fact::of(&whole, uuids::KEY),
+            derives_uuid: lacks_uuid && source == UuidSource::Content,
             payloads: payloads(&whole).map(PayloadFacts::of).collect(),
             source,
             payload_uuids_vary,
@@ -109,69 +113,82 @@ impl Form {
         if !typed.iter().all(text) || self.fixed.checked_add(size)? > LARGEST {
             return None;
         }
-        let mut values: Vec<_> = self.holes.iter().map(|hole| hole.value(typed)).collect();
-        if self.never_empty.iter().any(|hole| values[*hole].as_string() == Some("")) {
+        let mut row = Row { typed, payload_uuids: Vec::new(), uuid: uuids::NIL.to_owned() };
+        if self.never_empty.iter().any(|hole| self.holes[*hole].text(&row).as_deref() == Some("")) {
             return None;
         }
-        let removal = self.removal.for_row(&values)?;
+        let removal = self.removal(&row)?;
         if self.needs_password && *removal == Removal::Password(String::new()) {
             return None;
         }
-        self.choose_uuids(&mut values);
-        self.write(&values, &mut buffer);
+        self.choose_uuids(&mut row);
+        self.write(&row, &mut buffer);
         if buffer.len() > LARGEST {
             return None;
         }
-        let identifier = self.identifier.for_row(&values)?;
-        let derived = self.derives_uuid().then(|| uuids::put_own(&identifier, &mut buffer));
+        let identifier = self.owned(&self.identifier, &row)?;
+        let derived = self.derives_uuid.then(|| uuids::put_own(&identifier, &mut buffer));
         let (uuid, sha256) = derived.unzip();
         Some(Filled {
             xml: buffer,
             sha256,
             identifier,
-            uuid: uuid.map(Cow::Owned).or_else(|| self.uuid.for_row(&values)),
-            payload_uuids: self.payloads.iter().map(|payload| payload.uuid.for_row(&values)).collect(),
+            uuid: uuid.map(Cow::Owned).or_else(|| self.owned(&self.uuid, &row)),
+            payload_uuids: self.payloads.iter().map(|payload| self.owned(&payload.uuid, &row)).collect(),
             removal,
             refusals: Cow::Borrowed(&self.refusals),
             profile: OnceLock::new(),
         })
     }
 
-    /// Whether the profile's own UUID comes from the XML of the row.
-    fn derives_uuid(&self) -> bool {
-        self.source == UuidSource::Content && self.own_uuid().is_some()
-    }
-
-    /// The hole of the profile's UUID, where that is not the template's.
-    fn own_uuid(&self) -> Option<usize> {
-        self.holes.iter().position(|hole| matches!(hole, Hole::ProfileUuid))
-    }
-
-    /// All but what is derived from the XML.
-    fn choose_uuids(&self, values: &mut [Cow<'_, Value>]) {
+    /// All but the one that is derived from the XML.
+    fn choose_uuids(&self, row: &mut Row<'_>) {
+        if self.source == UuidSource::Random {
+            row.uuid = uuids::upper(Uuid::new_v4());
+        }
         if self.payload_uuids_vary {
-            let identifier = self.identifier.text(values).unwrap_or_default();
-            let named = self.payloads.iter().map(|it| (it.identifier.text(values), it.kind.text(values)));
-            let uuids = uuids::payload_uuids(identifier, named, self.source);
-            for (value, hole) in values.iter_mut().zip(&self.holes) {
-                if let Hole::PayloadUuid(payload) = hole {
-                    *value = Cow::Owned(Value::String(uuids::upper(uuids[*payload])));
-                }
-            }
-        }
-        if let Some(hole) = self.own_uuid().filter(|_| self.source == UuidSource::Random) {
-            values[hole] = Cow::Owned(Value::String(uuids::upper(Uuid::new_v4())));
+            let identifier = self.text(&self.identifier, row).unwrap_or_default();
+            let names = self.payloads.iter().map(|it| (self.text(&it.identifier, row), self.text(&it.kind, row)));
+            let names: Vec<_> = names.collect();
+            let named = names.iter().map(|(identifier, kind)| (identifier.as_deref(), kind.as_deref()));
+            let uuids = uuids::payload_uuids(&identifier, named, self.source);
+            row.payload_uuids = uuids.into_iter().map(uuids::upper).collect();
         }
     }
 
-    fn write(&self, values: &[Cow<'_, Value>], text: &mut String) {
+    fn write(&self, row: &Row<'_>, text: &mut String) {
         text.clear();
         text.reserve(self.fixed + self.xml.len() * ROOM);
         for slice in &self.xml {
             text.push_str(&slice.before);
-            document::value_to_xml(text, &values[slice.hole], slice.level);
+            self.holes[slice.hole].write(text, row, slice.level);
         }
         text.push_str(&self.xml_end);
+    }
+
+    fn text<'r>(&'r self, fact: &'r Fact, row: &'r Row<'_>) -> Option<Cow<'r, str>> {
+        match fact {
+            Fact::Fixed(text) => text.as_deref().map(Cow::Borrowed),
+            Fact::Hole(hole) => self.holes[*hole].text(row),
+        }
+    }
+
+    /// Without a loan from the row.
+    fn owned<'f>(&self, fact: &'f Fact, row: &Row<'_>) -> Option<Cow<'f, str>> {
+        match fact {
+            Fact::Fixed(text) => text.as_deref().map(Cow::Borrowed),
+            Fact::Hole(hole) => self.holes[*hole].text(row).map(|text| Cow::Owned(text.into_owned())),
+        }
+    }
+
+    fn removal(&self, row: &Row<'_>) -> Option<Cow<'_, Removal>> {
+        Some(match &self.removal {
+            RemovalFact::Fixed(removal) => Cow::Borrowed(removal),
+            RemovalFact::Varies(keys) => {
+                let keys = filled(keys, &|hole| self.holes[hole].value(row));
+                Cow::Owned(Profile::from_dictionary(keys).ok()?.removal())
+            }
+        })
     }
 }
 
@@ -181,20 +198,6 @@ impl Fact {
         match value.and_then(number) {
             Some(hole) => Fact::Hole(hole),
             None => Fact::Fixed(value.and_then(Value::as_string).map(str::to_owned)),
-        }
-    }
-
-    fn text<'a>(&'a self, values: &'a [Cow<'_, Value>]) -> Option<&'a str> {
-        match self {
-            Fact::Fixed(text) => text.as_deref(),
-            Fact::Hole(hole) => values[*hole].as_string(),
-        }
-    }
-
-    fn for_row(&self, values: &[Cow<'_, Value>]) -> Option<Cow<'_, str>> {
-        match self {
-            Fact::Fixed(text) => text.as_deref().map(Cow::Borrowed),
-            Fact::Hole(hole) => values[*hole].as_string().map(|text| Cow::Owned(text.to_owned())),
         }
     }
 }
@@ -227,16 +230,6 @@ impl RemovalFact {
             return Some(RemovalFact::Varies(keys));
         }
         Some(RemovalFact::Fixed(Profile::from_dictionary(keys).ok()?.removal()))
-    }
-
-    fn for_row(&self, values: &[Cow<'_, Value>]) -> Option<Cow<'_, Removal>> {
-        Some(match self {
-            RemovalFact::Fixed(removal) => Cow::Borrowed(removal),
-            RemovalFact::Varies(keys) => {
-                let keys = filled(keys, &|hole| values[hole].clone().into_owned());
-                Cow::Owned(Profile::from_dictionary(keys).ok()?.removal())
-            }
-        })
     }
 }
 

@@ -7,7 +7,6 @@ use plist::{Dictionary, Uid, Value};
 use crate::{
     document,
     template::{self, Kind, Part, Placeholder, parts, placeholder},
-    uuids,
 };
 
 /// What a hole is filled with.
@@ -22,6 +21,16 @@ pub(super) enum Hole {
     ProfileUuid,
 }
 
+/// What a row puts into the holes.
+pub(super) struct Row<'r> {
+    /// The placeholders' values in their order.
+    pub typed: &'r [Value],
+    /// Of all payloads, where one depends on the row; else none.
+    pub payload_uuids: Vec<String>,
+    /// The profile's, where it is not the template's.
+    pub uuid: String,
+}
+
 /// A piece of a longer string.
 pub(super) enum Piece {
     Fixed(String),
@@ -30,17 +39,30 @@ pub(super) enum Piece {
 }
 
 impl Hole {
-    /// The value for a row; UUIDs are chosen later.
-    pub(super) fn value<'r>(&self, typed: &'r [Value]) -> Cow<'r, Value> {
+    /// The value for a row.
+    pub(super) fn value(&self, row: &Row<'_>) -> Value {
         match self {
-            Hole::Whole(placeholder) => Cow::Borrowed(&typed[*placeholder]),
-            Hole::Text(pieces) => {
-                let mut text = String::with_capacity(self.size(typed));
-                pieces.iter().for_each(|piece| text.push_str(&piece.text(typed)));
-                Cow::Owned(Value::String(text))
-            }
-            Hole::PayloadUuid(_) => Cow::Owned(Value::String(String::new())),
-            Hole::ProfileUuid => Cow::Owned(Value::String(uuids::NIL.to_owned())),
+            Hole::Whole(placeholder) => row.typed[*placeholder].clone(),
+            _ => Value::String(self.text(row).unwrap_or_default().into_owned()),
+        }
+    }
+
+    /// The same if it is a string.
+    pub(super) fn text<'r>(&'r self, row: &'r Row<'_>) -> Option<Cow<'r, str>> {
+        match self {
+            Hole::Whole(placeholder) => row.typed[*placeholder].as_string().map(Cow::Borrowed),
+            Hole::Text(pieces) => Some(Cow::Owned(pieces.iter().map(|piece| piece.text(row.typed)).collect())),
+            Hole::PayloadUuid(payload) => Some(Cow::Borrowed(&row.payload_uuids[*payload])),
+            Hole::ProfileUuid => Some(Cow::Borrowed(&row.uuid)),
+        }
+    }
+
+    /// Writes the value as it stands in XML at a level.
+    pub(super) fn write(&self, xml: &mut String, row: &Row<'_>, level: usize) {
+        match self {
+            Hole::Whole(placeholder) => document::value_to_xml(xml, &row.typed[*placeholder], level),
+            Hole::Text(pieces) => document::string_to_xml(xml, pieces.iter().map(|piece| piece.text(row.typed))),
+            _ => document::string_to_xml(xml, self.text(row).into_iter()),
         }
     }
 
