@@ -164,7 +164,10 @@ fn application(service: &Arc<Service>, stop: Watch) -> Router {
 fn ledger_options(state: &State, source: &Source, metrics: Arc<Metrics>) -> ledger::Options {
     let config = &state.config;
     let (keys, checkpoint_key) = (state.secrets.ledger_keys(), state.secrets.checkpoint_key.clone());
-    let on_commit = move |commit: Commit| metrics.commit_time.observe(commit.took.as_secs_f64());
+    let on_commit = move |commit: Commit| {
+        metrics.commit_time.observe(commit.took.as_secs_f64());
+        metrics.commit_writes.observe(commit.writes as f64);
+    };
     ledger::Options {
         checkpoints: config.audit.checkpoints.clone(),
         clock: source.clock.clone(),

@@ -36,6 +36,8 @@ pub struct Metrics {
     pub abandoned: Counter,
     /// The time of a commit to the ledger, with its fsync.
     pub commit_time: Histogram,
+    /// How many writes shared a commit.
+    pub commit_writes: Histogram,
     /// When certificates end.
     pub certificate_ends: Family<CertificateLabels, Gauge>,
     /// Devices whose recorded leaf has no key.
@@ -120,6 +122,7 @@ impl Metrics {
             queue_length: Gauge::default(),
             abandoned: Counter::default(),
             commit_time: seconds(),
+            commit_writes: Histogram::new(WRITES),
             certificate_ends: Family::default(),
             stranded_devices: Gauge::default(),
             connections: Family::default(),
@@ -162,6 +165,7 @@ impl Metrics {
             Unit::Seconds,
             self.commit_time.clone(),
         );
+        it.register("ledger_commit_writes", "How many writes shared a commit", self.commit_writes.clone());
         it.register_with_unit(
             "certificate_end_timestamp",
             "When a certificate of an identity ends, since 1970",
@@ -224,6 +228,9 @@ const BUCKETS: [Duration; 14] = [
     Duration::from_secs(5),
     Duration::from_secs(30),
 ];
+
+/// From one alone to the most that share a commit.
+const WRITES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 #[cfg(test)]
 mod tests {

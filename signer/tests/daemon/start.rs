@@ -95,3 +95,21 @@ async fn a_file_of_checkpoints_that_went_away_is_not_ready() {
     assert_eq!(ready.status, 503);
     assert!(ready.text().contains("\"audit\":false"), "{}", ready.text());
 }
+
+#[tokio::test]
+async fn what_the_ledger_commits_is_measured() {
+    let running = Running::start().await;
+    let sums = async || {
+        let metrics = running.get("/metrics").await.text();
+        let sample = |name: &str| {
+            let line = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().parse::<f64>().unwrap()
+        };
+        ["_writes_count", "_writes_sum", "_seconds_count"].map(|it| sample(&format!("signer_ledger_commit{it}")))
+    };
+    let [commits, writes, timed] = sums().await;
+    assert_eq!(commits, timed);
+    running.issue("C02A", "1").await.ok();
+    let [more_commits, more_writes, _] = sums().await;
+    assert!(more_commits > commits && more_writes - writes >= more_commits - commits, "{more_writes}");
+}
