@@ -5,12 +5,20 @@
 
 mod reading;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 
-use super::table::{CellProblem, RowProblem};
-use crate::{Error, Place, SignOptions, redact};
+use super::{
+    store::failed,
+    table::{CellProblem, RowProblem},
+};
+use crate::{Error, Place, Result, SignOptions, redact};
 
 pub(super) use reading::{Reading, open};
 
@@ -165,6 +173,16 @@ pub(super) fn signing(options: &SignOptions) -> BTreeMap<String, String> {
         told.insert("allow".into(), codes.join(","));
     }
     told
+}
+
+/// Two runs at once would write over each other.
+pub(super) fn lock(file: &File, path: &Path) -> Result<()> {
+    file.try_lock()
+        .map_err(|cause| match cause {
+            fs::TryLockError::WouldBlock => io::Error::new(io::ErrorKind::WouldBlock, "another process writes it"),
+            fs::TryLockError::Error(cause) => cause,
+        })
+        .map_err(failed(path, "cannot be locked"))
 }
 
 pub(super) fn refused(path: &Path, line: usize, problem: impl Into<String>) -> Error {

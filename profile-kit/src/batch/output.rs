@@ -4,7 +4,7 @@ mod committer;
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Seek, SeekFrom, Write},
     path::Path,
     sync::Arc,
@@ -83,7 +83,7 @@ impl<'scope> Output<'scope> {
         Store::admit(out)?;
         let mut file =
             OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed(&path, "cannot be made"))?;
-        lock(&file, &path)?;
+        manifest::lock(&file, &path)?;
         // Without its head on the disk nobody could go on with what comes after it.
         let written_head = file.write_all(&manifest::written(head)).and_then(|()| file.sync_all());
         written_head.and_then(|()| folder_of(&path)?.sync_all()).map_err(failed(&path, "cannot be written"))?;
@@ -205,16 +205,6 @@ impl<'scope> Output<'scope> {
 fn folder_of(path: &Path) -> io::Result<File> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))
-}
-
-/// Two runs at once would write over each other.
-pub(super) fn lock(file: &File, path: &Path) -> Result<()> {
-    file.try_lock()
-        .map_err(|cause| match cause {
-            fs::TryLockError::WouldBlock => io::Error::new(io::ErrorKind::WouldBlock, "another process writes it"),
-            fs::TryLockError::Error(cause) => cause,
-        })
-        .map_err(failed(path, "cannot be locked"))
 }
 
 /// So long at most a row that is done waits for its manifest line, with the slowest keys.

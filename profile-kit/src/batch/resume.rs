@@ -15,7 +15,6 @@ use super::{
     Event, Report,
     installed::up_to,
     manifest::{self, CLOCK, Head, Line, Made, Reading, Tally},
-    output::lock,
     store::{Out, failed},
 };
 use crate::{Error, Result, certificate::hex, redact, template::date};
@@ -71,7 +70,7 @@ fn moment(out: &Out, what: &str, of: impl Fn(&Head) -> Option<&String>) -> Resul
 pub(super) fn go_on(out: &Out, head: &Head, tell: &mut dyn FnMut(Event<'_>)) -> Result<Option<Resumed>> {
     let path = out.manifest();
     let Some(manifest) = opened(&path)? else { return Ok(None) };
-    lock(&manifest, &path)?;
+    manifest::lock(&manifest, &path)?;
     if !is_begun(&manifest, &path)? {
         fs::remove_file(&path).map_err(failed(&path, "cannot be removed"))?;
         return Ok(None);

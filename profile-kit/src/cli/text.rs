@@ -139,6 +139,12 @@ pub fn parse_time(text: &str) -> Result<SystemTime, String> {
     }
 }
 
+/// Every line moved to the right.
+pub fn indented(text: &str, by: usize) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("{:by$}{line}", "")).collect();
+    lines.join("\n")
+}
+
 const LONGEST: usize = 200;
 
 #[cfg(test)]

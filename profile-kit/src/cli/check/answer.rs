@@ -168,7 +168,7 @@ impl Form {
             Form::Sarif => sarif::INDENT,
         };
         let comma = if others == 0 { "" } else { "," };
-        format!("{comma}\n{}", indented(item, indent))
+        format!("{comma}\n{}", text::indented(item, indent))
     }
 
     /// What stands behind all answers.
@@ -179,12 +179,6 @@ impl Form {
             Form::Sarif => sarif::tail(items, exit, unread),
         }
     }
-}
-
-/// Every line moved to the right.
-pub fn indented(text: &str, by: usize) -> String {
-    let lines: Vec<String> = text.lines().map(|line| format!("{:by$}{line}", "")).collect();
-    lines.join("\n")
 }
 
 /// Colours as compilers have them.

@@ -11,7 +11,6 @@ use profile_kit::{
 };
 use serde_json::{Value, json};
 
-use super::answer::indented;
 use crate::cli::{files, outcome::Exit, text};
 
 /// How far the entries of the list of results are to the right.
@@ -25,7 +24,7 @@ pub fn head() -> String {
         "semanticVersion": env!("CARGO_PKG_VERSION"),
         "rules": rules(),
     });
-    let driver = indented(&text::safe_json(&driver), 8);
+    let driver = text::indented(&text::safe_json(&driver), 8);
     format!(
         "{{\n  \"$schema\": \"{SCHEMA}\",\n  \"version\": \"2.1.0\",\n  \"runs\": [\n    {{\n      \"tool\": {{\n        \"driver\": {}\n      }},\n      \"columnKind\": \"unicodeCodePoints\",\n      \"results\": [",
         driver.trim_start()
@@ -40,7 +39,7 @@ pub fn tail(items: usize, exit: Exit, unread: &[String]) -> String {
         "exitCode": exit as u8,
         "toolExecutionNotifications": unread.iter().map(notification).collect::<Vec<_>>(),
     });
-    let invocation = indented(&text::safe_json(&invocation), 8);
+    let invocation = text::indented(&text::safe_json(&invocation), 8);
     let close = if items == 0 { "" } else { "\n      " };
     format!("{close}],\n      \"invocations\": [\n{invocation}\n      ]\n    }}\n  ]\n}}\n")
 }
