@@ -42,30 +42,29 @@ pub(crate) fn missing_file(file: &str, package: &str) -> Option<String> {
 
 /// Runs a program to its end.
 pub(crate) fn run(command: &mut Command) -> Output {
-    let output = command.stdin(Stdio::null()).output();
-    output.unwrap_or_else(|cause| panic!("{command:?}: {cause}"))
+    ended(command, Stdio::null())
 }
 
 /// The same, while it reads a file from its standard input.
 pub(crate) fn run_reading(command: &mut Command, file: &Path) -> Output {
-    let output = command.stdin(fs::File::open(file).unwrap()).output();
-    output.unwrap_or_else(|cause| panic!("{command:?}: {cause}"))
+    ended(command, fs::File::open(file).unwrap().into())
 }
 
 /// Runs a program that has to succeed, and gives what it printed.
 pub(crate) fn succeed(command: &mut Command) -> Vec<u8> {
-    printed(command, Stdio::null())
+    let output = run(command);
+    assert!(output.status.success(), "{command:?}: {}", words(&output));
+    output.stdout
 }
 
 /// Runs a program that has to succeed and reads a file from its standard input.
 pub(crate) fn succeed_reading(command: &mut Command, file: &Path) {
-    printed(command, fs::File::open(file).unwrap().into());
+    let output = run_reading(command, file);
+    assert!(output.status.success(), "{command:?}: {}", words(&output));
 }
 
-fn printed(command: &mut Command, input: Stdio) -> Vec<u8> {
-    let output = command.stdin(input).output().unwrap_or_else(|cause| panic!("{command:?}: {cause}"));
-    assert!(output.status.success(), "{command:?}: {}", words(&output));
-    output.stdout
+fn ended(command: &mut Command, input: Stdio) -> Output {
+    command.stdin(input).output().unwrap_or_else(|cause| panic!("{command:?}: {cause}"))
 }
 
 /// Everything that a program printed.
