@@ -78,12 +78,13 @@ impl Profile {
 
     /// The whole dictionary, payloads in their place.
     pub fn to_dictionary(&self) -> Dictionary {
-        let mut whole = self.keys.clone();
-        // An encrypted profile has no such key; payloads that were added to it stand in the clear.
-        if whole.contains_key("PayloadContent") || !self.payloads.is_empty() {
-            let payloads = self.payloads.iter().map(|payload| Value::Dictionary(payload.dictionary().clone()));
-            whole.insert("PayloadContent".into(), Value::Array(payloads.collect()));
-        }
+        let payloads = self.payloads.iter().map(|payload| Value::Dictionary(payload.dictionary().clone()));
+        let payloads = ("PayloadContent".to_owned(), Value::Array(payloads.collect()));
+        let is_there = self.keys.contains_key("PayloadContent");
+        // An encrypted profile has no such key; payloads that were added to it stand in the clear, before everything else.
+        let added = (!is_there && !self.payloads.is_empty()).then(|| payloads.clone());
+        let mut whole: Dictionary = added.into_iter().chain(self.keys.clone()).collect();
+        whole.extend(is_there.then_some(payloads));
         whole
     }
 
@@ -99,7 +100,7 @@ impl Profile {
         match whole.iter_mut().find(|(key, _)| *key == "PayloadContent") {
             Some((_, content)) => *content = payloads(),
             // As in `to_dictionary`.
-            None if !self.payloads.is_empty() => whole.push(("PayloadContent", payloads())),
+            None if !self.payloads.is_empty() => whole.insert(0, ("PayloadContent", payloads())),
             None => {}
         }
         whole.extend(missing.profile.as_ref().map(uuid));
