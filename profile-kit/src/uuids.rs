@@ -84,9 +84,9 @@ pub(crate) fn filled_xml(profile: &Profile) -> Result<(String, Option<[u8; 32]>)
 /// Derives the UUID of a profile from its XML, in which it is [`NIL`] so far and stands behind everything else, and puts it
 /// there. Gives it, and the SHA-256 of the XML: one pass over it is enough for both.
 pub(crate) fn put_own(identifier: &str, xml: &mut String) -> (String, [u8; 32]) {
-    debug_assert!(xml.ends_with(&format!("{NIL}{BEHIND_OWN}")));
-    let end = xml.len() - BEHIND_OWN.len();
-    let own = end - NIL.len()..end;
+    let before = xml.strip_suffix(BEHIND_OWN).and_then(|xml| xml.strip_suffix(NIL));
+    let start = before.expect("the profile's UUID is nil and its last key").len();
+    let own = start..start + NIL.len();
     let mut hash = Sha256::new();
     hash.update(&xml.as_bytes()[..own.start]);
     let mut with_nil = hash.clone();
@@ -208,7 +208,12 @@ mod tests {
         bare.push(Payload::new("com.apple.applicationaccess"));
         let mut named = bare.clone();
         named.set(KEY, "chosen").expect("a string");
-        for profile in [bare, named] {
+        let mut keys = bare.to_dictionary();
+        keys.retain(|key, _| key != "PayloadContent");
+        keys.insert("EncryptedPayloadContent".into(), plist::Value::Data(vec![0x30]));
+        let mut encrypted = Profile::from_dictionary(keys).expect("encrypted content is enough");
+        encrypted.push(Payload::new("com.apple.applicationaccess"));
+        for profile in [bare, named, encrypted] {
             let (xml, digest) = filled_xml(&profile).unwrap();
             let mut filled = profile.clone();
             filled.fill_uuids(UuidSource::Content);

@@ -165,7 +165,7 @@ impl<'scope> Output<'scope> {
             Some(last) => self.store.put_again(file, &last.file, bytes),
             None => self.store.put(file, bytes),
         };
-        put.map_err(failed(&self.out.path().join(file), "cannot be written"))?;
+        put.map_err(|cause| failed(&self.out.path().join(file), "cannot be written")(cause))?;
         self.tally.made += 1;
         self.group.add_file(self.out.path(), file, bytes.len());
         self.last = Some(signed);

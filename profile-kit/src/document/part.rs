@@ -30,9 +30,10 @@ pub(crate) fn value<'d>(dictionary: &'d Dictionary, key: &str) -> Option<&'d Val
     }
 }
 
-const FEW: usize = 16;
-
 /// The entries in order.
 pub(crate) fn entries(dictionary: &Dictionary) -> impl ExactSizeIterator<Item = (&str, &Value)> {
     dictionary.iter().map(|(key, value)| (key.as_str(), value))
 }
+
+/// Keys.
+const FEW: usize = 16;

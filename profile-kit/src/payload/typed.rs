@@ -162,8 +162,8 @@ macro_rules! fields {
             }
 
             fn write_keys(&self, dictionary: &mut plist::Dictionary) {
-                let is_new = !dictionary.keys().any(|key| matches!(key.as_str(), $($key)|+));
-                if !is_new {
+                let has_none = !dictionary.keys().any(|key| matches!(key.as_str(), $($key)|+));
+                if !has_none {
                     dictionary.retain(|key, _| match key.as_str() {
                         $($key => self.$field.is_some(),)+
                         _ => true,
@@ -171,7 +171,7 @@ macro_rules! fields {
                 }
                 $(
                     match &self.$field {
-                        Some(field) if is_new => crate::payload::field::add_key(dictionary, $key, field),
+                        Some(field) if has_none => crate::payload::field::add_key(dictionary, $key, field),
                         Some(field) => crate::payload::field::write_key(dictionary, $key, field),
                         None => {}
                     }

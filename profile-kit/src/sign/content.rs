@@ -48,6 +48,12 @@ impl Deref for Content<'_> {
     }
 }
 
+impl<'c> From<Cow<'c, [u8]>> for Content<'c> {
+    fn from(bytes: Cow<'c, [u8]>) -> Self {
+        Self::with_sha256(bytes, None)
+    }
+}
+
 impl From<Vec<u8>> for Content<'_> {
     fn from(bytes: Vec<u8>) -> Self {
         Self::with_sha256(bytes, None)

@@ -28,8 +28,8 @@ pub(super) struct Form {
     fixed: usize,
     identifier: Fact,
     uuid: Fact,
-    /// Whether the profile's own UUID comes from the XML of the row.
-    derives_uuid: bool,
+    /// Whether the profile's own UUID is to be found for each row.
+    lacks_uuid: bool,
     payloads: Vec<PayloadFacts>,
     source: UuidSource,
     /// Whether a payload's UUID depends on the row.
@@ -95,7 +95,7 @@ impl Form {
             xml_end,
             identifier: Fact::of(&whole, "PayloadIdentifier"),
             uuid: Fact::of(&whole, uuids::KEY),
-            derives_uuid: lacks_uuid && source == UuidSource::Content,
+            lacks_uuid,
             payloads: payloads(&whole).map(PayloadFacts::of).collect(),
             source,
             payload_uuids_vary,
@@ -127,7 +127,8 @@ impl Form {
             return None;
         }
         let identifier = self.owned(&self.identifier, &row)?;
-        let derived = self.derives_uuid.then(|| uuids::put_own(&identifier, &mut buffer));
+        let derives = self.lacks_uuid && self.source == UuidSource::Content;
+        let derived = derives.then(|| uuids::put_own(&identifier, &mut buffer));
         let (uuid, sha256) = derived.unzip();
         Some(Filled {
             xml: buffer,
@@ -143,7 +144,7 @@ impl Form {
 
     /// All but the one that is derived from the XML.
     fn choose_uuids(&self, row: &mut Row<'_>) {
-        if self.source == UuidSource::Random {
+        if self.lacks_uuid && self.source == UuidSource::Random {
             row.uuid = uuids::upper(Uuid::new_v4());
         }
         if self.payload_uuids_vary {

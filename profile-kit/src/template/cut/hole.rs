@@ -21,13 +21,13 @@ pub(super) enum Hole {
     ProfileUuid,
 }
 
-/// What a row puts into the holes.
+/// What a row puts into the holes. Until its UUIDs are chosen, only holes for placeholders may be asked for theirs.
 pub(super) struct Row<'r> {
     /// The placeholders' values in their order.
     pub typed: &'r [Value],
     /// Of all payloads, where one depends on the row; else none.
     pub payload_uuids: Vec<String>,
-    /// The profile's, where it is not the template's.
+    /// The profile's, where it is not the template's; [nil](crate::uuids::NIL) until it is chosen or derived.
     pub uuid: String,
 }
 
