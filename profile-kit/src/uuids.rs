@@ -55,7 +55,9 @@ impl Missing {
         let mut missing = Self::but_own(profile, source);
         if missing.profile.is_some() {
             let uuid = match source {
-                UuidSource::Content => put_own(profile.identifier(), &mut any_xml(&profile.parts(&missing))).0,
+                UuidSource::Content => {
+                    put_own(profile.identifier(), &mut any_xml(&profile.parts(&missing)), &Beginning::default()).0
+                }
                 UuidSource::Random => upper(Uuid::new_v4()),
             };
             missing.profile = Some(uuid);
@@ -77,18 +79,34 @@ impl Missing {
 pub(crate) fn filled_xml(profile: &Profile) -> Result<(String, Option<[u8; 32]>)> {
     let missing = Missing::but_own(profile, UuidSource::Content);
     let mut xml = document::parts_to_xml(&profile.parts(&missing))?;
-    let sha256 = missing.profile.map(|_| put_own(profile.identifier(), &mut xml).1);
+    let sha256 = missing.profile.map(|_| put_own(profile.identifier(), &mut xml, &Beginning::default()).1);
     Ok((xml, sha256))
+}
+
+/// What many XMLs begin with, digested once.
+#[derive(Default)]
+pub(crate) struct Beginning {
+    hash: Sha256,
+    /// In bytes.
+    length: usize,
+}
+
+impl Beginning {
+    pub fn of(text: &str) -> Self {
+        let mut beginning = Self { length: text.len(), ..Self::default() };
+        beginning.hash.update(text.as_bytes());
+        beginning
+    }
 }
 
 /// Derives the UUID of a profile from its XML, in which it is [`NIL`] so far and stands behind everything else, and puts it
 /// there. Gives it, and the SHA-256 of the XML: one pass over it is enough for both.
-pub(crate) fn put_own(identifier: &str, xml: &mut String) -> (String, [u8; 32]) {
+pub(crate) fn put_own(identifier: &str, xml: &mut String, beginning: &Beginning) -> (String, [u8; 32]) {
     let before = xml.strip_suffix(BEHIND_OWN).and_then(|xml| xml.strip_suffix(NIL));
     let start = before.expect("the profile's UUID is nil and its last key").len();
     let own = start..start + NIL.len();
-    let mut hash = Sha256::new();
-    hash.update(&xml.as_bytes()[..own.start]);
+    let mut hash = beginning.hash.clone();
+    hash.update(&xml.as_bytes()[beginning.length..own.start]);
     let mut with_nil = hash.clone();
     with_nil.update(&xml.as_bytes()[own.start..]);
     let uuid = upper(derived("profile", &[identifier.as_bytes(), &with_nil.finish()]));

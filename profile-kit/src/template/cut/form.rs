@@ -15,7 +15,7 @@ use crate::{
     document::{self, LARGEST, Part},
     removal::PASSWORD_TYPE,
     template::{Kind, Template},
-    uuids,
+    uuids::{self, Beginning},
 };
 
 /// A template as it is written, cut at its holes.
@@ -24,6 +24,8 @@ pub(super) struct Form {
     xml: Vec<Slice>,
     /// What follows the last hole.
     xml_end: String,
+    /// What comes before the first one.
+    beginning: Beginning,
     /// The bytes of everything that no row changes.
     fixed: usize,
     identifier: Fact,
@@ -89,6 +91,7 @@ impl Form {
         let refusals = check::refusals(&Profile::from_dictionary(sample).ok()?);
         let (xml, xml_end) = slices(&whole);
         Some(Self {
+            beginning: Beginning::of(xml.first().map_or(&xml_end, |slice| &slice.before)),
             fixed: xml.iter().map(|slice| slice.before.len()).sum::<usize>() + xml_end.len(),
             holes: holes.into_list(),
             xml,
@@ -128,7 +131,7 @@ impl Form {
         }
         let identifier = self.owned(&self.identifier, &row)?;
         let derives = self.lacks_uuid && self.source == UuidSource::Content;
-        let derived = derives.then(|| uuids::put_own(&identifier, &mut buffer));
+        let derived = derives.then(|| uuids::put_own(&identifier, &mut buffer, &self.beginning));
         let (uuid, sha256) = derived.unzip();
         Some(Filled {
             xml: buffer,
