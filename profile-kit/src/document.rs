@@ -159,9 +159,14 @@ pub(crate) fn value_to_xml(text: &mut String, value: &Value, level: usize) {
     write::xml_value(text, value, level);
 }
 
-/// Writes a string of several pieces as it stands in XML. **Nothing is checked**: see [`to_xml`].
-pub(crate) fn string_to_xml<S: AsRef<str>>(text: &mut String, pieces: impl Iterator<Item = S>) {
-    write::xml_string(text, pieces);
+/// Writes a string as it stands in XML, its content by [`text_to_xml`].
+pub(crate) fn string_to_xml(text: &mut String, content: impl FnOnce(&mut String)) {
+    write::xml_string(text, content);
+}
+
+/// Writes a piece of a text as it stands in XML. **Nothing is checked**: see [`to_xml`].
+pub(crate) fn text_to_xml(text: &mut String, piece: &str) {
+    write::xml_text(text, piece);
 }
 
 /// Whether XML can hold a text.

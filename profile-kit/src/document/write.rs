@@ -26,9 +26,14 @@ pub(super) fn xml_value(text: &mut String, value: &Value, level: usize) {
     xml::write_value(text, value, level, &mut |_, _, _| unreachable!("only values that XML can hold are written"));
 }
 
-/// A string of XML. Nothing is checked.
-pub(super) fn xml_string<S: AsRef<str>>(text: &mut String, pieces: impl Iterator<Item = S>) {
-    xml::write_string(text, pieces);
+/// A string of XML, its content by [`xml_text`]. Nothing is checked.
+pub(super) fn xml_string(text: &mut String, content: impl FnOnce(&mut String)) {
+    xml::write_string(text, content);
+}
+
+/// A piece of a text of XML. Nothing is checked.
+pub(super) fn xml_text(text: &mut String, piece: &str) {
+    xml::write_escaped(text, piece);
 }
 
 /// A binary property list.

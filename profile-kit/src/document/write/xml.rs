@@ -106,11 +106,11 @@ fn write_data(text: &mut String, data: &[u8], level: usize) {
     text.push_str("</data>");
 }
 
-/// A string whose pieces stand in several places.
-pub(super) fn write_string<S: AsRef<str>>(text: &mut String, pieces: impl Iterator<Item = S>) {
+/// A string whose content somebody else writes.
+pub(super) fn write_string(text: &mut String, content: impl FnOnce(&mut String)) {
     let (open, close) = STRING;
     text.push_str(open);
-    pieces.for_each(|piece| write_escaped(text, piece.as_ref()));
+    content(text);
     text.push_str(close);
 }
 
@@ -120,7 +120,8 @@ fn write_text(text: &mut String, (open, close): Tags, content: &str) {
     text.push_str(close);
 }
 
-fn write_escaped(text: &mut String, content: &str) {
+/// A piece of a text.
+pub(super) fn write_escaped(text: &mut String, content: &str) {
     if BARE.hold(content) {
         return text.push_str(content);
     }

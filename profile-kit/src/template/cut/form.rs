@@ -7,14 +7,14 @@ use uuid::Uuid;
 
 use super::{
     Filled,
-    hole::{Hole, Holes, Row, filled, number},
+    hole::{Hole, Holes, Piece, Row, filled, number},
 };
 use crate::{
     Profile, Removal, UuidSource,
     check::{self, Finding},
     document::{self, LARGEST, Part},
     removal::PASSWORD_TYPE,
-    template::{Kind, Template},
+    template::{Kind, Template, placeholder},
     uuids::{self, Beginning},
 };
 
@@ -44,12 +44,20 @@ pub(super) struct Form {
     refusals: Vec<Finding>,
 }
 
-/// A piece of XML and the hole that follows it.
+/// A piece of XML and what follows it.
 struct Slice {
     before: String,
-    hole: usize,
-    /// How deep the hole stands in arrays and dictionaries.
-    level: usize,
+    then: Then,
+}
+
+enum Then {
+    /// The value of a placeholder, within a text.
+    Text(usize),
+    Hole {
+        hole: usize,
+        /// How deep it stands in arrays and dictionaries.
+        level: usize,
+    },
 }
 
 /// A text that is the same in every row, or that of a hole.
@@ -89,7 +97,7 @@ impl Form {
         let sample = filled(&whole, &|hole| sample(holes.kind(hole)));
         document::to_xml(&sample).ok()?;
         let refusals = check::refusals(&Profile::from_dictionary(sample).ok()?);
-        let (xml, xml_end) = slices(&whole);
+        let (xml, xml_end) = slices(&whole, &holes);
         Some(Self {
             beginning: Beginning::of(xml.first().map_or(&xml_end, |slice| &slice.before)),
             fixed: xml.iter().map(|slice| slice.before.len()).sum::<usize>() + xml_end.len(),
@@ -165,7 +173,10 @@ impl Form {
         text.reserve(self.fixed + self.xml.len() * ROOM);
         for slice in &self.xml {
             text.push_str(&slice.before);
-            self.holes[slice.hole].write(text, row, slice.level);
+            match slice.then {
+                Then::Text(placeholder) => document::text_to_xml(text, &placeholder::text(&row.typed[placeholder])),
+                Then::Hole { hole, level } => self.holes[hole].write(text, row, level),
+            }
         }
         text.push_str(&self.xml_end);
     }
@@ -298,17 +309,23 @@ fn sample(kind: Kind) -> Value {
     }
 }
 
-/// The XML up to each hole, and after the last one.
-fn slices(whole: &Dictionary) -> (Vec<Slice>, String) {
-    let mut holes = Vec::new();
-    let xml = document::parts_to_xml_around(&Part::of(whole), |text, value, level| {
-        holes.extend(number(value).map(|hole| (text.len(), hole, level)));
+/// The XML up to each place where a row differs, and after the last one.
+fn slices(whole: &Dictionary, holes: &Holes<'_>) -> (Vec<Slice>, String) {
+    let mut cuts = Vec::new();
+    let xml = document::parts_to_xml_around(&Part::of(whole), |text, value, level| match holes.find(value) {
+        Some((_, Hole::Text(pieces))) => document::string_to_xml(text, |text| {
+            for piece in pieces {
+                match piece {
+                    Piece::Fixed(piece) => document::text_to_xml(text, piece),
+                    Piece::Value(placeholder) => cuts.push((text.len(), Then::Text(*placeholder))),
+                }
+            }
+        }),
+        Some((hole, _)) => cuts.push((text.len(), Then::Hole { hole, level })),
+        None => {}
     });
     let mut from = 0;
-    let slice = |(at, hole, level)| {
-        let before = xml[std::mem::replace(&mut from, at)..at].to_owned();
-        Slice { before, hole, level }
-    };
-    let slices = holes.into_iter().map(slice).collect();
+    let slice = |(at, then)| Slice { before: xml[std::mem::replace(&mut from, at)..at].to_owned(), then };
+    let slices = cuts.into_iter().map(slice).collect();
     (slices, xml[from..].to_owned())
 }

@@ -61,8 +61,10 @@ impl Hole {
     pub(super) fn write(&self, xml: &mut String, row: &Row<'_>, level: usize) {
         match self {
             Hole::Whole(placeholder) => document::value_to_xml(xml, &row.typed[*placeholder], level),
-            Hole::Text(pieces) => document::string_to_xml(xml, pieces.iter().map(|piece| piece.text(row.typed))),
-            _ => document::string_to_xml(xml, self.text(row).into_iter()),
+            _ => {
+                let text = self.text(row).unwrap_or_default();
+                document::string_to_xml(xml, |xml| document::text_to_xml(xml, &text));
+            }
         }
     }
 
@@ -140,6 +142,11 @@ impl<'t> Holes<'t> {
             Part::Stray => Some(Piece::Fixed("{{".to_owned())),
             Part::Name(name) => self.placeholders.iter().position(|(known, _)| *known == name).map(Piece::Value),
         }
+    }
+
+    /// What stands in the place of a value, if that is a hole.
+    pub(super) fn find(&self, value: &Value) -> Option<(usize, &Hole)> {
+        number(value).map(|hole| (hole, &self.list[hole]))
     }
 
     /// The type that a hole's value has in every row.
