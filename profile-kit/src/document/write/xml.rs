@@ -177,8 +177,8 @@ const HEAD: &str = concat!(
 
 const LINE: &str = "\n\t\t\t\t\t\t\t\t";
 
-/// Bytes that most profiles need at least.
-const ROOM: usize = 4 << 10;
+/// Bytes that are enough for most profiles.
+const ROOM: usize = 8 << 10;
 
 /// Bytes a line of base64: 68 characters, as Apple's tools write.
 const DATA_LINE: usize = 51;
