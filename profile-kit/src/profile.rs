@@ -81,7 +81,7 @@ impl Profile {
         let payloads = self.payloads.iter().map(|payload| Value::Dictionary(payload.dictionary().clone()));
         let payloads = ("PayloadContent".to_owned(), Value::Array(payloads.collect()));
         let is_there = self.keys.contains_key("PayloadContent");
-        // An encrypted profile has no such key; payloads that were added to it stand in the clear, before everything else.
+        // An encrypted profile has no such key; payloads that were added to it stand in the clear, before all other keys.
         let added = (!is_there && !self.payloads.is_empty()).then(|| payloads.clone());
         let mut whole: Dictionary = added.into_iter().chain(self.keys.clone()).collect();
         whole.extend(is_there.then_some(payloads));

@@ -16,8 +16,8 @@ use crate::{
 pub enum UuidSource {
     /// Version 5 (RFC 9562 §5.5). A payload's comes from its identifier, its type and its profile's identifier, so that a
     /// device updates it in place when its settings change (R3); the profile's from its whole content, so that a
-    /// changed one is fresh (R2): from the SHA-256 of its XML, in which its own UUID is nil. The same input gives the same
-    /// UUIDs.
+    /// changed one is fresh (R2): from the SHA-256 of its XML, in which its own UUID is nil. The same input gives the
+    /// same UUIDs.
     ///
     /// A UUID of content is a digest of it: who knows everything else can try out short secrets. Choose
     /// [`Random`](UuidSource::Random) for a profile with a guessable password.
@@ -99,8 +99,8 @@ impl Beginning {
     }
 }
 
-/// Derives the UUID of a profile from its XML, in which it is [`NIL`] so far and stands behind everything else, and puts it
-/// there. Gives it, and the SHA-256 of the XML: one pass over it is enough for both.
+/// Derives the UUID of a profile from its XML, in which it is [`NIL`] so far and stands behind everything else, and
+/// puts it there. Gives it, and the SHA-256 of the XML: one pass over it is enough for both.
 pub(crate) fn put_own(identifier: &str, xml: &mut String, beginning: &Beginning) -> (String, [u8; 32]) {
     let before = xml.strip_suffix(BEHIND_OWN).and_then(|xml| xml.strip_suffix(NIL));
     let start = before.expect("the profile's UUID is nil and its last key").len();

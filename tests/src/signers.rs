@@ -48,8 +48,8 @@ pub fn cmsutil(signer: &Signer, root_pem: &[u8], content: &[u8]) -> Vec<u8> {
 
 /// `gpgsm --sign`; before 2.4 it imports RSA keys only.
 ///
-/// Before 2.4 it also cannot open one PKCS#12 file in fifty: it derives keys (RFC 7292, appendix B.2) wrongly where a sum
-/// begins with a zero octet, which is for the random salt to say. So it is given others until it opens one.
+/// Before 2.4 it also cannot open one PKCS#12 file in fifty: it derives keys (RFC 7292, appendix B.2) wrongly where a
+/// sum begins with a zero octet, which is for the random salt to say. So it is given others until it opens one.
 pub fn gpgsm(signer: &Signer, root_pem: &[u8], content: &[u8]) -> Vec<u8> {
     let (bench, home) = (Bench::new(signer, content), Home::new(root_pem));
     let passphrase = program::write(bench.path(), "passphrase", PASSPHRASE.as_bytes());
