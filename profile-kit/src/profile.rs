@@ -79,13 +79,15 @@ impl Profile {
     /// The whole dictionary, payloads in their place.
     pub fn to_dictionary(&self) -> Dictionary {
         let payloads = self.payloads.iter().map(|payload| Value::Dictionary(payload.dictionary().clone()));
-        let payloads = ("PayloadContent".to_owned(), Value::Array(payloads.collect()));
-        let is_there = self.keys.contains_key("PayloadContent");
-        // An encrypted profile has no such key; payloads that were added to it stand in the clear, before all other keys.
-        let added = (!is_there && !self.payloads.is_empty()).then(|| payloads.clone());
-        let mut whole: Dictionary = added.into_iter().chain(self.keys.clone()).collect();
-        whole.extend(is_there.then_some(payloads));
-        whole
+        let content = ("PayloadContent".to_owned(), Value::Array(payloads.collect()));
+        if self.keys.contains_key("PayloadContent") {
+            let mut whole = self.keys.clone();
+            whole.extend([content]);
+            return whole;
+        }
+        // Payloads that were added to an encrypted profile stand in the clear, before all other keys.
+        let added = (!self.payloads.is_empty()).then_some(content);
+        added.into_iter().chain(self.keys.clone()).collect()
     }
 
     /// The whole without a copy, payloads in their place, and UUIDs where it lacks them.
