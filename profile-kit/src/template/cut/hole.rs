@@ -68,11 +68,11 @@ impl Hole {
         }
     }
 
-    /// How many bytes the strings and data of the value have.
+    /// How many bytes the strings and data of a row add to what stands around them.
     pub(super) fn size(&self, typed: &[Value]) -> usize {
         match self {
             Hole::Whole(placeholder) => template::size(&typed[*placeholder]),
-            Hole::Text(pieces) => pieces.iter().map(|piece| piece.text(typed).len()).sum(),
+            Hole::Text(pieces) => pieces.iter().map(|piece| piece.size(typed)).sum(),
             Hole::PayloadUuid(_) | Hole::ProfileUuid => 0,
         }
     }
@@ -83,6 +83,13 @@ impl Piece {
         match self {
             Piece::Fixed(text) => Cow::Borrowed(text),
             Piece::Value(placeholder) => placeholder::text(&typed[*placeholder]),
+        }
+    }
+
+    fn size(&self, typed: &[Value]) -> usize {
+        match self {
+            Piece::Fixed(_) => 0,
+            Piece::Value(_) => self.text(typed).len(),
         }
     }
 }
