@@ -253,12 +253,13 @@ impl Profile {
 /// The number of an identifier that is another one with a number behind it, as it is written from 2 on; 1 of that itself.
 fn number_behind(plain: &str, identifier: &str) -> Option<u64> {
     let (start, rest) = identifier.split_at_checked(plain.len())?;
-    match rest.strip_prefix('.') {
-        _ if !start.eq_ignore_ascii_case(plain) => None,
-        None => rest.is_empty().then_some(1),
-        Some(digits) if digits.starts_with(['0', '+']) => None,
-        Some(digits) => digits.parse().ok().filter(|number| (2..u64::MAX).contains(number)),
-    }
+    let number = match rest.strip_prefix('.') {
+        None if rest.is_empty() => 1,
+        None => return None,
+        Some(digits) if digits.starts_with(['0', '+']) => return None,
+        Some(digits) => digits.parse().ok().filter(|number| (2..u64::MAX).contains(number))?,
+    };
+    start.eq_ignore_ascii_case(plain).then_some(number)
 }
 
 fn payloads_of(items: Vec<Value>) -> Result<Vec<Payload>> {
