@@ -24,10 +24,9 @@ use std::{borrow::Cow, fmt};
 
 use plist::{Dictionary, Value};
 
-use self::plain::Bytes;
 use crate::{Error, Form, Place, Result};
 
-pub(crate) use part::{Part, entries, parts, value};
+pub(crate) use part::{Part, entries, extended, value, with_room};
 pub use positions::Positions;
 pub(crate) use positions::{Mark, Node};
 
@@ -171,7 +170,7 @@ pub(crate) fn text_to_xml(text: &mut String, piece: &str) {
 
 /// Whether XML can hold a text.
 pub(crate) fn is_xml_text(text: &str) -> bool {
-    PRINTABLE.hold(text) || text.chars().all(is_xml_char)
+    plain::has_none(text, |byte| !matches!(byte, b' '..=b'~')) || text.chars().all(is_xml_char)
 }
 
 /// Writes a binary property list, version 00.
@@ -198,8 +197,6 @@ fn check_size(bytes: &[u8]) -> Result<()> {
 pub(crate) fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
-
-const PRINTABLE: Bytes = Bytes::between(b' ', b'~', b"");
 
 /// The most bytes that a property list may have: 32 MiB.
 pub const LARGEST: usize = 32 << 20;

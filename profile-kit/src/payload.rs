@@ -74,7 +74,7 @@ pub struct Payload {
 impl Payload {
     /// A payload of a type, version 1, without identifier and UUID yet.
     pub fn new(kind: &str) -> Self {
-        let mut dictionary = Dictionary::new();
+        let mut dictionary = document::with_room();
         dictionary.insert("PayloadType".into(), kind.into());
         dictionary.insert("PayloadVersion".into(), Value::Integer(1.into()));
         Self { dictionary }

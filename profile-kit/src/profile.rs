@@ -5,7 +5,7 @@ use plist::{Dictionary, Value};
 use crate::{
     DeviceError, Error, KeyPath, Payload, Place, Result,
     device_error::Domain,
-    document::{self, Part, parts},
+    document::{self, Part, extended},
     key_path::Trail,
     uuids::{self, Missing},
 };
@@ -27,7 +27,7 @@ impl Profile {
     /// A profile without payloads, removable, its UUIDs not chosen yet (see
     /// [`fill_uuids`](Profile::fill_uuids); signing fills them from the content).
     pub fn new(identifier: &str, display_name: &str) -> Self {
-        let mut keys = Dictionary::new();
+        let mut keys = document::with_room();
         keys.insert("PayloadContent".into(), Value::Array(Vec::new()));
         keys.insert("PayloadDisplayName".into(), display_name.into());
         keys.insert("PayloadIdentifier".into(), identifier.into());
@@ -92,20 +92,19 @@ impl Profile {
 
     /// The whole without a copy, payloads in their place, and UUIDs where it lacks them.
     pub(crate) fn parts<'a>(&'a self, missing: &'a Missing) -> Part<'a> {
-        let uuid = |uuid: &'a String| (uuids::KEY, Part::Text(uuid));
         let payload = |(index, payload): (usize, &'a Payload)| {
-            let given = missing.payloads.get(index).and_then(Option::as_ref).map(uuid);
-            Part::Dictionary(parts(payload.dictionary()).chain(given).collect())
+            let given = missing.payloads.get(index).and_then(Option::as_deref);
+            Part::Extended(payload.dictionary(), given.map(|uuid| (uuids::KEY, uuid)))
         };
         let payloads = || Part::Array(self.payloads.iter().enumerate().map(payload).collect());
-        let mut whole: Vec<_> = parts(&self.keys).collect();
+        let own = missing.profile.as_deref().map(|uuid| (uuids::KEY, uuid));
+        let mut whole: Vec<_> = extended(&self.keys, own).collect();
         match whole.iter_mut().find(|(key, _)| *key == "PayloadContent") {
             Some((_, content)) => *content = payloads(),
             // As in `to_dictionary`.
             None if !self.payloads.is_empty() => whole.insert(0, ("PayloadContent", payloads())),
             None => {}
         }
-        whole.extend(missing.profile.as_ref().map(uuid));
         Part::Dictionary(whole)
     }
 

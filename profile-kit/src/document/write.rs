@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use plist::{Date, Dictionary, Value};
 
-use super::{DATES, DEEPEST, LARGEST, LONGEST_KEY, MOST_VALUES, Part, entries, is_xml_char, is_xml_text};
+use super::{DATES, DEEPEST, LARGEST, LONGEST_KEY, MOST_VALUES, Part, entries, extended, is_xml_char, is_xml_text};
 use crate::{Error, Form, KeyPath, Place, Result, Step};
 
 mod binary;
@@ -67,22 +67,29 @@ impl Check {
             Part::Text(text) => self.text(text, trail),
             Part::Array(items) => self.array(items, trail, Self::part),
             Part::Dictionary(entries) => {
-                self.dictionary(entries.iter().map(|(key, part)| (*key, part)), trail, Self::part)
+                let each = entries.iter().map(|(key, part)| (*key, part));
+                self.dictionary(entries.len(), each, trail, Self::part)
+            }
+            Part::Extended(dictionary, more) => {
+                let length = dictionary.len() + usize::from(more.is_some());
+                let each = extended(dictionary, *more);
+                self.dictionary(length, each, trail, |check, part, trail| check.part(&part, trail))
             }
         }
     }
 
     fn keys(&mut self, dictionary: &Dictionary, trail: &Trail<'_>) -> Result<()> {
-        self.dictionary(entries(dictionary), trail, Self::value)
+        self.dictionary(dictionary.len(), entries(dictionary), trail, Self::value)
     }
 
     fn dictionary<'k, T>(
         &mut self,
-        entries: impl ExactSizeIterator<Item = (&'k str, T)>,
+        length: usize,
+        entries: impl Iterator<Item = (&'k str, T)>,
         trail: &Trail<'_>,
         check: impl Fn(&mut Self, T, &Trail<'_>) -> Result<()>,
     ) -> Result<()> {
-        self.container(entries.len(), trail)?;
+        self.container(length, trail)?;
         for (key, value) in entries {
             let trail = Trail::Key(trail, key);
             if key.len() > LONGEST_KEY {

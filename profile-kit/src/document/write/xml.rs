@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use plist::{Dictionary, Value};
 
-use crate::document::{LARGEST, Part, entries, plain::Bytes};
+use crate::document::{LARGEST, Part, entries, extended, plain};
 
 /// The whole file. Byte for byte what the `plist` crate writes, but for carriage returns and the last line end.
 pub(super) fn write(whole: &Part<'_>) -> String {
@@ -31,7 +31,12 @@ fn write_part<F: Other>(text: &mut String, part: &Part<'_>, level: usize, other:
         Part::Text(string) => write_text(text, STRING, string),
         Part::Array(items) => write_array(text, items, level, inner),
         Part::Dictionary(entries) => {
-            write_dictionary(text, entries.iter().map(|(key, part)| (*key, part)), level, inner);
+            write_dictionary(text, entries.len(), entries.iter().map(|(key, part)| (*key, part)), level, inner);
+        }
+        Part::Extended(dictionary, more) => {
+            let length = dictionary.len() + usize::from(more.is_some());
+            let inner = |text: &mut String, part: Part<'_>, level| write_part(text, &part, level, other);
+            write_dictionary(text, length, extended(dictionary, *more), level, inner);
         }
     }
 }
@@ -54,7 +59,8 @@ pub(super) fn write_value<F: Other>(text: &mut String, value: &Value, level: usi
 }
 
 fn write_keys<F: Other>(text: &mut String, dictionary: &Dictionary, level: usize, other: &mut F) {
-    write_dictionary(text, entries(dictionary), level, |text, value, level| write_value(text, value, level, other));
+    let inner = |text: &mut String, value: &Value, level| write_value(text, value, level, other);
+    write_dictionary(text, dictionary.len(), entries(dictionary), level, inner);
 }
 
 fn write_array<T>(
@@ -78,11 +84,12 @@ fn write_array<T>(
 
 fn write_dictionary<'k, T>(
     text: &mut String,
-    entries: impl ExactSizeIterator<Item = (&'k str, T)>,
+    length: usize,
+    entries: impl Iterator<Item = (&'k str, T)>,
     level: usize,
     mut write: impl FnMut(&mut String, T, usize),
 ) {
-    if entries.len() == 0 {
+    if length == 0 {
         return text.push_str("<dict/>");
     }
     text.push_str("<dict>");
@@ -122,7 +129,7 @@ fn write_text(text: &mut String, (open, close): Tags, content: &str) {
 
 /// A piece of a text.
 pub(super) fn write_escaped(text: &mut String, content: &str) {
-    if BARE.hold(content) {
+    if plain::has_none(content, has_entity) {
         return text.push_str(content);
     }
     let mut plain = 0;
@@ -136,16 +143,11 @@ pub(super) fn write_escaped(text: &mut String, content: &str) {
 }
 
 fn entity(byte: u8) -> Option<&'static str> {
-    match byte {
-        b'<' => Some("&lt;"),
-        b'>' => Some("&gt;"),
-        b'&' => Some("&amp;"),
-        b'\'' => Some("&apos;"),
-        b'"' => Some("&quot;"),
-        // Bare, it would be a line end to most readers.
-        b'\r' => Some("&#13;"),
-        _ => None,
-    }
+    ENTITIES.iter().find_map(|(other, entity)| (byte == *other).then_some(*entity))
+}
+
+fn has_entity(byte: u8) -> bool {
+    ENTITIES.iter().fold(false, |any, (other, _)| any | (byte == *other))
 }
 
 fn new_line(text: &mut String, level: usize) {
@@ -166,8 +168,15 @@ const INTEGER: Tags = ("<integer>", "</integer>");
 const REAL: Tags = ("<real>", "</real>");
 const DATE: Tags = ("<date>", "</date>");
 
-/// What stands for itself.
-const BARE: Bytes = Bytes::between(0, u8::MAX, b"<>&'\"\r");
+const ENTITIES: [(u8, &str); 6] = [
+    (b'<', "&lt;"),
+    (b'>', "&gt;"),
+    (b'&', "&amp;"),
+    (b'\'', "&apos;"),
+    (b'"', "&quot;"),
+    // Bare, it would be a line end to most readers.
+    (b'\r', "&#13;"),
+];
 
 const HEAD: &str = concat!(
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
