@@ -77,6 +77,7 @@
 mod console;
 mod expect;
 mod keys;
+mod names;
 mod phone;
 mod profiles;
 mod report;
@@ -85,6 +86,7 @@ mod shipped;
 mod step;
 #[cfg(test)]
 mod tests;
+mod text;
 mod walk;
 mod way;
 

@@ -1,8 +1,12 @@
 //! What is known of a profile that comes, whatever the device and its policies: looked at once for many installs.
 
-use std::{cell::OnceCell, collections::HashMap, sync::Arc};
+use std::{
+    cell::OnceCell,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use super::{Effect, replace};
+use super::Effect;
 use crate::{
     Payload, Profile,
     check::{self, Finding},
@@ -48,11 +52,36 @@ impl Changes {
             None => new.payloads().iter().collect(),
         };
         Self {
-            effect: old.map_or(Effect::Added, |old| replace::effect(old, new)),
+            effect: old.map_or(Effect::Added, |old| effect(old, new)),
             asks_passcode: brought.iter().any(|payload| payload.kind() == Some(PasscodePolicy::TYPE)),
             may_be_refused: may_be_refused(new, &brought),
         }
     }
+}
+
+/// R3, for the answer.
+fn effect(old: &Profile, new: &Profile) -> Effect {
+    let (before, after) = (pairs(old), pairs(new));
+    let both: HashSet<_> = before.iter().flatten().collect();
+    let both: HashSet<_> = after.iter().flatten().filter(|pair| both.contains(pair)).collect();
+    let name = |payload: &Payload| payload.identifier().or(payload.kind()).unwrap_or_default().to_owned();
+    let names = |profile: &Profile, pairs: &[Option<Pair<'_>>], stay: bool| {
+        let stays = |pair: &Option<Pair<'_>>| pair.as_ref().is_some_and(|pair| both.contains(pair));
+        let payloads = profile.payloads().iter().zip(pairs).filter(|(_, pair)| stays(pair) == stay);
+        payloads.map(|(payload, _)| name(payload)).collect()
+    };
+    Effect::Replaced {
+        updated: names(new, &after, true),
+        removed: names(old, &before, false),
+        added: names(new, &after, false),
+    }
+}
+
+/// Identifier and UUID.
+type Pair<'a> = (&'a str, &'a str);
+
+fn pairs(profile: &Profile) -> Vec<Option<Pair<'_>>> {
+    profile.payloads().iter().map(|payload| payload.identifier().zip(payload.uuid())).collect()
 }
 
 /// The payloads that do not stand in the old profile just so.

@@ -1,14 +1,12 @@
 //! Replacing what is installed (facts R1 to R10).
 
-use std::collections::HashSet;
-
 use super::{
-    Act, Answer, Arrival, Device, Effect, Grounds, Installed, Prompt, Refusal, Refused, Unknown, apart,
+    Act, Answer, Arrival, Device, Grounds, Installed, Prompt, Refusal, Refused, Unknown, apart,
     install::{Install, Step},
     mdm, password_payloads,
 };
 use crate::{
-    Certificate, Fact, InstalledBy, Payload, Profile, Removal,
+    Certificate, Fact, InstalledBy, Payload, Removal,
     policy::{ManualOverMdm, MdmOverManual, OverwritePrompt, Policy, SignerMatch},
 };
 
@@ -164,31 +162,6 @@ impl SignerMatch {
             SignerMatch::None => true,
         }
     }
-}
-
-/// R3, for the answer.
-pub(super) fn effect(old: &Profile, new: &Profile) -> Effect {
-    let (before, after) = (pairs(old), pairs(new));
-    let both: HashSet<_> = before.iter().flatten().collect();
-    let both: HashSet<_> = after.iter().flatten().filter(|pair| both.contains(pair)).collect();
-    let name = |payload: &Payload| payload.identifier().or(payload.kind()).unwrap_or_default().to_owned();
-    let names = |profile: &Profile, pairs: &[Option<Pair<'_>>], stay: bool| {
-        let stays = |pair: &Option<Pair<'_>>| pair.as_ref().is_some_and(|pair| both.contains(pair));
-        let payloads = profile.payloads().iter().zip(pairs).filter(|(_, pair)| stays(pair) == stay);
-        payloads.map(|(payload, _)| name(payload)).collect()
-    };
-    Effect::Replaced {
-        updated: names(new, &after, true),
-        removed: names(old, &before, false),
-        added: names(new, &after, false),
-    }
-}
-
-/// Identifier and UUID.
-type Pair<'a> = (&'a str, &'a str);
-
-fn pairs(profile: &Profile) -> Vec<Option<Pair<'_>>> {
-    profile.payloads().iter().map(|payload| payload.identifier().zip(payload.uuid())).collect()
 }
 
 /// Whether two MDM payloads have the same topic and servers (R10). `CheckInURL` is `ServerURL` where it is absent.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io};
 use serde::Deserialize;
 use toml::{Spanned, Table, Value};
 
-use super::{scenario::Text, step::By};
+use super::{step::By, text::Text};
 use crate::{
     Error, InstalledBy, Place, Profile, Result, UuidSource, document,
     payload::{Mdm, Payload, Restrictions, TypedPayload},

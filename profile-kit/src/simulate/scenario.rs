@@ -14,10 +14,12 @@ use super::{
     console::{OverwriteOf, Practice},
     expect::{Expected, What},
     keys::KeyWish,
-    profiles::{ProfileWish, RawProfile, Read, profiles},
+    names::{NONE, Names},
+    profiles::{RawProfile, Read, profiles},
     step::{FormWord, RawStep, expected},
+    text::Text,
 };
-use crate::{Device, Enrolment, Error, Os, OsVersion, Platform, Policies, Result, spec};
+use crate::{Device, Enrolment, Os, OsVersion, Platform, Policies, Result, spec};
 
 /// A scenario as it is written.
 #[derive(Deserialize)]
@@ -125,54 +127,6 @@ pub(super) fn parse(text: &str, read: Read<'_>) -> Result<Scenario> {
     Ok(Scenario { title: raw.title, about: raw.about, start, device, hybrid, practice, keys, profiles, steps, end })
 }
 
-/// A scenario's text, to name places in it.
-#[derive(Clone, Copy)]
-pub(super) struct Text<'a>(&'a str);
-
-impl Text<'_> {
-    pub fn wrong<T>(self, at: &Spanned<T>, problem: impl Into<String>) -> Error {
-        self.wrong_at(at.span().start, problem)
-    }
-
-    pub fn wrong_at(self, offset: usize, problem: impl Into<String>) -> Error {
-        spec::at(self.0, offset, problem)
-    }
-
-    /// The line of an offset, counted from 1.
-    pub fn line(self, offset: usize) -> usize {
-        self.0.get(..offset).unwrap_or(self.0).matches('\n').count() + 1
-    }
-}
-
-/// The names that a scenario gives.
-pub(super) struct Names<'a> {
-    keys: &'a BTreeMap<String, KeyWish>,
-    profiles: &'a BTreeMap<String, ProfileWish>,
-}
-
-impl Names<'_> {
-    /// An identity's name; `None` for `none`: nothing is signed.
-    pub fn key(&self, name: &Spanned<String>, text: Text<'_>) -> Result<Option<String>> {
-        match name.get_ref() {
-            none if none == NONE => Ok(None),
-            known if self.keys.contains_key(known) => Ok(Some(known.clone())),
-            other => Err(text.wrong(name, unknown("identity", other, self.keys.keys()))),
-        }
-    }
-
-    pub fn profile(&self, name: &Spanned<String>, text: Text<'_>) -> Result<String> {
-        match name.get_ref() {
-            known if self.profiles.contains_key(known) => Ok(known.clone()),
-            other => Err(text.wrong(name, unknown("profile", other, self.profiles.keys()))),
-        }
-    }
-}
-
-fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a String>) -> String {
-    let known: Vec<_> = known.map(String::as_str).collect();
-    format!("no {kind} is called {name:?}: there are {}", known.join(", "))
-}
-
 fn start(start: Option<Spanned<toml::value::Datetime>>, text: Text<'_>) -> Result<SystemTime> {
     let Some(start) = start else { return Ok(UNIX_EPOCH + Duration::from_secs(DEFAULT_START)) };
     let moment = OffsetDateTime::parse(&start.get_ref().to_string(), &Rfc3339);
@@ -265,8 +219,6 @@ fn keys(raw: BTreeMap<Spanned<String>, RawKey>, text: Text<'_>) -> Result<BTreeM
     }
 }
 
-/// The name for nobody's signature.
-const NONE: &str = "none";
 /// The identity that is always there.
 const SIGNER: &str = "signer";
 /// 2026-04-01T00:00:00Z.

@@ -11,7 +11,8 @@ use crate::{
     payload::Secret,
     simulate::{
         expect::{Expected, What},
-        scenario::{Names, Text},
+        names::Names,
+        text::Text,
     },
 };
 
