@@ -219,6 +219,11 @@ pub(crate) fn is_locked(profile: &Profile) -> bool {
     }
 }
 
+/// Whether it is locked, or nobody sees whether it is.
+pub(crate) fn may_lock(profile: &Profile) -> bool {
+    profile.is_encrypted() || is_locked(profile)
+}
+
 /// Each value is as it should be, and what they make together is not.
 fn without_form(error: profile_kit::Error) -> Refusal {
     let problem = match error {

@@ -26,6 +26,7 @@ pub use self::{
 };
 use crate::{
     Digest,
+    catalogue::may_lock,
     installed::{Candidate, EvidenceKind, Held, History, Installed, Serving, Sighting, State},
     issuance::{Acknowledgement, Basis, ErrorLink},
     keyring::{Holding, Keyring},
@@ -192,7 +193,9 @@ impl Found {
     }
 
     fn locked(&mut self, case: &Case<'_>, serving: &Serving) -> Standing {
-        self.outlook = case.installed.map(|installed| Outlook::of(installed, case.target, case.at));
+        // Of one that is locked by the device's word alone, the model knows nothing.
+        let locked = case.installed.filter(|installed| may_lock(&installed.profile));
+        self.outlook = locked.map(|locked| Outlook::of(locked, case.target, case.at));
         if self.is(Verdict::AlreadyFree) {
             self.reason(LOCK_IGNORED, vec![]);
             self.next = AFTER.to_vec();

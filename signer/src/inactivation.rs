@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::{
     Refusal,
     caller::{Permit, Sweep},
+    catalogue::may_lock,
     device_id::DeviceId,
     diagnosis::Target,
     installed::{self, History, Installed, Serving},
@@ -126,7 +127,7 @@ fn serving(history: &History, device: &DeviceId, wish: &Wish) -> Result<Serving,
         return named(name);
     }
     let (device, identifier) = (device.to_string(), wish.identifier.clone());
-    match history.installed() {
+    match history.to_overwrite() {
         Installed::Profile(serving) => Ok(serving),
         Installed::Refused | Installed::Unknown => Err(Refusal::UnknownInstallation { device, identifier }),
         Installed::Ambiguous { candidates } => {
@@ -168,6 +169,13 @@ struct Making {
     at: SystemTime,
 }
 
+/// What the device model says, and whether the device itself says that what it has is locked, although by its bytes it is
+/// not.
+struct Judged {
+    report: Report,
+    still_locked: bool,
+}
+
 /// What came of it besides the job.
 struct Made {
     form: OverwriteForm,
@@ -185,20 +193,21 @@ impl Making {
             None => of,
         };
         let overwrite = of.build_at(self.at).map_err(unmade)?;
-        let report = self.judged(&Arrival::from(&installed), &overwrite);
+        let still_locked = self.serving.locked && !may_lock(installed.profile());
+        let judged = Judged { report: self.report(&Arrival::from(&installed), &overwrite), still_locked };
         let form = match overwrite.form() {
             PasswordForm::Empty => OverwriteForm::Empty,
             _ => OverwriteForm::Omitted,
         };
-        if let Some(refusal) = self.refusal(&report) {
+        if let Some(refusal) = self.refusal(&judged.report) {
             return Err(refusal);
         }
-        let remarks = self.remarks(&overwrite, &report, form);
+        let remarks = self.remarks(&overwrite, &judged, form);
         let made = Made { form, of: self.serving.of, remarks };
         Ok((self.freeing.job(overwrite, self.at).map_err(unmade)?, made))
     }
 
-    fn judged(&self, installed: &Arrival, overwrite: &Overwrite) -> Report {
+    fn report(&self, installed: &Arrival, overwrite: &Overwrite) -> Report {
         let arrival = Arrival::signed(overwrite.profile().clone(), self.freeing.chain().to_vec());
         let devices = self.wish.target.unwrap_or_default().devices();
         Question::new(installed, &arrival, self.at).ask(&devices)
@@ -216,36 +225,40 @@ impl Making {
         self.serving.later.iter().filter(other).map(|one| one.of.uuid().to_string()).collect()
     }
 
-    fn verdict(&self, report: &Report) -> Verdict {
-        match report.verdict {
+    fn verdict(&self, judged: &Judged) -> Verdict {
+        let is_certain = self.other_signers().is_empty() && self.serving.seen.is_none() && !judged.still_locked;
+        match judged.report.verdict {
             Verdict::Strands => Verdict::Strands,
-            _ if !self.other_signers().is_empty() => Verdict::FreesOnSome,
-            verdict => verdict,
+            verdict if is_certain => verdict,
+            _ => Verdict::FreesOnSome,
         }
     }
 
     /// What the answer says besides the profile.
-    fn remarks(&self, overwrite: &Overwrite, report: &Report, form: OverwriteForm) -> Value {
+    fn remarks(&self, overwrite: &Overwrite, judged: &Judged, form: OverwriteForm) -> Value {
         let later: Vec<_> = self.serving.later.iter().map(|one| one.of.uuid().to_string()).collect();
         let mut findings: Vec<_> = overwrite.faults().iter().map(|finding| finding.code.word()).collect();
         findings.dedup();
         json!({
             "evidence": self.serving.evidence,
             "later": later,
-            "verdict": self.verdict(report).word(),
-            "reasons": reasons(report),
+            "verdict": self.verdict(judged).word(),
+            "reasons": reasons(&judged.report),
             "findings": findings,
-            "warnings": self.warnings(report, form),
+            "warnings": self.warnings(judged, form),
         })
     }
 
-    fn warnings(&self, report: &Report, form: OverwriteForm) -> Vec<Value> {
+    fn warnings(&self, judged: &Judged, form: OverwriteForm) -> Vec<Value> {
         let Self { wish, serving, freeing, at } = self;
         let ended = freeing.certificate().not_after().is_some_and(|end| end < *at);
-        let (targeted, verdict, others) = (wish.target.is_some(), self.verdict(report), self.other_signers());
+        let (targeted, verdict, others) = (wish.target.is_some(), self.verdict(judged), self.other_signers());
+        let seen = serving.seen.map(|leaf| leaf.to_string());
         let all = [
             (!serving.later.is_empty(), LATER.0, LATER.1.to_owned()),
             (!others.is_empty(), OTHERS.0, format!("{}{}", OTHERS.1, others.join(", "))),
+            (seen.is_some(), SEEN.0, format!("{}{}", SEEN.1, seen.unwrap_or_default())),
+            (judged.still_locked, STILL_LOCKED.0, STILL_LOCKED.1.to_owned()),
             (!serving.locked, FREE.0, FREE.1.to_owned()),
             (!targeted && wish.form == PasswordForm::Auto, UNTARGETED.0, format!("{}{}", UNTARGETED.1, form.word())),
             (verdict == Verdict::Strands, STRANDS.0, STRANDS.1.to_owned()),
@@ -286,6 +299,14 @@ const LATER: (&str, &str) = (
 const OTHERS: (&str, &str) = (
     "later-other-signer",
     "the device may have one of these instead, which another certificate signed, and this overwrite does not free it: ",
+);
+const SEEN: (&str, &str) = (
+    "other-signer-seen",
+    "the device was last known to have a profile of another certificate, over which it refuses this overwrite: sha256:",
+);
+const STILL_LOCKED: (&str, &str) = (
+    "still-locked",
+    "the device says that the overwrite that this overwrites is locked all the same: try the other form",
 );
 const FREE: (&str, &str) =
     ("removable-already", "the profile that this overwrites can be deleted by its owner already");

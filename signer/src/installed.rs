@@ -125,8 +125,12 @@ pub struct Serving {
     pub locked: bool,
     /// Why it is this one.
     pub evidence: EvidenceKind,
-    /// What was issued after it, and neither acknowledged nor refused by the device: it may be there instead.
+    /// What may be there instead: what was issued after it and neither acknowledged nor refused by the device; locked
+    /// ones of any time that the device put off, as it asks for them again; and one of another signer that was issued
+    /// after it and acknowledged before it, as answers may come late.
     pub later: Vec<Candidate>,
+    /// Where the caller named it: the leaf certificate of what the device was last known to have, if that is another.
+    pub seen: Option<Digest>,
 }
 
 /// Why a profile is taken for the installed one.
@@ -235,18 +239,38 @@ impl History {
             EvidenceFact::Acknowledged(of) => self.serving(*of, EvidenceKind::Acknowledged),
             EvidenceFact::Observed(of) => self.serving(*of, EvidenceKind::Observed),
             EvidenceFact::Listed { of, locked } => self.listed(*of, *locked),
-            EvidenceFact::Foreign(sighting) => {
-                let (earlier, later) = (self.may_be(sighting, *seq), self.pending_after(*seq));
-                Installed::Foreign { sighting: sighting.clone(), earlier, later }
-            }
+            EvidenceFact::Foreign(sighting) => self.foreign(sighting, *seq),
             EvidenceFact::Absent => self.issued_after(*seq, Some(*at)),
+        }
+    }
+
+    /// What an overwrite is made of: of what is installed. Where the owner can delete that, it needs none: where locked
+    /// ones may have come since, an overwrite is made as if only those were known.
+    pub fn to_overwrite(&self) -> Installed {
+        match self.installed() {
+            Installed::Profile(serving) if !serving.locked && serving.later.iter().any(|later| later.locked) => {
+                let since = |held: &&Held| held.locked && serving.later.iter().any(|later| later.of == held.of);
+                self.one_of(self.held.iter().filter(since).collect())
+            }
+            installed => installed,
         }
     }
 
     /// The profile that the caller says the device has; `None` when the record of this device and identifier lacks it.
     pub fn named(&self, of: Basis) -> Option<Serving> {
-        let held = self.find(of)?;
-        Some(self.serve(held, EvidenceKind::Named))
+        let serving = self.serve(self.find(of)?, EvidenceKind::Named);
+        let seen = match self.installed() {
+            Installed::Profile(known) if known.evidence != EvidenceKind::Issued => Some(known.leaf),
+            Installed::Foreign { sighting, .. } => sighting.leaf,
+            _ => None,
+        };
+        Some(Serving { seen: seen.filter(|seen| *seen != serving.leaf), ..serving })
+    }
+
+    /// The profiles that a device may mean by a top-level `PayloadUUID` and, where it told it, a leaf.
+    pub(crate) fn of_uuid(&self, uuid: &str, leaf: Option<Digest>) -> Vec<&Held> {
+        let is = |held: &&Held| held.uuid.eq_ignore_ascii_case(uuid) && leaf.is_none_or(|leaf| leaf == held.leaf);
+        self.held.iter().filter(is).collect()
     }
 
     /// The newest locked profiles that were issued and that the device did not refuse, in the order of the record: what
@@ -304,25 +328,54 @@ impl History {
 
     fn serve(&self, held: &Held, evidence: EvidenceKind) -> Serving {
         let Held { of, seq, leaf, leaf_key, locked, .. } = *held;
+        let overtaken = (evidence == EvidenceKind::Acknowledged).then(|| self.overtaken_by(held)).flatten();
         // Evidence that is newer than those and still names the older one does not say that they never come.
-        let later = self.pending_after(seq);
-        Serving { of, leaf, leaf_key, locked, evidence, later }
+        let is_later =
+            |other: &&Held| other.of != of && (self.is_pending_after(other, seq) || Some(other.of) == overtaken);
+        let later = self.held.iter().filter(is_later).map(candidate).collect();
+        Serving { of, leaf, leaf_key, locked, evidence, later, seen: None }
+    }
+
+    /// What the device was known to have just before it acknowledged this one, where that is locked by another signer and
+    /// was issued later: a device replaces nothing by that (R4), so this answer may be the older one.
+    fn overtaken_by(&self, held: &Held) -> Option<Basis> {
+        let EvidenceFact::Acknowledged(before) = self.evidence.iter().rev().nth(1)?.fact else { return None };
+        let before = self.find(before)?;
+        (before.seq > held.seq && before.locked && before.leaf != held.leaf).then_some(before.of)
+    }
+
+    /// One whose UUID several of the ledger have, by different signers, is one of those; which, the device did not tell.
+    fn foreign(&self, sighting: &Sighting, seq: u64) -> Installed {
+        let same = if sighting.uuid.is_empty() { vec![] } else { self.of_uuid(&sighting.uuid, sighting.leaf) };
+        let later = self.held.iter().filter(|held| self.is_pending_after(held, seq));
+        if !is_of_one_leaf(&same) {
+            let more = later.filter(|held| same.iter().all(|one| one.of != held.of));
+            let candidates = same.iter().copied().chain(more).map(candidate).collect();
+            return Installed::Ambiguous { candidates };
+        }
+        let (earlier, later) = (self.may_be(sighting, seq), later.map(candidate).collect());
+        Installed::Foreign { sighting: sighting.clone(), earlier, later }
     }
 
     /// Without evidence an overwrite does not count as installed as long as there is a locked profile: made of that, a
     /// second overwrite fits as well when the first one did arrive.
     fn issued_after(&self, seq: u64, gone: Option<SystemTime>) -> Installed {
-        let may_be: Vec<_> = self.held.iter().filter(|held| held.seq > seq && may_come(held)).collect();
+        let since = |held: &&Held| (held.seq > seq && may_come(held)) || self.is_put_off(held);
+        let may_be: Vec<_> = self.held.iter().filter(since).collect();
         let locked: Vec<_> = may_be.iter().copied().filter(|held| held.locked).collect();
-        let serving = if locked.is_empty() { may_be } else { locked };
-        match (serving.last(), gone) {
-            (None, Some(since)) => Installed::Absent { since },
-            (None, None) if self.held.is_empty() => Installed::Unknown,
-            (None, None) => Installed::Refused,
-            (Some(last), _) if serving.iter().all(|held| held.leaf == last.leaf) => {
-                Installed::Profile(self.serve(last, EvidenceKind::Issued))
-            }
-            _ => Installed::Ambiguous { candidates: serving.into_iter().map(candidate).collect() },
+        match gone {
+            Some(since) if may_be.is_empty() => Installed::Absent { since },
+            _ => self.one_of(if locked.is_empty() { may_be } else { locked }),
+        }
+    }
+
+    /// The newest of those that may be there, where one leaf signed all.
+    fn one_of(&self, may_be: Vec<&Held>) -> Installed {
+        match may_be.last() {
+            None if self.held.is_empty() => Installed::Unknown,
+            None => Installed::Refused,
+            Some(last) if is_of_one_leaf(&may_be) => Installed::Profile(self.serve(last, EvidenceKind::Issued)),
+            _ => Installed::Ambiguous { candidates: may_be.into_iter().map(candidate).collect() },
         }
     }
 
@@ -338,21 +391,36 @@ impl History {
         }
     }
 
-    fn pending_after(&self, seq: u64) -> Vec<Candidate> {
-        let pending = |held: &&Held| {
-            held.seq > seq && may_come(held) && held.acknowledgement != Some(Acknowledgement::Acknowledged)
-        };
-        self.held.iter().filter(pending).map(candidate).collect()
-    }
-
     /// A device replaces a profile only by one of the same signer (R4): what is seen under an identifier may be signed as
     /// any locked one that it may have had before.
     fn may_be(&self, sighting: &Sighting, seq: u64) -> Vec<Candidate> {
         let may_be = |held: &&Held| {
-            held.seq < seq && held.locked && !is_refused(held) && sighting.leaf.is_none_or(|leaf| leaf == held.leaf)
+            held.seq < seq
+                && held.locked
+                && !is_refused(held)
+                && !self.is_put_off(held)
+                && sighting.leaf.is_none_or(|leaf| leaf == held.leaf)
         };
         let none = sighting.locked == Some(false);
         self.held.iter().filter(may_be).filter(|_| !none).map(candidate).collect()
+    }
+
+    fn is_pending_after(&self, held: &Held, seq: u64) -> bool {
+        let is_open = may_come(held) && held.acknowledgement != Some(Acknowledgement::Acknowledged);
+        (held.seq > seq && is_open) || self.is_put_off(held)
+    }
+
+    /// A locked one that the device did not take then: it asks for it again, whatever was seen on it meanwhile, but for
+    /// that one itself.
+    fn is_put_off(&self, held: &Held) -> bool {
+        let was_seen = |evidence: &Evidence| match evidence.fact {
+            EvidenceFact::Acknowledged(of) | EvidenceFact::Observed(of) | EvidenceFact::Listed { of, .. } => {
+                of == held.of
+            }
+            EvidenceFact::Foreign(_) | EvidenceFact::Absent => false,
+        };
+        let put_off = held.locked && held.acknowledgement == Some(Acknowledgement::NotNow);
+        put_off && !self.evidence.iter().any(was_seen)
     }
 
     fn find(&self, of: Basis) -> Option<&Held> {
@@ -363,6 +431,10 @@ impl History {
 /// An observed profile is there by its evidence or not at all; one that the device refused did not come (fact R8).
 fn may_come(held: &Held) -> bool {
     matches!(held.of, Basis::Issuance(_)) && !is_refused(held)
+}
+
+fn is_of_one_leaf(all: &[&Held]) -> bool {
+    all.windows(2).all(|pair| pair[0].leaf == pair[1].leaf)
 }
 
 fn is_refused(held: &Held) -> bool {

@@ -166,7 +166,7 @@ pub fn observed(device: DeviceId, signed: Vec<u8>, levels: u64, keyring: &Keyrin
         return Err(Refusal::NotSignedByKeyring { leaf: profile.leaf });
     }
     // A removal password may be among payloads that cannot be read.
-    let locked = verified.profile().is_encrypted() || catalogue::is_locked(verified.profile());
+    let locked = catalogue::may_lock(verified.profile());
     Ok(ObservedProfile { device, profile, locked, signed: verified.signed().as_bytes().to_vec() })
 }
 

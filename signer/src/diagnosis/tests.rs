@@ -201,10 +201,14 @@ fn an_installed_overwrite_is_left_to_the_owner_to_delete_the_apple_profile_first
 
 #[test]
 fn an_overwrite_that_is_locked_all_the_same_is_asked_for_in_the_other_form() {
-    let stage = Stage::new();
+    // Its own bytes are not locked: what the model would say of them says nothing of this device.
+    let stage = Stage::with(|profile| {
+        profile.set_removal(Removal::AllowedEmptyPassword);
+    });
     let listed = known(4, EvidenceFact::Listed { of: of(2), locked: true });
     let found = stage.ask(vec![stage.locked(1), stage.overwrite(2)], vec![listed]);
     assert_eq!((codes(&found), found.next[0].action), (vec!["still-locked"], "ask-omitted"));
+    assert_eq!((found.standing, found.outlook), (Standing::Locked, None));
 }
 
 #[test]

@@ -118,7 +118,7 @@ pub async fn diagnosis(
 async fn diagnose(asking: &Asking, device: &DeviceId, identifier: String, target: Target) -> Result<Diagnosis, Denied> {
     let ledger = &asking.service.ledger;
     let history = ledger.history(device, &identifier).await?;
-    let signed = match history.installed() {
+    let signed = match history.to_overwrite() {
         Installed::Profile(Serving { of, .. }) => Some(ledger.basis(of).await?.signed),
         _ => None,
     };
@@ -214,7 +214,8 @@ fn profile(holding: &Holding, installed: &Installed) -> Value {
 }
 
 fn serves(serving: &Serving) -> Value {
-    let Serving { of, leaf, leaf_key, locked, evidence, later } = serving;
+    // What the caller named stands beside what was seen in an answer to an overwrite only.
+    let Serving { of, leaf, leaf_key, locked, evidence, later, seen: _ } = serving;
     let mut installed = basis(*of);
     installed["leaf"] = json!(leaf);
     installed["leaf_key"] = json!(leaf_key);

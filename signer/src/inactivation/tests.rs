@@ -11,7 +11,15 @@ fn making(site: &Site, form: PasswordForm, target: Option<Target>) -> Making {
     let of = Basis::Issuance(IssuanceId(Uuid::nil()));
     Making {
         wish: Wish { identifier: "jp.example.ivi".into(), form, target, installed: None, ticket: None },
-        serving: Serving { of, leaf, leaf_key: leaf, locked: true, evidence: EvidenceKind::Issued, later: vec![] },
+        serving: Serving {
+            of,
+            leaf,
+            leaf_key: leaf,
+            locked: true,
+            evidence: EvidenceKind::Issued,
+            later: vec![],
+            seen: None,
+        },
         freeing: site.state().keyring.freeing(&leaf).unwrap(),
         at: now(),
     }
@@ -28,7 +36,7 @@ fn stranding(site: &Site) -> Report {
     let installed = signed.verify_integrity().unwrap();
     let overwrite = Overwrite::of(&installed).removal_password(PasswordForm::Omitted).build_at(now()).unwrap();
     let target = Target { os: Some(Os::ios(17)), supervised: Some(true) };
-    making(site, PasswordForm::Auto, Some(target)).judged(&Arrival::from(&installed), &overwrite)
+    making(site, PasswordForm::Auto, Some(target)).report(&Arrival::from(&installed), &overwrite)
 }
 
 #[test]
@@ -39,6 +47,6 @@ fn what_would_free_nobody_is_refused_without_a_target_too_unless_its_form_was_ch
     assert_eq!((refused.code(), &refused.members()["reasons"]), ("strands", &json!(["InstallForbidden", "Locked"])));
     let named = making(&site, PasswordForm::Omitted, None);
     assert_eq!(named.refusal(&report), None);
-    let warnings = named.warnings(&report, OverwriteForm::Omitted);
+    let warnings = named.warnings(&Judged { report, still_locked: false }, OverwriteForm::Omitted);
     assert_eq!(warnings.iter().map(|it| &it["code"]).collect::<Vec<_>>(), ["strands"]);
 }

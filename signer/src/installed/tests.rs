@@ -76,7 +76,77 @@ fn follows_the_order_of_answers_where_an_older_profile_was_installed_last() {
     ];
     let history = history(both, vec![acknowledged(3, 2), acknowledged(4, 1)]);
     assert_eq!(serving(&history).of, of(1));
-    assert_eq!(serving(&history).later, []);
+    // By R4 only one of both can have come over the other: the answers may have come in the wrong order.
+    assert_eq!(names(&serving(&history).later), [of(2)]);
+    assert_eq!(history.leaves(), BTreeSet::from([Digest([A; 32]), Digest([B; 32])]));
+}
+
+#[test]
+fn an_older_profile_of_the_same_signer_or_one_that_was_seen_leaves_no_doubt() {
+    let both = |leaf| {
+        vec![
+            answered(locked(1, A), Acknowledgement::Acknowledged),
+            answered(locked(2, leaf), Acknowledgement::Acknowledged),
+        ]
+    };
+    let observed = known(4, EvidenceFact::Observed(of(1)));
+    for (leaf, last) in [(A, acknowledged(4, 1)), (B, observed)] {
+        let history = history(both(leaf), vec![acknowledged(3, 2), last]);
+        assert_eq!((serving(&history).of, serving(&history).later), (of(1), vec![]));
+    }
+}
+
+#[test]
+fn a_locked_profile_that_the_device_put_off_may_come_whatever_was_seen_since() {
+    let put_off = || answered(locked(1, A), Acknowledgement::NotNow);
+    let absent = history(vec![put_off()], vec![known(2, EvidenceFact::Absent)]);
+    assert_eq!((serving(&absent).of, absent.state()), (of(1), Some(State::Issued)));
+    let other = history(vec![put_off(), locked(2, B)], vec![acknowledged(3, 2)]);
+    assert_eq!((serving(&other).of, names(&serving(&other).later)), (of(2), vec![of(1)]));
+    let foreign = history(vec![put_off()], vec![sighted(2, Some(B), Some(true))]);
+    let Installed::Foreign { earlier, later, .. } = foreign.installed() else { panic!() };
+    assert_eq!((names(&earlier), names(&later)), (vec![], vec![of(1)]));
+    for history in [absent, other, foreign] {
+        assert!(history.leaves().contains(&Digest([A; 32])));
+    }
+    let seen_and_gone =
+        vec![known(2, EvidenceFact::Listed { of: of(1), locked: true }), known(3, EvidenceFact::Absent)];
+    assert_eq!(history(vec![put_off()], seen_and_gone).state(), Some(State::Gone));
+}
+
+#[test]
+fn an_overwrite_is_made_of_what_was_issued_since_where_the_owner_can_delete_what_is_there() {
+    let deletable = |since: &[Held]| {
+        let held = [&[locked(1, A), overwrite(2, A)], since].concat();
+        history(held, vec![acknowledged(3, 1), acknowledged(4, 2)])
+    };
+    let Installed::Profile(free) = deletable(&[]).to_overwrite() else { panic!() };
+    assert_eq!((free.of, free.locked), (of(2), false));
+    let again = deletable(&[locked(5, B), locked(6, B), overwrite(7, B)]);
+    assert_eq!((serving(&again).of, again.state()), (of(2), Some(State::Issued)));
+    let Installed::Profile(since) = again.to_overwrite() else { panic!() };
+    assert_eq!((since.of, since.evidence, names(&since.later)), (of(6), EvidenceKind::Issued, vec![of(7)]));
+    let Installed::Ambiguous { candidates } = deletable(&[locked(5, A), locked(6, B)]).to_overwrite() else { panic!() };
+    assert_eq!(names(&candidates), [of(5), of(6)]);
+}
+
+#[test]
+fn one_uuid_of_several_signers_is_ambiguous_until_the_device_tells_the_signer() {
+    let same = |seq, leaf| Held { uuid: "X".into(), ..locked(seq, leaf) };
+    let seen = |leaf| history(vec![same(1, A), same(2, B), locked(4, A)], vec![sighted(3, leaf, Some(true))]);
+    let Installed::Ambiguous { candidates } = seen(None).installed() else { panic!() };
+    assert_eq!(names(&candidates), [of(1), of(2), of(4)]);
+    assert!(matches!(seen(Some(A)).installed(), Installed::Foreign { .. }), "the ledger takes it for the first one");
+}
+
+#[test]
+fn a_profile_that_is_named_tells_of_another_signer_that_was_seen() {
+    let both = || vec![locked(1, A), locked(2, B)];
+    let seen = |evidence| history(both(), evidence).named(of(1)).unwrap().seen;
+    assert_eq!(seen(vec![]), None);
+    assert_eq!(seen(vec![acknowledged(3, 1)]), None);
+    assert_eq!(seen(vec![acknowledged(3, 2)]), Some(Digest([B; 32])));
+    assert_eq!(seen(vec![sighted(3, Some(B), None)]), Some(Digest([B; 32])));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::{
     audit::Event,
     device_id::DeviceId,
     digest::Digest,
-    installed::{Candidate, Evidence, EvidenceFact, EvidenceKind, Held, History, Installed, Serving, Sighting},
+    installed::{Candidate, Evidence, EvidenceFact, EvidenceKind, History, Installed, Serving, Sighting},
     issuance::{Acknowledgement, Basis, IssuanceId, Observation, ObservationId, ProfileFacts},
     moment::millis,
 };
@@ -78,7 +78,7 @@ pub struct ListedProfile {
 pub struct Reconciled {
     /// Installed, and in the ledger: identifier and name.
     pub installed: Vec<(String, Basis)>,
-    /// Installed, and not in the ledger.
+    /// Installed, and not in the ledger; or in it by several signers, of which the device did not say which.
     pub foreign: Vec<String>,
     /// Not installed.
     pub absent: Vec<String>,
@@ -273,7 +273,8 @@ fn reconcile(
     Ok((seq, reconciled))
 }
 
-/// A profile of the ledger is known by its UUID and, where the device told it, its leaf; the newest if several are.
+/// A profile of the ledger is known by its UUID and, where the device told it, its leaf; the newest if several are of one
+/// leaf. Of several, it is as seen as one of somebody else's: what it may be, the rule of `installed.rs` says.
 /// Nothing where the device told too little to say anything new.
 fn seen(history: &History, listed: &ListedProfile) -> Option<EvidenceFact> {
     let told = [listed.removal_disallowed, listed.has_removal_passcode];
@@ -282,11 +283,12 @@ fn seen(history: &History, listed: &ListedProfile) -> Option<EvidenceFact> {
     if sighting.uuid.is_empty() {
         return seen_without_uuid(history, sighting);
     }
-    let same =
-        |held: &&Held| held.uuid.eq_ignore_ascii_case(&sighting.uuid) && sighting.leaf.is_none_or(|it| it == held.leaf);
-    Some(match history.held.iter().rfind(same) {
-        Some(held) => EvidenceFact::Listed { of: held.of, locked: locked.unwrap_or(false) },
-        None => EvidenceFact::Foreign(sighting),
+    let same = history.of_uuid(&sighting.uuid, sighting.leaf);
+    Some(match same.last() {
+        Some(last) if same.iter().all(|held| held.leaf == last.leaf) => {
+            EvidenceFact::Listed { of: last.of, locked: locked.unwrap_or(false) }
+        }
+        _ => EvidenceFact::Foreign(sighting),
     })
 }
 

@@ -348,7 +348,7 @@ fn allow(
     let history = evidence::history(db, &issuance.device, &issuance.profile.identifier)?;
     history.named(of).ok_or(Error::UnknownBasis(of))?;
     let named = evidence.is_none_or(|evidence| evidence == EvidenceKind::Named);
-    if !named && !matches!(history.installed(), Installed::Profile(serving) if serving.of == of) {
+    if !named && !matches!(history.to_overwrite(), Installed::Profile(serving) if serving.of == of) {
         return Err(Error::Moved);
     }
     if let Some(ticket) = ticket {

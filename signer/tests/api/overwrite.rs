@@ -145,6 +145,69 @@ async fn without_evidence_different_leaves_are_ambiguous_until_the_caller_names_
     }
 }
 
+#[tokio::test]
+async fn a_list_that_does_not_tell_the_signer_leaves_one_uuid_of_two_signers_ambiguous() {
+    let daemon = Daemon::start().await;
+    let both = [foreign(&daemon.site.old), foreign(&daemon.site.new)];
+    for installed in &both {
+        import(&daemon, "C02A", installed).await;
+    }
+    list(&daemon, "C02A", both[0].profile().uuid()).await;
+    assert_eq!(overwrite(&daemon, json!({})).await.refusal(), (409, "ambiguous-installation".into()));
+    let told = daemon.by("read").get("/v1/devices?state=ambiguous").await.done().json();
+    assert_eq!(told["devices"][0]["device"], "C02A");
+}
+
+#[tokio::test]
+async fn who_was_free_and_got_another_locked_profile_gets_the_overwrite_of_that_one() {
+    let mut daemon = Daemon::start().await;
+    acknowledge(&daemon, id(&locked(&daemon).await)).await;
+    let freeing = overwrite(&daemon, json!({ "target": ios("17") })).await.done();
+    acknowledge(&daemon, id(&freeing)).await;
+    daemon.site.rotate();
+    daemon.reload().await;
+    let again = locked(&daemon).await;
+    let told = told(&daemon, json!({ "target": ios("17") })).await;
+    assert_eq!((&told["of"], &told["evidence"]), (&json!(id(&again)), &json!("issued")));
+    assert_eq!((&told["verdict"], warnings(&told)), (&json!("frees"), vec![]));
+    let path = "/v1/devices/C02A/diagnosis?platform=iOS&os=17&supervised=true";
+    let told = daemon.by("read").get(path).await.done().json()["profiles"][0].clone();
+    assert_eq!((&told["standing"], &told["outlook"]["verdict"]), (&json!("locked"), &json!("frees")));
+    let codes: Vec<_> = told["reasons"].as_array().unwrap().iter().map(|reason| &reason["code"]).collect();
+    assert_eq!(codes, ["offered", "issued-later"]);
+}
+
+#[tokio::test]
+async fn an_overwrite_that_the_device_says_is_locked_is_not_called_free() {
+    let daemon = Daemon::start().await;
+    locked(&daemon).await;
+    let freeing = overwrite(&daemon, json!({ "target": ios("17") })).await.done();
+    acknowledge(&daemon, id(&freeing)).await;
+    list(&daemon, "C02A", verified(&freeing).profile().uuid()).await;
+    let path = "/v1/devices/C02A/diagnosis?platform=iOS&os=17&supervised=true";
+    let diagnosis = daemon.by("read").get(path).await.done().json()["profiles"][0].clone();
+    assert_eq!((&diagnosis["standing"], &diagnosis["reasons"][0]["code"]), (&json!("locked"), &json!("still-locked")));
+    assert_eq!(diagnosis["next"][0]["action"], "ask-omitted");
+    let told = told(&daemon, json!({ "target": ios("17") })).await;
+    assert_eq!((&told["of"], &told["verdict"]), (&json!(id(&freeing)), &json!("frees-on-some")));
+    assert_eq!(warnings(&told), ["still-locked", "frees-on-some"]);
+}
+
+#[tokio::test]
+async fn what_the_caller_names_against_what_was_seen_is_not_called_certain() {
+    let mut daemon = Daemon::start().await;
+    let first = locked(&daemon).await;
+    daemon.site.rotate();
+    daemon.reload().await;
+    let second = locked(&daemon).await;
+    acknowledge(&daemon, id(&second)).await;
+    let told = told(&daemon, json!({ "issuance": id(&first), "target": ios("17") })).await;
+    assert_eq!((&told["of"], &told["verdict"]), (&json!(id(&first)), &json!("frees-on-some")));
+    assert_eq!(warnings(&told), ["other-signer-seen", "frees-on-some"]);
+    let seen = verified(&second).leaf().fingerprint().to_string();
+    assert!(told["warnings"][0]["sentence"].as_str().unwrap().ends_with(&seen));
+}
+
 /// Two locked profiles were issued, and the device acknowledged the first. The signing thread is busy.
 async fn acknowledged_the_first() -> (Daemon, Gate, [IssuanceId; 2]) {
     let daemon = narrow().await;
