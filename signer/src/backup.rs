@@ -195,7 +195,7 @@ pub fn verify(folder: &Path, record: &Record) -> Result<(Contents, Check), Backu
 /// Puts a backup where a configuration says that the record is, and verifies it there. Nothing is written over.
 ///
 /// # Errors
-/// [`BackupError`]; [`BackupError::Exists`] where there is a record already.
+/// [`BackupError`]; [`BackupError::Exists`] where there is a record already. Nothing is left of what failed.
 pub fn restore(folder: &Path, record: &Record) -> Result<(Contents, Check), BackupError> {
     let lies_beside = |end: &str| {
         let mut name = record.ledger.as_os_str().to_owned();
@@ -203,14 +203,22 @@ pub fn restore(folder: &Path, record: &Record) -> Result<(Contents, Check), Back
         PathBuf::from(name)
     };
     // A write-ahead log of another ledger would be read into this one.
-    let in_the_way = [record.ledger.clone(), record.checkpoints.clone(), lies_beside("-wal"), lies_beside("-shm")];
+    let in_the_way = [record.ledger.clone(), lies_beside("-wal"), lies_beside("-shm")];
     if let Some(path) = in_the_way.into_iter().find(|path| fs::symlink_metadata(path).is_ok()) {
         return Err(BackupError::Exists(path));
     }
+    // Those of this backup are what a restore that was killed leaves.
+    if fs::symlink_metadata(&record.checkpoints).is_ok()
+        && digest_of(&record.checkpoints)? != digest_of(&folder.join(CHECKPOINTS))?
+    {
+        return Err(BackupError::Exists(record.checkpoints.clone()));
+    }
     let verified = verify(folder, record)?;
-    put(&folder.join(CHECKPOINTS), &record.checkpoints)?;
-    // Last: where it is, the rest is too.
-    put(&folder.join(LEDGER), &record.ledger)?;
+    // The ledger comes last: where it is, the rest is too.
+    let copies = [(CHECKPOINTS, &record.checkpoints), (LEDGER, &record.ledger)]
+        .map(|(name, to)| Copied::beside(&folder.join(name), to));
+    let copies: Vec<Copied<'_>> = copies.into_iter().collect::<Result<_, _>>()?;
+    copies.into_iter().try_for_each(Copied::put)?;
     Ok(verified)
 }
 
@@ -249,25 +257,50 @@ pub fn make_folder(folder: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// Copies a file into its place, whole or not at all; who owns the folder owns it.
-fn put(from: &Path, to: &Path) -> Result<(), BackupError> {
-    let mut beside = to.as_os_str().to_owned();
-    beside.push(".restored");
-    let beside = PathBuf::from(beside);
-    let copied = || {
-        let mut file = own(&beside)?;
-        io::copy(&mut File::open(from)?, &mut file)?;
-        file.sync_all()?;
-        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let owner = fs::metadata(folder)?;
-        let written = fs::metadata(&beside)?;
-        if (owner.uid(), owner.gid()) != (written.uid(), written.gid()) {
-            chown(&beside, Some(owner.uid()), Some(owner.gid()))?;
-        }
-        fs::rename(&beside, to)?;
-        File::open(folder)?.sync_all()
-    };
-    copied().map_err(failed(to, "cannot be written"))
+/// A file beside its place, to be put there; removed where that does not happen. Who owns the folder owns it.
+struct Copied<'a> {
+    beside: PathBuf,
+    to: &'a Path,
+}
+
+impl<'a> Copied<'a> {
+    fn beside(from: &Path, to: &'a Path) -> Result<Self, BackupError> {
+        let mut beside = to.as_os_str().to_owned();
+        beside.push(".restored");
+        let copy = Self { beside: PathBuf::from(beside), to };
+        let copied = || {
+            let mut file = own(&copy.beside)?;
+            io::copy(&mut File::open(from)?, &mut file)?;
+            file.sync_all()?;
+            let owner = fs::metadata(copy.folder())?;
+            let written = fs::metadata(&copy.beside)?;
+            if (owner.uid(), owner.gid()) != (written.uid(), written.gid()) {
+                chown(&copy.beside, Some(owner.uid()), Some(owner.gid()))?;
+            }
+            Ok(())
+        };
+        copied().map_err(failed(to, "cannot be written"))?;
+        Ok(copy)
+    }
+
+    fn put(self) -> Result<(), BackupError> {
+        let put = || {
+            fs::rename(&self.beside, self.to)?;
+            File::open(self.folder())?.sync_all()
+        };
+        put().map_err(failed(self.to, "cannot be written"))
+    }
+
+    fn folder(&self) -> &Path {
+        self.to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+}
+
+impl Drop for Copied<'_> {
+    fn drop(&mut self) {
+        // Nothing is there any more where it was put in its place.
+        let _ = fs::remove_file(&self.beside);
+    }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {

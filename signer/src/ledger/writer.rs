@@ -59,6 +59,11 @@ impl Writer {
     /// Opens the ledger for writing, verifies the end of its audit against its checkpoints, and records the start.
     pub(super) fn open(options: Options, health: Arc<Mutex<Health>>, coming: Arc<AtomicUsize>) -> Result<Self> {
         let lock = sqlite::lock(&options.path)?;
+        // Where checkpoints tell of records and there is no ledger, none is made: it would stand in a copy's way.
+        let is_told_of = std::fs::metadata(&options.checkpoints).is_ok_and(|file| file.len() > 0);
+        if is_told_of && !options.path.exists() {
+            return Err(Fault::Tampered { seq: 1, what: Tampering::CutOff }.into());
+        }
         let db = sqlite::open_for_writing(&options.path, options.busy_timeout)?;
         opens(&db, &options.keys)?;
         let path = options.checkpoints.clone();

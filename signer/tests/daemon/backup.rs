@@ -197,6 +197,23 @@ async fn a_copy_that_was_changed_or_needs_another_key_is_not_put_back() {
     assert!(!place.path("ledger.db").exists() && !place.path("checkpoints.jsonl").exists());
 }
 
+#[tokio::test]
+async fn nothing_is_left_of_a_restore_that_fails_and_what_a_killed_one_left_is_not_in_the_way() {
+    let running = Running::start().await;
+    let copy = back_up(&running).await;
+    let (place, _) = running.end().await;
+    lose_the_record(&place);
+    // The ledger has no room, after the checkpoints were copied.
+    fs::create_dir(place.path("ledger.db.restored")).unwrap();
+    assert!(matches!(backup::restore(&copy, &record(&place)), Err(BackupError::File { .. })));
+    fs::remove_dir(place.path("ledger.db.restored")).unwrap();
+    let left = fs::read_dir(place.site.config().parent().unwrap()).unwrap();
+    let left: Vec<_> = left.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!left.iter().any(|name| name.ends_with("restored") || name == "checkpoints.jsonl"), "{left:?}");
+    fs::copy(copy.join("checkpoints.jsonl"), place.path("checkpoints.jsonl")).unwrap();
+    backup::restore(&copy, &record(&place)).unwrap();
+}
+
 fn lose_the_record(place: &Place) {
     for name in ["ledger.db", "checkpoints.jsonl"] {
         fs::remove_file(place.path(name)).unwrap();
