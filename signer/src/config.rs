@@ -114,6 +114,8 @@ pub struct Audit {
     pub checkpoints: PathBuf,
     /// The public halves, in PEM, of keys that signed checkpoints before.
     pub former_keys: Vec<PathBuf>,
+    /// Where the configuration says so.
+    pub place: Place,
 }
 
 /// A signing identity.

@@ -211,7 +211,8 @@ impl CheckpointFile {
     /// Opens or makes the file, readable by its owner only, and reads the last checkpoint in it. There may be one for each
     /// minute of years: the others are left to who verifies the audit.
     ///
-    /// A last line without its end was never finished (the daemon stopped while writing it) and is taken away.
+    /// A last line without its end was never finished (the daemon stopped while writing it) and is taken away, if it and the
+    /// line before are what such a file has: nothing is taken from another one.
     ///
     /// # Errors
     ///
@@ -226,12 +227,15 @@ impl CheckpointFile {
             swap(&mut last, &mut line);
             line.clear();
         }
+        let read = |line: &[u8]| Checkpoint::from_line(number, str::from_utf8(line).unwrap_or_default());
+        let last = last.strip_suffix(b"\n").map(read).transpose().map_err(io::Error::other)?;
         if !line.is_empty() {
+            if !(line.starts_with(BEGINNING) || BEGINNING.starts_with(&line)) {
+                return Err(io::Error::other(Fault::NotACheckpoint { line: number + 1 }));
+            }
             file.set_len(whole)?;
             file.sync_all()?;
         }
-        let read = |line: &[u8]| Checkpoint::from_line(number, str::from_utf8(line).unwrap_or_default());
-        let last = last.strip_suffix(b"\n").map(read).transpose().map_err(io::Error::other)?;
         Ok((Self { path: path.to_owned(), file }, last))
     }
 
@@ -274,6 +278,8 @@ fn ed25519(id: Id) -> Result<(), InvalidKey> {
 }
 
 const PEM_END: &str = "-----END PUBLIC KEY-----";
+/// What every line of a checkpoint file begins with.
+const BEGINNING: &[u8] = b"{\"hash\":\"";
 const CHECKPOINT_MARK: &[u8] = b"profile signer audit checkpoint 1\n";
 
 #[cfg(test)]
@@ -325,5 +331,20 @@ mod tests {
         assert_eq!((none, kept.as_ref()), (None, Some(&one)));
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(CheckpointFile::read(&text).unwrap()[1..], [one.clone(), one]);
+    }
+
+    #[test]
+    fn nothing_is_taken_from_a_file_of_something_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let line = checkpoint(1).1.to_line();
+        for text in ["SQLite format 3\0", "a\nb", &format!("{line}\nb"), &format!("b\n{{\"hash\":\"")] {
+            std::fs::write(&path, text).unwrap();
+            CheckpointFile::open(&path).unwrap_err();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        std::fs::write(&path, format!("{line}\n{{\"ha")).unwrap();
+        assert!(CheckpointFile::open(&path).unwrap().1.is_some());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{line}\n"));
     }
 }

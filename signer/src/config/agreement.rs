@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    ffi::OsStr,
     hash::Hash,
 };
 
@@ -21,6 +22,7 @@ pub(super) fn errors(draft: &Draft, names: &Names) -> Vec<ConfigError> {
     unique(draft.specs.iter().map(|it| (&it.name, &it.place)), &mut errors);
     unique(draft.callers.iter().map(|it| (&it.name, &it.place)), &mut errors);
     sockets(draft, &mut errors);
+    files(draft, &mut errors);
     for spec in &draft.specs {
         signer(spec, draft, names, &mut errors);
     }
@@ -49,6 +51,16 @@ fn sockets(draft: &Draft, errors: &mut Vec<ConfigError>) {
         && unix.path == admin.socket
     {
         errors.push(ConfigError::new(admin.place.key("socket"), "is the socket of listen.unix too"));
+    }
+}
+
+/// The ledger's own files are written by nothing else.
+fn files(draft: &Draft, errors: &mut Vec<ConfigError>) {
+    let (Some(ledger), Some(audit)) = (&draft.ledger, &draft.audit) else { return };
+    let own =
+        |end: &&str| audit.checkpoints.as_os_str() == [ledger.path.as_os_str(), OsStr::new(end)].join(OsStr::new(""));
+    if OWN_ENDS.iter().any(|end| own(&end)) {
+        errors.push(ConfigError::new(audit.place.key("checkpoints"), "is a file of the ledger itself"));
     }
 }
 
@@ -141,3 +153,6 @@ fn two_persons(draft: &Draft, errors: &mut Vec<ConfigError>) {
         errors.push(ConfigError::new(only.place.key("roles"), problem));
     }
 }
+
+/// What stands behind the ledger's name in those of its files.
+const OWN_ENDS: [&str; 5] = ["", "-wal", "-shm", "-journal", ".lock"];

@@ -124,11 +124,12 @@ fn ledger(mut section: Section) -> Option<Ledger> {
 }
 
 fn audit(mut section: Section) -> Option<Audit> {
+    let place = section.place();
     let checkpoint_key = section.required("checkpoint_key", Item::secret);
     let checkpoints = section.required("checkpoints", Item::path);
     let former_keys = section.optional("former_keys", |item| item.list(Item::path)).unwrap_or_default();
     section.finish();
-    Some(Audit { checkpoint_key: checkpoint_key?, checkpoints: checkpoints?, former_keys })
+    Some(Audit { checkpoint_key: checkpoint_key?, checkpoints: checkpoints?, former_keys, place })
 }
 
 fn identity(mut section: Section) -> Option<IdentityConfig> {

@@ -193,6 +193,14 @@ fn the_admin_socket_is_not_the_callers_socket() {
 }
 
 #[test]
+fn checkpoints_go_into_no_file_of_the_ledger() {
+    for own in ["ledger.db", "ledger.db-wal", "ledger.db.lock"] {
+        let text = BASE.replace("checkpoints.jsonl", own);
+        assert!(lines(&text)[0].contains("audit.checkpoints: is a file of the ledger itself"), "{own}");
+    }
+}
+
+#[test]
 fn a_key_comes_as_pem_or_as_pkcs12() {
     let config = good(&format!(
         "{IDENTITY}{SPEC}[[identity]]\nname = \"b\"\nstate = \"overwrite-only\"\npkcs12 = {{ file = \"b.p12\" }}\n"

@@ -89,7 +89,7 @@ impl Archive {
             }
             Ok(count)
         };
-        chain::records(&self.db, 0, write)?
+        chain::records(&self.db, i64::MIN, write)?
     }
 
     /// Verifies everything: SQLite's own structure, the audit, that every profile opens, and that it is the one that

@@ -60,9 +60,9 @@ pub(super) fn last_checkpoint(db: &Connection) -> rusqlite::Result<Option<Checkp
 }
 
 /// Gives every record after a number to `each`, in their order, without holding them all.
-pub(super) fn records<T>(db: &Connection, after: u64, each: impl FnOnce(&mut Records<'_>) -> T) -> rusqlite::Result<T> {
+pub(super) fn records<T>(db: &Connection, after: i64, each: impl FnOnce(&mut Records<'_>) -> T) -> rusqlite::Result<T> {
     let mut select = db.prepare("SELECT seq, time, previous, event, hash FROM audit WHERE seq > ?1 ORDER BY seq")?;
-    let mut records = select.query_map([after as i64], record)?.map(|record| record.map_err(Error::from));
+    let mut records = select.query_map([after], record)?.map(|record| record.map_err(Error::from));
     Ok(each(&mut records))
 }
 
@@ -73,7 +73,7 @@ pub(super) type Records<'a> = dyn Iterator<Item = Result<Record>> + 'a;
 pub(super) fn verify_all(db: &Connection, others: &[Checkpoint], verifiers: &[CheckpointVerifier]) -> Result<Report> {
     let mut all = checkpoints(db, 0)?;
     all.extend_from_slice(others);
-    records(db, 0, |records| verify(records, &all, verifiers))?
+    records(db, i64::MIN, |records| verify(records, &all, verifiers))?
 }
 
 /// Verifies that the chain goes on from where it was known to be, and gives its end: what was answered is still there.
@@ -92,7 +92,7 @@ pub(super) fn verify_after(db: &Connection, known: Head) -> Result<Head> {
         }
         Ok(head)
     };
-    records(db, known.seq, follow)?
+    records(db, known.seq as i64, follow)?
 }
 
 /// Whether the record of this number has this digest.
@@ -108,13 +108,9 @@ pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    Ok(Record {
-        seq: number(row, 0)?,
-        time: row.get(1)?,
-        previous: Digest(row.get(2)?),
-        event: row.get(3)?,
-        hash: Digest(row.get(4)?),
-    })
+    // No record has a number below 1: whatever it says there, it was inserted.
+    let seq = u64::try_from(row.get::<_, i64>(0)?).unwrap_or_default();
+    Ok(Record { seq, time: row.get(1)?, previous: Digest(row.get(2)?), event: row.get(3)?, hash: Digest(row.get(4)?) })
 }
 
 fn checkpoint(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {

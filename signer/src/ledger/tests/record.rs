@@ -34,6 +34,28 @@ async fn names_the_record_that_was_edited_in_the_file() {
 }
 
 #[tokio::test]
+async fn a_record_below_the_first_number_was_inserted() {
+    for number in [0, -5] {
+        let stage = Stage::new();
+        issue(&stage, draft("d", "U", A)).await;
+        let forged = "INSERT INTO audit SELECT ?1, time, previous, event, hash FROM audit WHERE seq = 2";
+        stage.intruder().execute(forged, [number]).unwrap();
+        let fault = stage.check().unwrap_err();
+        assert!(matches!(fault, Error::Audit(Fault::Tampered { seq: 0, what: Tampering::Inserted })), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn no_ledger_is_made_where_checkpoints_tell_of_one() {
+    let mut stage = Stage::new();
+    stage.ledger.close().await.unwrap();
+    std::fs::remove_file(&stage.options.path).unwrap();
+    let refused = stage.open_again().err().unwrap();
+    assert!(matches!(refused, Error::Audit(Fault::Tampered { seq: 1, what: Tampering::CutOff })), "{refused}");
+    assert!(!stage.options.path.exists());
+}
+
+#[tokio::test]
 async fn an_issuance_that_says_otherwise_than_the_audit_is_found() {
     let stage = Stage::new();
     let (one, _) = (issue(&stage, draft("d", "U", A)).await, issue(&stage, draft("d", "V", A)).await);
