@@ -19,7 +19,7 @@ use crate::{
     device_id::DeviceId,
     diagnosis::{self, Case, Diagnosis, Standing, Target},
     installed::{Candidate, Installed, Serving, State},
-    issuance::{Issuance, IssuanceId, Observation},
+    issuance::{Issuance, IssuanceId, Observation, Variant},
     ledger::{Cursor, DeviceRecord, Holding},
     refusal::Denied,
     role::{self, Read},
@@ -30,7 +30,7 @@ pub async fn issuance(asking: Asking, InPath(id): InPath<IssuanceId>) -> Result<
     let sweep = asking.may_sweep::<role::Read>()?;
     let issuance = asking.service.ledger.issuance(id).await?.ok_or(Refusal::UnknownIssuance)?;
     sweep.permit(&issuance.device, spec_of(&issuance))?;
-    Ok(Json(told(&issuance)))
+    Ok(Json(told(&asking, &issuance)))
 }
 
 /// `GET /v1/devices/{device}`: what it has, and what was issued to it last.
@@ -44,7 +44,7 @@ pub async fn device(asking: Asking, InPath(device): InPath<DeviceId>) -> Result<
     Ok(Json(json!({
         "device": device,
         "profiles": profiles.collect::<Vec<_>>(),
-        "issuances": issuances.map(told).collect::<Vec<_>>(),
+        "issuances": issuances.map(|issuance| told(&asking, issuance)).collect::<Vec<_>>(),
         "observations": observations.map(seen).collect::<Vec<_>>(),
     })))
 }
@@ -170,9 +170,18 @@ fn spec_of(issuance: &Issuance) -> Option<&str> {
     issuance.spec.as_ref().map(|spec| &*spec.name)
 }
 
-/// An issuance as the record has it now.
-fn told(issuance: &Issuance) -> Value {
+/// An issuance as the record has it now. Who knows all of a profile but a short password could try that out by the digest of
+/// its property list: it is told to those who may have the profile itself.
+fn told(asking: &Asking, issuance: &Issuance) -> Value {
     let mut members = form::issuance(issuance);
+    let (device, spec) = (&issuance.device, spec_of(issuance));
+    let may_have = match issuance.variant {
+        Variant::Locked => asking.may::<role::Issue>(device, spec).is_ok(),
+        Variant::Overwrite { .. } => asking.may::<role::Overwrite>(device, spec).is_ok(),
+    };
+    if !may_have {
+        members.remove("plist");
+    }
     members.insert("role".into(), json!(issuance.request.role));
     members.insert("request".into(), json!(issuance.request.id));
     members.insert("imported".into(), issuance.imported.into());

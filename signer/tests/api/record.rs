@@ -84,6 +84,19 @@ async fn a_caller_sees_its_own_devices_and_specs_only() {
 }
 
 #[tokio::test]
+async fn the_digest_of_a_profile_is_told_to_those_who_may_have_it() {
+    let daemon = Daemon::start().await;
+    let (id, _) = issued(&daemon).await;
+    for (caller, is_told) in [("read", false), ("core", true)] {
+        for path in [format!("/v1/issuances/{id}"), "/v1/devices/C02A".into()] {
+            let told = daemon.by(caller).get(&path).await.done().json();
+            let one = if path.ends_with("C02A") { &told["issuances"][0] } else { &told };
+            assert_eq!((one["issuance"].as_str(), one.get("plist").is_some()), (Some(&*id.to_string()), is_told));
+        }
+    }
+}
+
+#[tokio::test]
 async fn of_a_device_with_two_specs_a_bound_caller_sees_its_own() {
     let daemon = Daemon::start().await;
     issued(&daemon).await;

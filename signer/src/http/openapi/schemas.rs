@@ -219,8 +219,10 @@ fn issuance() -> Object {
         ("acknowledgement", named("Acknowledgement")),
         ("acknowledged", plain(nullable(moment()))),
     ];
+    // Told to those who may have the profile itself.
+    let (digest, open): (Members, Members) = at_issue().into_iter().partition(|(name, _)| *name == "plist");
     // An imported one says besides where it came from.
-    let whole = exactly([at_issue(), now].concat(), of_overwrites());
+    let whole = exactly([open, now].concat(), [digest, of_overwrites()].concat());
     ObjectBuilder::from(whole).additional_properties(None::<AdditionalProperties<Schema>>).build()
 }
 
