@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Write},
+    io::{self, Seek, SeekFrom, Write},
     path::Path,
     time::SystemTime,
 };
@@ -12,7 +12,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter, result::ZipError, write::Simpl
 
 pub(in crate::batch) struct Zip {
     /// `None` after its end.
-    writer: Option<ZipWriter<File>>,
+    writer: Option<ZipWriter<Ended>>,
     handle: File,
     options: SimpleFileOptions,
 }
@@ -24,7 +24,7 @@ impl Zip {
             .compression_method(CompressionMethod::Stored)
             .unix_permissions(0o644)
             .last_modified_time(date_time(written));
-        Ok(Self { handle: file.try_clone()?, writer: Some(ZipWriter::new(file)), options })
+        Ok(Self { handle: file.try_clone()?, writer: Some(ZipWriter::new(Ended { file, is_failed: false })), options })
     }
 
     pub fn put(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -42,6 +42,38 @@ impl Zip {
 
     pub fn handle(&self) -> io::Result<File> {
         self.handle.try_clone()
+    }
+}
+
+/// A file that takes nothing any more once a write failed, and says so no second time: the writer, dropped, would try to
+/// end the archive, and tell on standard error that it cannot.
+struct Ended {
+    file: File,
+    is_failed: bool,
+}
+
+impl Ended {
+    fn unless_failed<T>(&mut self, instead: T, act: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
+        if self.is_failed {
+            return Ok(instead);
+        }
+        act(&mut self.file).inspect_err(|cause| self.is_failed = cause.kind() != io::ErrorKind::Interrupted)
+    }
+}
+
+impl Write for Ended {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unless_failed(bytes.len(), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_failed((), File::flush)
+    }
+}
+
+impl Seek for Ended {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.unless_failed(0, |file| file.seek(to))
     }
 }
 
