@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::{certificate::hex, sha256::sha256};
 
 /// How files are named: text, and columns in braces, such as `{serial}.mobileconfig`.
@@ -116,9 +118,11 @@ pub(super) fn folder(name: &str) -> String {
     hex(&sha256(name.as_bytes())[..1])
 }
 
-/// As systems know a name that is written twice in large and small letters for one.
+/// As systems know a name for one that is written twice: in large and small letters, or with accents apart from letters or
+/// not (Unicode's form NFC).
 pub(super) fn folded(name: &str) -> String {
-    name.to_lowercase()
+    let lower = name.to_lowercase();
+    if lower.is_ascii() { lower } else { lower.nfc().collect() }
 }
 
 /// In bytes: what most file systems take, less what a temporary name may add.
@@ -148,6 +152,12 @@ mod tests {
         let values = ["a/b", "a%2Fb", "a%b", "a%25b", "a b", "ab", "端末", "=1+1", ".a", "%2Ea"];
         let names: std::collections::BTreeSet<String> = values.iter().map(|value| name(value).unwrap()).collect();
         assert_eq!(names.len(), values.len(), "{names:?}");
+    }
+
+    #[test]
+    fn letters_and_accents_are_one_name_however_they_are_written() {
+        assert_eq!(folded("CAF\u{c9}"), folded("cafe\u{301}"));
+        assert_ne!(folded("cafe"), folded("café"));
     }
 
     #[test]
