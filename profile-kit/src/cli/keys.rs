@@ -90,6 +90,15 @@ impl KeyOptions {
                 _ => text::warning(&message),
             }
         }
+        let now = SystemTime::now();
+        for expired in identity.warnings(now).into_iter().filter(|it| matches!(it, IdentityWarning::Expired { .. })) {
+            if at < now && !identity.warnings(at).contains(&expired) {
+                text::warning(&format!(
+                    "{}: {expired}; the signing time that is asked for is before that",
+                    self.name()
+                ));
+            }
+        }
         Ok(identity)
     }
 
