@@ -10,6 +10,8 @@ use super::table::RowProblem;
 pub enum Event<'a> {
     /// Something worth knowing that stands in nobody's way.
     Note(&'a str),
+    /// What a check has to say of the first profile, and so of all: of some device, or of the overwrite to come.
+    Warning(&'a str),
     /// A row that was not done.
     Row(&'a RowProblem),
     /// How far it is.

@@ -1,7 +1,7 @@
 //! The files of an earlier batch, read back in the order of its manifest.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufReader, Read},
     path::Path,
 };
@@ -65,7 +65,7 @@ impl Files<'_> {
         let size = if is_wanted { made.size } else { 0 };
         let read = match self {
             Files::Folder(_) | Files::Zip(_) if !is_wanted => Ok(Vec::new()),
-            Files::Folder(folder) => File::open(folder.join(&made.file)).and_then(|file| up_to(made.size, file)),
+            Files::Folder(folder) => regular(&folder.join(&made.file)).and_then(|file| up_to(made.size, file)),
             Files::Tar(entries) => match entries.next() {
                 None => return Err("is not in the archive, which ends before it".into()),
                 Some(Err(cause)) => Err(cause),
@@ -81,6 +81,14 @@ impl Files<'_> {
             },
         };
         read.map_err(|cause| format!("cannot be read: {cause}"))
+    }
+}
+
+/// A file that is one: opening what is none may wait for ever.
+fn regular(path: &Path) -> io::Result<File> {
+    match fs::metadata(path)?.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
     }
 }
 

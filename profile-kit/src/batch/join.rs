@@ -120,7 +120,7 @@ impl Part {
         let next = match line {
             Some(Line::End(tally)) => {
                 let Tally { made, failed, .. } = tally;
-                if (made, failed) != (self.told.made, self.told.failed) {
+                if !tally.counts(&self.told) {
                     return refused(format!("counts {made} files and {failed} rows that failed, and names others"));
                 }
                 self.end = Some(tally);

@@ -109,6 +109,13 @@ pub(super) struct Tally {
     pub failed: u64,
 }
 
+impl Tally {
+    /// Whether it counts what the lines before it tell of.
+    pub fn counts(&self, told: &Self) -> bool {
+        (self.made, self.failed) == (told.made, told.failed)
+    }
+}
+
 impl Head {
     /// Everything in which another head differs, in words; signing times aside.
     pub fn differences(&self, other: &Self) -> Vec<String> {
@@ -194,6 +201,8 @@ pub(super) fn refused(path: &Path, line: usize, problem: impl Into<String>) -> E
 pub(super) const FORMAT: u64 = 1;
 /// What is wrong with a line whose file another one names.
 pub(super) const DOUBLE: &str = "names a file that a line before names";
+/// Of a last line.
+pub(super) const MISCOUNTED: &str = "does not count what the lines before it say";
 /// The option that says by which clock overwrites were judged.
 pub(super) const CLOCK: &str = "now";
 /// The option that a joined manifest has no more.

@@ -29,8 +29,8 @@ pub(super) struct Outcome {
     pub result: Result<Signed, RowProblem>,
     /// Bytes of the input that were read when the row was.
     pub position: u64,
-    /// What is to be told, once for all rows that say the same.
-    pub notes: Vec<String>,
+    /// What is to be warned of, once for all rows that say the same.
+    pub warnings: Vec<String>,
 }
 
 /// A signed file, and where it goes.
@@ -50,7 +50,7 @@ pub(super) struct Output<'scope> {
     tally: Tally,
     resumed: u64,
     length: u64,
-    told: BTreeSet<String>,
+    warned: Warned,
     /// The last file that was put.
     last: Option<Signed>,
 }
@@ -123,7 +123,7 @@ impl<'scope> Output<'scope> {
             tally,
             resumed: tally.made + tally.failed,
             length: 0,
-            told: BTreeSet::new(),
+            warned: Warned::default(),
             last: None,
         })
     }
@@ -142,11 +142,7 @@ impl<'scope> Output<'scope> {
                 tell(Event::Row(&problem));
             }
         }
-        for note in &outcome.notes {
-            if self.told.len() < MOST_NOTES && self.told.insert(note.clone()) {
-                tell(Event::Note(note));
-            }
-        }
+        self.warned.tell(&outcome.warnings, tell);
         self.group.lines.extend_from_slice(&outcome.line);
         if self.group.is_full() || self.since.elapsed() > LONGEST_GROUP {
             self.commit()?;
@@ -201,6 +197,21 @@ impl<'scope> Output<'scope> {
     }
 }
 
+/// What was warned of.
+#[derive(Default)]
+pub(super) struct Warned(BTreeSet<String>);
+
+impl Warned {
+    /// Tells what is new, up to a bound.
+    pub fn tell(&mut self, warnings: &[String], tell: &mut dyn FnMut(Event<'_>)) {
+        for warning in warnings {
+            if self.0.len() < MOST_WARNINGS && self.0.insert(warning.clone()) {
+                tell(Event::Warning(warning));
+            }
+        }
+    }
+}
+
 /// The folder that a file is in.
 fn folder_of(path: &Path) -> io::Result<File> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -209,6 +220,6 @@ fn folder_of(path: &Path) -> io::Result<File> {
 
 /// So long at most a row that is done waits for its manifest line, with the slowest keys.
 const LONGEST_GROUP: Duration = Duration::from_secs(2);
-const MOST_NOTES: usize = 100;
+const MOST_WARNINGS: usize = 100;
 /// Rows.
 const PROGRESS: u64 = 16;

@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     CellProblem, Event, Out, Report, RowProblem, Shard, Start, installed,
-    manifest::{self, DOUBLE, FORMAT, Failed, Head, Kind, Line, Made},
+    manifest::{self, DOUBLE, FORMAT, Failed, Head, Kind, Line, MISCOUNTED, Made, Tally},
     name,
     output::{Outcome, Output, Signed},
     pipeline::{self, Weigh},
@@ -83,6 +83,8 @@ struct Overwritten {
     payloads: Vec<String>,
     content: String,
     signed: String,
+    /// The identifier and the UUID of what is installed.
+    of: [String; 2],
     /// What the installed profile brings that may keep the overwrite from freeing.
     faults: Vec<String>,
 }
@@ -133,7 +135,7 @@ impl<'a> Overwrites<'a> {
             Start::Resume => resume::go_on(out, &head, tell)?,
         };
         if !was.is_complete {
-            tell(Event::Note("the batch is not complete: only what its manifest names is overwritten"));
+            tell(Event::Warning("the batch is not complete: only what its manifest names is overwritten"));
         }
         if let Some(done) = resumed.as_ref().filter(|done| done.is_complete) {
             return Ok(done.report(out));
@@ -166,14 +168,16 @@ impl<'a> Overwrites<'a> {
             let problem = "is of overwrites, which free already: give the manifest of the batch that is installed";
             return Err(reading.refused(1, problem));
         }
-        let (mut rows, mut files) = (None, Seen::new());
+        let (mut rows, mut files, mut told) = (None, Seen::new(), Tally::default());
         while let Some(line) = reading.next()? {
             match line {
                 Line::Made(made) if !files.insert(&name::folded(&made.file)) => {
                     return Err(reading.refused(reading.line(), DOUBLE));
                 }
+                Line::Made(_) => told.made += 1,
+                Line::Failed(_) => told.failed += 1,
+                Line::End(tally) if !tally.counts(&told) => return Err(reading.refused(reading.line(), MISCOUNTED)),
                 Line::End(tally) => rows = Some(tally.rows),
-                Line::Made(_) | Line::Failed(_) => {}
             }
         }
         let digest = hex(&reading.digest());
@@ -299,13 +303,13 @@ impl Maker<'_> {
                 Err(vec![CellProblem::of_row("is not the file that was made: its bytes are others")])
             }
             // Whoever comes first signs; the others wait for it.
-            Ok(bytes) => shared.get_or_init(|| self.overwrite(bytes)).clone(),
+            Ok(bytes) => shared.get_or_init(|| self.overwrite(bytes)).clone().and_then(|it| it.told_by(&installed)),
             Err(problem) => Err(vec![CellProblem::of_row(problem)]),
         };
-        let mut notes = Vec::new();
+        let mut warnings = Vec::new();
         let (line, result) = match overwritten {
             Ok(overwritten) => {
-                notes.clone_from(&overwritten.faults);
+                warnings.clone_from(&overwritten.faults);
                 let made = overwritten.made(&installed);
                 (manifest::written(&made), Ok(Signed { file: made.file, bytes: overwritten.bytes }))
             }
@@ -315,7 +319,7 @@ impl Maker<'_> {
                 (manifest::written(&Failed::from(&problem)), Err(problem))
             }
         };
-        Ok(Outcome { line, result, position, notes })
+        Ok(Outcome { line, result, position, warnings })
     }
 
     fn overwrite(&mut self, bytes: Vec<u8>) -> Result<Overwritten, Vec<CellProblem>> {
@@ -337,6 +341,7 @@ impl Maker<'_> {
             content: hex(&digest),
             signed: hex(&sha256(signed.as_bytes())),
             bytes: Arc::new(signed.into_bytes()),
+            of: [verified.profile().identifier(), verified.profile().uuid().unwrap_or_default()].map(str::to_owned),
             faults: overwrite.faults().iter().map(|fault| format!("inherited: {fault}")).collect(),
         })
     }
@@ -362,6 +367,14 @@ impl Maker<'_> {
 }
 
 impl Overwritten {
+    /// Itself, where it is of the profile that a line tells of.
+    fn told_by(self, installed: &Made) -> Result<Self, Vec<CellProblem>> {
+        match self.of == [installed.identifier.as_str(), &installed.uuid] {
+            true => Ok(self),
+            false => Err(vec![CellProblem::of_row("has another identifier or UUID than its manifest says")]),
+        }
+    }
+
     fn made(&self, installed: &Made) -> Made {
         Made {
             row: installed.row,

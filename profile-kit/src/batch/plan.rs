@@ -35,6 +35,11 @@ impl Plan {
             .filter(|(name, placeholder)| placeholder.default.is_none() && !is_there(name))
             .map(|(name, _)| format!("placeholder {name:?} has no column and no default"))
             .collect();
+        let is_secret = |name: &str| template.placeholders().get(name).is_some_and(|placeholder| placeholder.secret);
+        let secrets = name.columns().chain([device.as_str()]).filter(|name| is_secret(name));
+        problems.extend(secrets.map(|name| {
+            format!("column {name:?} is declared secret: it names no device and no file, which manifest and names would tell")
+        }));
         let named = name.columns().chain(options.encrypt_to.as_deref()).chain([device.as_str()]);
         let missing = named.filter(|name| !is_there(name)).map(|name| format!("there is no column {name:?}"));
         problems.extend(missing);

@@ -12,7 +12,7 @@ use self::{
 use super::{
     Batch, Event, Options, Out, Report, Start,
     manifest::{self, FORMAT, Head, Kind},
-    output::Output,
+    output::{Output, Warned},
     pipeline,
     plan::Plan,
     resume,
@@ -78,16 +78,19 @@ pub(super) fn dry_run(
     tell_unused(template, &plan, tell);
     admit(template, options)?;
     let cut = Cut::new(template.clone(), UuidSource::Content);
-    let (mut made, mut failed) = (0, 0);
+    let (mut made, mut failed, mut warned) = (0, 0, Warned::default());
     let mut reader = Reader::new(&plan, table, options, 0, stop);
     pipeline::run(
         options.jobs,
         |hand| reader.read(hand),
-        || Ok(()),
-        |(), job| try_out(&cut, &plan, options, job),
+        || Ok(false),
+        |is_checked, job| Ok(try_out(&cut, &plan, options, is_checked, job)),
         |tried| {
             match tried {
-                Ok(()) => made += 1,
+                Ok(warnings) => {
+                    made += 1;
+                    warned.tell(&warnings, tell);
+                }
                 Err(problem) => {
                     failed += 1;
                     tell(Event::Row(&problem));

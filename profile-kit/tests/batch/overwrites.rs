@@ -74,6 +74,41 @@ fn a_manifest_that_names_a_file_twice_is_not_overwritten() {
 }
 
 #[test]
+fn a_manifest_that_tells_less_or_other_than_was_made_frees_nobody_by_mistake() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(3);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "installed"]).success();
+    let path = stage.path("installed/manifest.jsonl");
+    let manifest = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = manifest.split_inclusive('\n').collect();
+    fs::write(&path, [lines[0], lines[1], lines[3], lines[4]].concat()).unwrap();
+    let told = stage.run(&["batch", "--overwrite", "installed", "--out", "freeing"]).failure(1);
+    assert!(told.contains("manifest.jsonl: line 4, column 1: does not count what the lines before it say"), "{told}");
+    assert!(!stage.path("freeing").exists());
+    let line: serde_json::Value = serde_json::from_str(lines[2]).unwrap();
+    let uuid = line["uuid"].as_str().unwrap();
+    fs::write(&path, manifest.replace(uuid, "00000000-0000-0000-0000-000000000000")).unwrap();
+    let told = stage.run(&["batch", "--overwrite", "installed", "--out", "freeing"]).failure(1);
+    assert!(told.contains("C02000001.mobileconfig: has another identifier or UUID than its manifest says"), "{told}");
+    assert_eq!(stage.files("freeing").len(), 3);
+}
+
+/// Who opens one waits for somebody who writes into it.
+#[test]
+fn a_pipe_in_the_place_of_a_file_does_not_hold_a_batch_up() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(2);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "installed"]).success();
+    let pipe = stage.path("installed/C02000001.mobileconfig");
+    fs::remove_file(&pipe).unwrap();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for what in [&["batch", "--verify", "installed"][..], &["batch", "--overwrite", "installed", "--out", "freeing"]] {
+        let told = stage.run(what).failure(1);
+        assert!(told.contains("C02000001.mobileconfig: cannot be read: it is no regular file"), "{told}");
+    }
+}
+
+#[test]
 fn an_error_of_a_manifest_names_the_one_that_is_wrong() {
     let stage = Stage::new(KeySpec::P256);
     stage.fleet(2);

@@ -3,9 +3,10 @@
 use std::{
     fs::{self, File},
     io::{BufWriter, Write},
+    time::{Duration, UNIX_EPOCH},
 };
 
-use profile_kit::pki::{Authority, KeySpec, KeyUse, Leaf};
+use profile_kit::pki::{Authority, KeySpec, KeyUse, Leaf, Validity};
 
 use crate::stage::{Stage, validity};
 
@@ -35,6 +36,59 @@ fn no_cell_takes_the_manifests_name() {
     let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out", "--name", "{name}"]).failure(1);
     assert!(told.contains("devices.csv: line 2") && told.contains("or the manifest"), "{told}");
     assert!(stage.path("out/b").exists());
+}
+
+#[test]
+fn a_dry_run_warns_of_what_the_run_warns_of() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(3);
+    let spec = "format = 1\nidentifier = \"x\"\nremoval = \"disallowed\"\n[placeholders.serial]\n[[payload]]\n\
+                type = \"com.apple.applicationaccess\"\ndisplay_name = \"{{serial}}\"\n\
+                settings = { allowUIConfigurationProfileInstallation = false }\n";
+    std::fs::write(stage.path("spec.toml"), spec).unwrap();
+    let warnings = |arguments: &[&str]| {
+        let output = stage.output(arguments);
+        assert!(output.status.success());
+        let told = String::from_utf8(output.stderr).unwrap();
+        let warnings = told.lines().filter_map(|line| line.strip_prefix("warning: ")?.split_once(": "));
+        warnings.map(|(_, warning)| warning.to_owned()).collect::<Vec<_>>()
+    };
+    let dry = warnings(&["batch", "spec.toml", "devices.csv", "--dry-run"]);
+    assert!(dry.iter().any(|warning| warning.starts_with("OverwriteForbidden")), "{dry:?}");
+    assert_eq!(warnings(&["batch", "spec.toml", "devices.csv"]), dry);
+    let overwritten = warnings(&["batch", "--overwrite", "profiles"]);
+    assert!(overwritten.iter().any(|warning| warning.starts_with("inherited: OverwriteForbidden")), "{overwritten:?}");
+}
+
+#[test]
+fn a_certificate_that_has_ended_since_the_signing_time_is_warned_of() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(1);
+    let ended = Validity::days(UNIX_EPOCH + Duration::from_secs(1_700_000_000), 90);
+    let signer =
+        Authority::new("Ended", KeySpec::P256, ended).unwrap().issue(&Leaf::new("Ended", KeySpec::P256, ended));
+    let signer = signer.unwrap();
+    fs::write(stage.path("signer.pem"), signer.certificate_pem().unwrap()).unwrap();
+    fs::write(stage.path("signer.key"), signer.key_pem().unwrap()).unwrap();
+    let at = |time| stage.output(&["batch", "spec.toml", "devices.csv", "--out", time, "--signing-time", time]);
+    let (within, after) = (at("2024-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"));
+    let told = String::from_utf8(within.stderr).unwrap();
+    assert!(within.status.success() && told.contains("the signing time that is asked for is before that"), "{told}");
+    assert_eq!(after.status.code(), Some(2));
+}
+
+#[test]
+fn a_secret_names_neither_device_nor_file() {
+    let stage = Stage::new(KeySpec::P256);
+    let spec = "format = 1\nidentifier = \"x\"\nremoval = \"disallowed\"\n[placeholders.pin]\nsecret = true\n\
+                [[payload]]\ntype = \"com.apple.wifi.managed\"\nsettings = { Password = \"{{pin}}\" }\n";
+    std::fs::write(stage.path("spec.toml"), spec).unwrap();
+    std::fs::write(stage.path("devices.csv"), "serial,pin\nA1,hunter2\nA2,hunter2\n").unwrap();
+    for named in [["--device", "pin"], ["--name", "{pin}.mobileconfig"]] {
+        let told = stage.run(&[&["batch", "spec.toml", "devices.csv", "--dry-run"], &named[..]].concat()).failure(1);
+        assert!(told.contains("column \"pin\" is declared secret") && !told.contains("hunter2"), "{told}");
+    }
+    stage.run(&["batch", "spec.toml", "devices.csv"]).success();
 }
 
 #[test]

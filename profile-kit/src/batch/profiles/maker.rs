@@ -33,7 +33,7 @@ pub(super) struct Maker<'a> {
     buffer: String,
     /// Whether a first profile was checked for more than what refuses it.
     is_checked: bool,
-    notes: Vec<String>,
+    warnings: Vec<String>,
 }
 
 /// What is signed for a row.
@@ -45,7 +45,7 @@ enum Content<'c> {
 impl<'a> Maker<'a> {
     pub fn new(batch: &'a Batch<'a>, plan: &'a Plan, cut: &'a Cut) -> Result<Self> {
         let signer = Signer::new(batch.identity, batch.options.sign.clone())?;
-        Ok(Self { batch, plan, cut, signer, buffer: String::new(), is_checked: false, notes: Vec::new() })
+        Ok(Self { batch, plan, cut, signer, buffer: String::new(), is_checked: false, warnings: Vec::new() })
     }
 
     /// # Errors
@@ -63,7 +63,7 @@ impl<'a> Maker<'a> {
             }
             Err(problem) => (manifest::written(&Failed::from(&problem)), Err(problem)),
         };
-        Ok(Outcome { line, result, position, notes: std::mem::take(&mut self.notes) })
+        Ok(Outcome { line, result, position, warnings: std::mem::take(&mut self.warnings) })
     }
 
     fn sign(&mut self, row: &Row, device: String, file: String) -> Result<Result<(Made, Vec<u8>), RowProblem>> {
@@ -80,7 +80,7 @@ impl<'a> Maker<'a> {
             Err(error) => return Err(error),
         };
         if !std::mem::replace(&mut self.is_checked, true) {
-            self.notes = notes(self.cut.template(), what.profile(), &self.batch.options.sign);
+            self.warnings = warnings(self.cut.template(), what.profile(), &self.batch.options.sign);
         }
         let made = Made {
             row: row.number,
@@ -131,21 +131,28 @@ impl Content<'_> {
     }
 }
 
-/// Whether a row could be signed.
-pub(super) fn try_out(cut: &Cut, plan: &Plan, options: &Options, job: Job) -> Result<Result<(), RowProblem>> {
+/// Whether a row could be signed, and what is to be warned of then.
+pub(super) fn try_out(
+    cut: &Cut,
+    plan: &Plan,
+    options: &Options,
+    is_checked: &mut bool,
+    job: Job,
+) -> Result<Vec<String>, RowProblem> {
     let Job { row, named, .. } = job;
-    let tried = named.and_then(|(device, _)| Ok((content(cut, plan, &row, &device, String::new())?, device)));
-    let (content, device) = match tried {
-        Ok(tried) => tried,
-        Err(problem) => return Ok(Err(problem)),
-    };
-    let mut findings = content.signable().refusals();
+    let (device, _) = named?;
+    let content = content(cut, plan, &row, &device, String::new())?;
+    let what = content.signable();
+    let mut findings = what.refusals();
     findings.retain(|finding| !options.sign.allow.contains(&finding.code));
-    if findings.is_empty() {
-        return Ok(Ok(()));
+    if !findings.is_empty() {
+        let problem = CellProblem::of_row(Error::Refused { findings }.with_causes());
+        return Err(row.problem(Some(&device), vec![problem]));
     }
-    let problem = CellProblem::of_row(Error::Refused { findings }.with_causes());
-    Ok(Err(row.problem(Some(&device), vec![problem])))
+    match std::mem::replace(is_checked, true) {
+        true => Ok(Vec::new()),
+        false => Ok(warnings(cut.template(), what.profile(), &options.sign)),
+    }
 }
 
 /// A row's profile, its payloads encrypted where that is asked for.
@@ -180,7 +187,7 @@ fn certificate(text: &str) -> Result<Certificate> {
 }
 
 /// What a check has to say of a profile, and so of all that are made of the template. Values of secrets are not told.
-fn notes(template: &Template, profile: &Profile, options: &SignOptions) -> Vec<String> {
+fn warnings(template: &Template, profile: &Profile, options: &SignOptions) -> Vec<String> {
     let mut findings = check::check(profile, &Target::default(), options.signing_time);
     findings.retain(|finding| finding.severity >= Severity::Warning && !options.allow.contains(&finding.code));
     let told = |finding: &Finding| match template.is_secret_at(&finding.path) {

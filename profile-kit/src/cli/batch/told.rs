@@ -77,8 +77,11 @@ impl Told {
 
     pub fn tell(&mut self, event: Event<'_>) {
         match event {
-            Event::Note(note) if self.format == ReportFormat::Json => self.notes.push(note.to_owned()),
+            Event::Note(note) | Event::Warning(note) if self.format == ReportFormat::Json => {
+                self.notes.push(note.to_owned());
+            }
             Event::Note(note) => self.aside(|| text::note(&format!("{}: {note}", self.input))),
+            Event::Warning(warning) => self.aside(|| text::warning(&format!("{}: {warning}", self.input))),
             Event::Row(problem) if self.format == ReportFormat::Json => self.keep(problem),
             Event::Row(problem) => self.aside(|| text::error(&format!("{}: {problem}", self.input))),
             Event::Progress(progress) => self.progress(progress),
