@@ -1,6 +1,7 @@
 //! The overwrites of everything that an earlier batch made.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::{
         Arc, OnceLock,
@@ -23,9 +24,9 @@ use crate::{
     Arrival, Digest, Error, Identity, Os, Overwrite, PasswordForm, Result, SignOptions, SignedProfile, Signer,
     VerifiedProfile,
     certificate::hex,
-    check,
+    check, device,
     identity::shown,
-    preflight::{Devices, Question},
+    preflight::{self, Devices, Question},
     sha256::sha256,
 };
 
@@ -229,6 +230,18 @@ impl<'a> Overwrites<'a> {
     }
 }
 
+/// What preflight says, and why; and what may help.
+fn because(report: &preflight::Report) -> String {
+    let cases = report.rows.iter().flat_map(|row| &row.cases);
+    let words: BTreeSet<&str> = cases.flat_map(|case| &case.reasons).map(|reason| reason.word).collect();
+    let help = match words.contains(device::Refusal::EmptyRemovalPassword.word()) {
+        true => "; without a removal password (the form `omitted`) it may",
+        false => "",
+    };
+    let words: Vec<&str> = words.into_iter().collect();
+    format!("preflight says {} ({}){help}", report.verdict, words.join(", "))
+}
+
 /// The batch that is overwritten.
 struct Installed {
     head: Head,
@@ -358,10 +371,10 @@ impl Maker<'_> {
             false => Arrival::from(installed).certificates().to_vec(),
         };
         let (installed, overwrite) = (Arrival::from(installed), Arrival::signed(overwrite.profile().clone(), signer));
-        let verdict = Question::new(&installed, &overwrite, self.batch.now).ask(&Devices::of(vec![target])).verdict;
-        match verdict.is_free() {
+        let report = Question::new(&installed, &overwrite, self.batch.now).ask(&Devices::of(vec![target]));
+        match report.verdict.is_free() {
             true => Ok(()),
-            false => refused(format!("its overwrite would not free {target}: preflight says {verdict}")),
+            false => refused(format!("its overwrite would not free {target}: {}", because(&report))),
         }
     }
 }

@@ -150,6 +150,10 @@ fn tell(args: &Args, file: &str, overwrite: &Overwrite) {
             text::warning(&format!(
                 "{file}: {target} is observed to refuse an empty removal password (L4): choose --removal-password omitted"
             ));
+        } else {
+            text::note(&format!(
+                "{file}: that {target} takes an empty removal password is not known for certain (L4): preflight tells"
+            ));
         }
     }
     for change in overwrite.changes() {
