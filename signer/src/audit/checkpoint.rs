@@ -338,7 +338,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
         let line = checkpoint(1).1.to_line();
-        for text in ["SQLite format 3\0", "a\nb", &format!("{line}\nb"), &format!("b\n{{\"hash\":\"")] {
+        for text in ["SQLite format 3\0", "a\nb", &format!("{line}\nb"), "b\n{\"hash\":\""] {
             std::fs::write(&path, text).unwrap();
             CheckpointFile::open(&path).unwrap_err();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);

@@ -130,7 +130,7 @@ impl Export {
                 let mut file = BufWriter::new(file);
                 archive.export_audit(&mut file).and_then(|count| match file.flush() {
                     Ok(()) => Ok(count),
-                    Err(cause) => Err(Error::Unavailable { source: Some(std::sync::Arc::new(cause)) }),
+                    Err(cause) => Err(Error::NotExported { source: std::sync::Arc::new(cause) }),
                 })
             }
         };

@@ -59,7 +59,7 @@ fn files(draft: &Draft, errors: &mut Vec<ConfigError>) {
     let (Some(ledger), Some(audit)) = (&draft.ledger, &draft.audit) else { return };
     let own =
         |end: &&str| audit.checkpoints.as_os_str() == [ledger.path.as_os_str(), OsStr::new(end)].join(OsStr::new(""));
-    if OWN_ENDS.iter().any(|end| own(&end)) {
+    if OWN_ENDS.iter().any(own) {
         errors.push(ConfigError::new(audit.place.key("checkpoints"), "is a file of the ledger itself"));
     }
 }

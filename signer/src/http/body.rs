@@ -1,12 +1,15 @@
 //! What a request says: read whole, with its depth bounded while it comes in.
 
+use std::fmt;
+
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, Request},
     http::{HeaderMap, header},
 };
 use http_body_util::BodyExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::{Map, Value};
 
 use super::{Asking, Depth};
 use crate::{Refusal, ledger::Request as Order};
@@ -76,6 +79,31 @@ fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
     }
 }
 
+/// An object whose members have names of their own: of two of one name, the first would be lost without a word.
+pub fn each_once<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
+    struct EachOnce;
+
+    impl<'de> Visitor<'de> for EachOnce {
+        type Value = Map<String, Value>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object whose members have names of their own")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
+            let mut members = Map::new();
+            while let Some((name, value)) = from.next_entry()? {
+                if members.insert(name, value).is_some() {
+                    return Err(A::Error::custom("a member is there twice"));
+                }
+            }
+            Ok(members)
+        }
+    }
+
+    from.deserialize_map(EachOnce)
+}
+
 fn other_members(place: &str) -> Refusal {
     let problem = format!("the body's members are not those that this path takes ({place}): see /openapi.json");
     Refusal::InvalidRequest { problem }
@@ -94,6 +122,19 @@ mod tests {
         let plist = || "<plist><array><array><array><array>".into();
         assert_eq!(read(plist(), Some(Depth::of_plist(2))).await, Err(Refusal::TooDeep { limit: 2 }));
         assert!(read(plist(), Some(Depth::of_plist(3))).await.is_ok());
+    }
+
+    #[test]
+    fn a_member_that_is_there_twice_is_no_parameter() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Body {
+            #[serde(deserialize_with = "each_once")]
+            parameters: Map<String, Value>,
+        }
+        let refusal = parse::<Body>(br#"{"parameters": {"serial": "A", "serial": "B"}}"#).unwrap_err();
+        assert_eq!(refusal.code(), "invalid-request");
+        let body: Body = parse(br#"{"parameters": {"serial": "A", "udid": "B"}}"#).unwrap();
+        assert_eq!(body.parameters.len(), 2);
     }
 
     #[test]

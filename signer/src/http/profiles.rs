@@ -5,7 +5,7 @@ use profile_kit::{Os, OsVersion, PasswordForm, Platform};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
-use super::{Asking, Form, InPath, PostedJson, path::ProfileName};
+use super::{Asking, Form, InPath, PostedJson, body, path::ProfileName};
 use crate::{
     device_id::DeviceId,
     diagnosis::Target,
@@ -21,7 +21,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct IssueBody {
     /// The spec's parameters, by name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "body::each_once")]
     parameters: Map<String, Value>,
 }
 

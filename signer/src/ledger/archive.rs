@@ -5,6 +5,7 @@ use std::{
     io::Write,
     os::unix::fs::PermissionsExt,
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -79,12 +80,13 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// When it cannot be read or written.
+    /// When it cannot be read; [`Error::NotExported`] when it cannot be written.
     pub fn export_audit(&self, to: &mut dyn Write) -> Result<u64> {
         let write = |records: &mut chain::Records<'_>| {
             let mut count = 0;
             for record in records {
-                writeln!(to, "{}", record?.to_line()?).map_err(Error::unavailable)?;
+                writeln!(to, "{}", record?.to_line()?)
+                    .map_err(|cause| Error::NotExported { source: Arc::new(cause) })?;
                 count += 1;
             }
             Ok(count)

@@ -79,6 +79,13 @@ pub enum Error {
         #[source]
         source: Cause,
     },
+    /// The audit cannot be written to where it is exported.
+    #[error("the audit cannot be written out")]
+    NotExported {
+        /// What happened.
+        #[source]
+        source: Cause,
+    },
     /// Something in the ledger is not what was written.
     #[error("the ledger is damaged: {what}")]
     Damaged {
