@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufWriter, Write},
+    process::Command,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -58,6 +59,25 @@ fn a_dry_run_warns_of_what_the_run_warns_of() {
     assert_eq!(warnings(&["batch", "spec.toml", "devices.csv"]), dry);
     let overwritten = warnings(&["batch", "--overwrite", "profiles"]);
     assert!(overwritten.iter().any(|warning| warning.starts_with("inherited: OverwriteForbidden")), "{overwritten:?}");
+}
+
+/// A file of 16 KiB at most stands for a full disk.
+#[test]
+fn an_archive_that_cannot_be_written_is_told_once() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(40);
+    for out in ["a.zip", "a.tar"] {
+        let batch = format!("batch spec.toml devices.csv --out {out} --cert signer.pem --key signer.key");
+        let binary = env!("CARGO_BIN_EXE_profile-kit");
+        let command = format!("trap '' XFSZ; ulimit -f 16; exec '{binary}' {batch} --allow-readable-key --quiet");
+        let mut shell = Command::new("bash");
+        let output =
+            shell.args(["-c", &command]).current_dir(stage.folder.path()).env("NO_COLOR", "1").output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        let errors: Vec<&str> = told.lines().filter(|line| !line.starts_with("note: ")).collect();
+        assert_eq!((output.status.code(), errors.len()), (Some(2), 1), "{told}");
+        assert!(errors[0].starts_with(&format!("error: {out}")) && errors[0].contains("cannot be"), "{told}");
+    }
 }
 
 #[test]

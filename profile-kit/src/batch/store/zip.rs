@@ -12,7 +12,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter, result::ZipError, write::Simpl
 
 pub(in crate::batch) struct Zip {
     /// `None` after its end.
-    writer: Option<ZipWriter<Ended>>,
+    writer: Option<ZipWriter<Once>>,
     handle: File,
     options: SimpleFileOptions,
 }
@@ -24,7 +24,7 @@ impl Zip {
             .compression_method(CompressionMethod::Stored)
             .unix_permissions(0o644)
             .last_modified_time(date_time(written));
-        Ok(Self { handle: file.try_clone()?, writer: Some(ZipWriter::new(Ended { file, is_failed: false })), options })
+        Ok(Self { handle: file.try_clone()?, writer: Some(ZipWriter::new(Once::new(file))), options })
     }
 
     pub fn put(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -46,13 +46,19 @@ impl Zip {
 }
 
 /// A file that takes nothing any more once a write failed, and says so no second time: the writer, dropped, would try to
-/// end the archive, and tell on standard error that it cannot.
-struct Ended {
+/// end the archive, and tell on standard error that it cannot. It keeps up the look of a file until then.
+struct Once {
     file: File,
     is_failed: bool,
+    position: u64,
+    end: u64,
 }
 
-impl Ended {
+impl Once {
+    fn new(file: File) -> Self {
+        Self { file, is_failed: false, position: 0, end: 0 }
+    }
+
     fn unless_failed<T>(&mut self, instead: T, act: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
         if self.is_failed {
             return Ok(instead);
@@ -61,9 +67,12 @@ impl Ended {
     }
 }
 
-impl Write for Ended {
+impl Write for Once {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.unless_failed(bytes.len(), |file| file.write(bytes))
+        let written = self.unless_failed(bytes.len(), |file| file.write(bytes))?;
+        self.position += written as u64;
+        self.end = self.end.max(self.position);
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -71,9 +80,16 @@ impl Write for Ended {
     }
 }
 
-impl Seek for Ended {
+impl Seek for Once {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.unless_failed(0, |file| file.seek(to))
+        let there = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => self.end.checked_add_signed(by),
+        };
+        let there = there.ok_or(io::ErrorKind::InvalidInput)?;
+        self.position = self.unless_failed(there, |file| file.seek(SeekFrom::Start(there)))?;
+        Ok(self.position)
     }
 }
 
