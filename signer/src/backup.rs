@@ -192,10 +192,11 @@ pub fn verify(folder: &Path, record: &Record) -> Result<(Contents, Check), Backu
     Ok((contents, check))
 }
 
-/// Puts a backup where a configuration says that the record is, and verifies it there. Nothing is written over.
+/// Verifies a backup, and puts it where a configuration says that the record is. Nothing is written over.
 ///
 /// # Errors
-/// [`BackupError`]; [`BackupError::Exists`] where there is a record already. Nothing is left of what failed.
+/// [`BackupError`]; [`BackupError::Exists`] where there is a record already. Nothing is left of a copy
+/// that cannot be made; the same restore, once more, goes on where one was stopped between both files.
 pub fn restore(folder: &Path, record: &Record) -> Result<(Contents, Check), BackupError> {
     let lies_beside = |end: &str| {
         let mut name = record.ledger.as_os_str().to_owned();
@@ -207,8 +208,8 @@ pub fn restore(folder: &Path, record: &Record) -> Result<(Contents, Check), Back
     if let Some(path) = in_the_way.into_iter().find(|path| fs::symlink_metadata(path).is_ok()) {
         return Err(BackupError::Exists(path));
     }
-    // Those of this backup are what a restore that was killed leaves.
-    if fs::symlink_metadata(&record.checkpoints).is_ok()
+    // Those of this backup are what a restore that was stopped leaves; an empty file is what a first start leaves.
+    if fs::symlink_metadata(&record.checkpoints).is_ok_and(|file| file.len() > 0)
         && digest_of(&record.checkpoints)? != digest_of(&folder.join(CHECKPOINTS))?
     {
         return Err(BackupError::Exists(record.checkpoints.clone()));

@@ -102,7 +102,7 @@ pub struct Reason {
 /// The judgement.
 pub fn of(case: &Case<'_>) -> Diagnosis {
     let mut found = Found::default();
-    let standing = match case.history.installed() {
+    let standing = match case.history.to_overwrite() {
         Installed::Unknown => Standing::Unknown,
         Installed::Refused => found.all_refused(case),
         Installed::Absent { .. } => found.gone(),
@@ -120,7 +120,7 @@ pub fn of(case: &Case<'_>) -> Diagnosis {
 /// An overwrite of which more is known than that it was issued.
 fn is_deletable(serving: &Serving) -> bool {
     let known = !matches!(serving.evidence, EvidenceKind::Issued | EvidenceKind::Named);
-    !serving.locked && known && !serving.later.iter().any(|later| later.locked)
+    !serving.locked && known
 }
 
 #[derive(Default)]
@@ -203,8 +203,12 @@ impl Found {
             return Standing::Deletable;
         }
         self.offered(case, serving);
-        if serving.evidence == EvidenceKind::Issued {
-            self.reason(UNCONFIRMED, vec![]);
+        match case.history.installed() {
+            Installed::Profile(before) if before.of != serving.of => {
+                self.reason(ISSUED_LATER, vec![serving.of.uuid().to_string()]);
+            }
+            _ if serving.evidence == EvidenceKind::Issued => self.reason(UNCONFIRMED, vec![]),
+            _ => {}
         }
         self.later(serving);
         self.restricted(case);

@@ -126,10 +126,11 @@ pub struct Serving {
     /// Why it is this one.
     pub evidence: EvidenceKind,
     /// What may be there instead: what was issued after it and neither acknowledged nor refused by the device; locked
-    /// ones of any time that the device put off, as it asks for them again; and one of another signer that was issued
-    /// after it and acknowledged before it, as answers may come late.
+    /// ones that the device put off before and that nothing newer took the place of, as it asks for them again; and one
+    /// that was issued after it, is known from before, and cannot have been replaced by it, as answers may come late.
     pub later: Vec<Candidate>,
-    /// Where the caller named it: the leaf certificate of what the device was last known to have, if that is another.
+    /// The leaf certificate of what the device was last known to have, if that is another: where the caller named this
+    /// one, or a late answer did.
     pub seen: Option<Digest>,
 }
 
@@ -267,10 +268,10 @@ impl History {
         Some(Serving { seen: seen.filter(|seen| *seen != serving.leaf), ..serving })
     }
 
-    /// The profiles that a device may mean by a top-level `PayloadUUID` and, where it told it, a leaf.
+    /// The profiles that a device may mean by a top-level `PayloadUUID` and, where it told it, a leaf; none that it refused.
     pub(crate) fn of_uuid(&self, uuid: &str, leaf: Option<Digest>) -> Vec<&Held> {
         let is = |held: &&Held| held.uuid.eq_ignore_ascii_case(uuid) && leaf.is_none_or(|leaf| leaf == held.leaf);
-        self.held.iter().filter(is).collect()
+        self.held.iter().filter(is).filter(|held| !is_refused(held)).collect()
     }
 
     /// The newest locked profiles that were issued and that the device did not refuse, in the order of the record: what
@@ -283,7 +284,7 @@ impl History {
 
     /// The state, in a word; `None` when nothing is known.
     pub fn state(&self) -> Option<State> {
-        Some(match self.installed() {
+        Some(match self.to_overwrite() {
             Installed::Profile(serving) => self.serving_state(&serving),
             Installed::Ambiguous { .. } => State::Ambiguous,
             Installed::Absent { .. } => State::Gone,
@@ -297,10 +298,11 @@ impl History {
     /// of those that it may have. None for a device whose owner can delete the profile, or has.
     pub fn leaves(&self) -> BTreeSet<Digest> {
         let locked = |of: &[Candidate]| of.iter().filter(|one| one.locked).map(|one| one.leaf).collect::<BTreeSet<_>>();
-        match self.installed() {
+        match self.to_overwrite() {
             Installed::Profile(serving) => {
                 let mut leaves = locked(&serving.later);
                 leaves.extend(serving.locked.then_some(serving.leaf));
+                leaves.extend(serving.seen);
                 leaves
             }
             Installed::Ambiguous { candidates } => locked(&candidates),
@@ -328,20 +330,44 @@ impl History {
 
     fn serve(&self, held: &Held, evidence: EvidenceKind) -> Serving {
         let Held { of, seq, leaf, leaf_key, locked, .. } = *held;
-        let overtaken = (evidence == EvidenceKind::Acknowledged).then(|| self.overtaken_by(held)).flatten();
+        let doubt = (evidence == EvidenceKind::Acknowledged).then(|| self.doubt(held)).flatten();
+        let (overtaken, seen) = match doubt {
+            Some(Doubt::Held(of)) => (Some(of), None),
+            Some(Doubt::Leaf(leaf)) => (None, Some(leaf)),
+            None => (None, None),
+        };
         // Evidence that is newer than those and still names the older one does not say that they never come.
         let is_later =
             |other: &&Held| other.of != of && (self.is_pending_after(other, seq) || Some(other.of) == overtaken);
         let later = self.held.iter().filter(is_later).map(candidate).collect();
-        Serving { of, leaf, leaf_key, locked, evidence, later, seen: None }
+        Serving { of, leaf, leaf_key, locked, evidence, later, seen }
     }
 
-    /// What the device was known to have just before it acknowledged this one, where that is locked by another signer and
-    /// was issued later: a device replaces nothing by that (R4), so this answer may be the older one.
-    fn overtaken_by(&self, held: &Held) -> Option<Basis> {
-        let EvidenceFact::Acknowledged(before) = self.evidence.iter().rev().nth(1)?.fact else { return None };
-        let before = self.find(before)?;
-        (before.seq > held.seq && before.locked && before.leaf != held.leaf).then_some(before.of)
+    /// What speaks against the acknowledgement of this one being the newest: what the device was known to have before, where
+    /// that is locked, came later, and cannot have been replaced by this one. By R4 what another signer signed cannot; and
+    /// an overwrite is not issued before what it frees. Answers may come late, several in a row.
+    fn doubt(&self, held: &Held) -> Option<Doubt> {
+        for evidence in self.evidence.iter().rev().skip(1) {
+            let (of, locked, was_seen) = match &evidence.fact {
+                EvidenceFact::Acknowledged(of) => (*of, false, false),
+                EvidenceFact::Observed(of) => (*of, false, true),
+                EvidenceFact::Listed { of, locked } => (*of, *locked, true),
+                EvidenceFact::Foreign(Sighting { leaf, locked, .. }) => {
+                    let is_other = *leaf != Some(held.leaf) && *locked != Some(false) && evidence.seq > held.seq;
+                    return leaf.filter(|_| is_other).map(Doubt::Leaf);
+                }
+                EvidenceFact::Absent => return None,
+            };
+            let before = self.find(of)?;
+            let locked = before.locked || locked;
+            if before.seq > held.seq && locked && (before.leaf != held.leaf || !held.locked) {
+                return Some(Doubt::Held(of));
+            }
+            if was_seen {
+                return None;
+            }
+        }
+        None
     }
 
     /// One whose UUID several of the ledger have, by different signers, is one of those; which, the device did not tell.
@@ -410,22 +436,33 @@ impl History {
         (held.seq > seq && is_open) || self.is_put_off(held)
     }
 
-    /// A locked one that the device did not take then: it asks for it again, whatever was seen on it meanwhile, but for
-    /// that one itself.
+    /// A locked one that the device did not take then: it asks for it again, whatever was seen on it meanwhile; until it
+    /// took that one, another that was issued later, or was seen with a later one of the same signer.
     fn is_put_off(&self, held: &Held) -> bool {
-        let was_seen = |evidence: &Evidence| match evidence.fact {
-            EvidenceFact::Acknowledged(of) | EvidenceFact::Observed(of) | EvidenceFact::Listed { of, .. } => {
-                of == held.of
+        let put_off = held.locked && held.acknowledgement == Some(Acknowledgement::NotNow);
+        let is_later = |of| self.find(of).is_some_and(|other| other.seq > held.seq);
+        let is_of_leaf = |of| self.find(of).is_some_and(|other| other.leaf == held.leaf);
+        let is_past = |evidence: &Evidence| match evidence.fact {
+            EvidenceFact::Acknowledged(of) => of == held.of || is_later(of),
+            EvidenceFact::Observed(of) | EvidenceFact::Listed { of, .. } => {
+                of == held.of || (is_later(of) && is_of_leaf(of))
             }
             EvidenceFact::Foreign(_) | EvidenceFact::Absent => false,
         };
-        let put_off = held.locked && held.acknowledgement == Some(Acknowledgement::NotNow);
-        put_off && !self.evidence.iter().any(was_seen)
+        put_off && !self.evidence.iter().any(is_past)
     }
 
     fn find(&self, of: Basis) -> Option<&Held> {
         self.held.iter().find(|held| held.of == of)
     }
+}
+
+/// Why an answer may not be the newest.
+enum Doubt {
+    /// The device had this one before.
+    Held(Basis),
+    /// The device had one of this signer before that is not in the ledger.
+    Leaf(Digest),
 }
 
 /// An observed profile is there by its evidence or not at all; one that the device refused did not come (fact R8).

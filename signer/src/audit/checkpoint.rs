@@ -230,7 +230,9 @@ impl CheckpointFile {
         let read = |line: &[u8]| Checkpoint::from_line(number, str::from_utf8(line).unwrap_or_default());
         let last = last.strip_suffix(b"\n").map(read).transpose().map_err(io::Error::other)?;
         if !line.is_empty() {
-            if !(line.starts_with(BEGINNING) || BEGINNING.starts_with(&line)) {
+            // After a power cut there may be room where the line was to be, and nothing in it.
+            let is_room = last.is_some() && line.iter().all(|byte| *byte == 0);
+            if !(line.starts_with(BEGINNING) || BEGINNING.starts_with(&line) || is_room) {
                 return Err(io::Error::other(Fault::NotACheckpoint { line: number + 1 }));
             }
             file.set_len(whole)?;
@@ -343,8 +345,10 @@ mod tests {
             CheckpointFile::open(&path).unwrap_err();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
-        std::fs::write(&path, format!("{line}\n{{\"ha")).unwrap();
-        assert!(CheckpointFile::open(&path).unwrap().1.is_some());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{line}\n"));
+        for unfinished in ["{\"ha", "\0\0\0"] {
+            std::fs::write(&path, format!("{line}\n{unfinished}")).unwrap();
+            assert!(CheckpointFile::open(&path).unwrap().1.is_some());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{line}\n"));
+        }
     }
 }

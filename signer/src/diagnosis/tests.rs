@@ -325,6 +325,21 @@ fn a_profile_that_was_issued_after_the_device_became_free_counts() {
 }
 
 #[test]
+fn of_who_was_free_and_is_locked_anew_the_key_of_the_new_lock_counts() {
+    let stage = Stage::new();
+    let lost = Digest([9; 32]);
+    let free = || vec![known(3, EvidenceFact::Acknowledged(of(2)))];
+    let before = || [held(1, lost, true), held(2, lost, false)];
+    let [one, two] = before();
+    let found = stage.ask(vec![one, two, stage.locked(4)], free());
+    assert_eq!((found.standing, codes(&found)), (Standing::Locked, vec!["never-offered", "issued-later"]));
+    let [one, two] = before();
+    let unclear = stage.ask(vec![one, two, stage.locked(4), held(5, lost, true)], free());
+    assert_eq!((unclear.standing, unclear.state), (Standing::Unknown, Some(State::Ambiguous)));
+    assert_eq!(codes(&unclear)[0], "ambiguous");
+}
+
+#[test]
 fn an_observed_profile_without_its_bytes_is_judged_by_the_record_alone() {
     let stage = Stage::new();
     let seen = Basis::Observed(ObservationId(Uuid::from_u128(1)));

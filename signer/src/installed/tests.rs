@@ -101,7 +101,7 @@ fn a_locked_profile_that_the_device_put_off_may_come_whatever_was_seen_since() {
     let put_off = || answered(locked(1, A), Acknowledgement::NotNow);
     let absent = history(vec![put_off()], vec![known(2, EvidenceFact::Absent)]);
     assert_eq!((serving(&absent).of, absent.state()), (of(1), Some(State::Issued)));
-    let other = history(vec![put_off(), locked(2, B)], vec![acknowledged(3, 2)]);
+    let other = history(vec![put_off(), locked(2, B)], vec![known(3, EvidenceFact::Observed(of(2)))]);
     assert_eq!((serving(&other).of, names(&serving(&other).later)), (of(2), vec![of(1)]));
     let foreign = history(vec![put_off()], vec![sighted(2, Some(B), Some(true))]);
     let Installed::Foreign { earlier, later, .. } = foreign.installed() else { panic!() };
@@ -115,6 +115,55 @@ fn a_locked_profile_that_the_device_put_off_may_come_whatever_was_seen_since() {
 }
 
 #[test]
+fn what_was_put_off_ends_with_a_later_one_that_the_device_took() {
+    let put_off = || answered(locked(1, A), Acknowledgement::NotNow);
+    for leaf in [A, B] {
+        let took = |evidence| history(vec![put_off(), locked(2, leaf), overwrite(4, leaf)], evidence);
+        let locked = took(vec![acknowledged(3, 2)]);
+        assert_eq!((serving(&locked).of, locked.leaves()), (of(2), BTreeSet::from([Digest([leaf; 32])])));
+        let free = took(vec![acknowledged(3, 2), acknowledged(5, 4)]);
+        assert_eq!((free.state(), free.leaves()), (Some(State::Free), BTreeSet::new()));
+        let gone = took(vec![acknowledged(3, 2), acknowledged(5, 4), known(6, EvidenceFact::Absent)]);
+        assert_eq!((gone.state(), gone.leaves()), (Some(State::Gone), BTreeSet::new()));
+    }
+    let seen = history(vec![put_off(), locked(2, A)], vec![known(3, EvidenceFact::Observed(of(2)))]);
+    assert_eq!(serving(&seen).later, []);
+}
+
+#[test]
+fn a_late_answer_is_doubted_whatever_the_device_was_known_by_before() {
+    let taken = |held| answered(held, Acknowledgement::Acknowledged);
+    let listed = known(4, EvidenceFact::Listed { of: of(3), locked: true });
+    let observed = known(4, EvidenceFact::Observed(of(3)));
+    let both = BTreeSet::from([Digest([A; 32]), Digest([B; 32])]);
+    for before in [
+        vec![acknowledged(4, 3), known(5, EvidenceFact::Listed { of: of(3), locked: true })],
+        vec![listed],
+        vec![observed],
+        vec![acknowledged(4, 3), acknowledged(5, 1)],
+        vec![acknowledged(4, 3), acknowledged(5, 2)],
+    ] {
+        let held = vec![taken(locked(1, A)), taken(locked(2, A)), taken(locked(3, B))];
+        let late = history(held, [before.clone(), vec![acknowledged(9, 2)]].concat());
+        assert_eq!((names(&serving(&late).later), late.leaves()), (vec![of(3)], both.clone()), "{before:?}");
+    }
+    let foreign = history(vec![taken(locked(1, A))], vec![sighted(2, Some(B), Some(true)), acknowledged(3, 1)]);
+    assert_eq!((serving(&foreign).seen, foreign.leaves()), (Some(Digest([B; 32])), both));
+    let earlier = history(vec![taken(locked(3, A))], vec![sighted(2, Some(B), Some(true)), acknowledged(4, 3)]);
+    assert_eq!(serving(&earlier).seen, None);
+}
+
+#[test]
+fn an_overwrite_that_is_answered_for_after_a_later_lock_frees_nobody_for_certain() {
+    let taken = |held| answered(held, Acknowledgement::Acknowledged);
+    let held = vec![taken(locked(1, A)), taken(overwrite(2, A)), taken(locked(3, A))];
+    let late = history(held, vec![acknowledged(4, 3), acknowledged(5, 2)]);
+    assert_eq!((late.state(), late.leaves()), (Some(State::Issued), BTreeSet::from([Digest([A; 32])])));
+    let Installed::Profile(basis) = late.to_overwrite() else { panic!() };
+    assert_eq!(basis.of, of(3));
+}
+
+#[test]
 fn an_overwrite_is_made_of_what_was_issued_since_where_the_owner_can_delete_what_is_there() {
     let deletable = |since: &[Held]| {
         let held = [&[locked(1, A), overwrite(2, A)], since].concat();
@@ -123,11 +172,13 @@ fn an_overwrite_is_made_of_what_was_issued_since_where_the_owner_can_delete_what
     let Installed::Profile(free) = deletable(&[]).to_overwrite() else { panic!() };
     assert_eq!((free.of, free.locked), (of(2), false));
     let again = deletable(&[locked(5, B), locked(6, B), overwrite(7, B)]);
-    assert_eq!((serving(&again).of, again.state()), (of(2), Some(State::Issued)));
+    assert_eq!((serving(&again).of, again.state()), (of(2), Some(State::Overwriting)));
+    assert_eq!(deletable(&[locked(5, B)]).state(), Some(State::Issued));
     let Installed::Profile(since) = again.to_overwrite() else { panic!() };
     assert_eq!((since.of, since.evidence, names(&since.later)), (of(6), EvidenceKind::Issued, vec![of(7)]));
-    let Installed::Ambiguous { candidates } = deletable(&[locked(5, A), locked(6, B)]).to_overwrite() else { panic!() };
-    assert_eq!(names(&candidates), [of(5), of(6)]);
+    let unclear = deletable(&[locked(5, A), locked(6, B)]);
+    let Installed::Ambiguous { candidates } = unclear.to_overwrite() else { panic!() };
+    assert_eq!((names(&candidates), unclear.state()), (vec![of(5), of(6)], Some(State::Ambiguous)));
 }
 
 #[test]

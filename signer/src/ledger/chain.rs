@@ -59,10 +59,10 @@ pub(super) fn last_checkpoint(db: &Connection) -> rusqlite::Result<Option<Checkp
     db.query_row(last, [], checkpoint).optional()
 }
 
-/// Gives every record after a number to `each`, in their order, without holding them all.
-pub(super) fn records<T>(db: &Connection, after: i64, each: impl FnOnce(&mut Records<'_>) -> T) -> rusqlite::Result<T> {
-    let mut select = db.prepare("SELECT seq, time, previous, event, hash FROM audit WHERE seq > ?1 ORDER BY seq")?;
-    let mut records = select.query_map([after], record)?.map(|record| record.map_err(Error::from));
+/// Gives every record from a number on to `each`, in their order, without holding them all.
+pub(super) fn records<T>(db: &Connection, from: i64, each: impl FnOnce(&mut Records<'_>) -> T) -> rusqlite::Result<T> {
+    let mut select = db.prepare("SELECT seq, time, previous, event, hash FROM audit WHERE seq >= ?1 ORDER BY seq")?;
+    let mut records = select.query_map([from], record)?.map(|record| record.map_err(Error::from));
     Ok(each(&mut records))
 }
 
@@ -92,7 +92,7 @@ pub(super) fn verify_after(db: &Connection, known: Head) -> Result<Head> {
         }
         Ok(head)
     };
-    records(db, known.seq as i64, follow)?
+    records(db, known.seq as i64 + 1, follow)?
 }
 
 /// Whether the record of this number has this digest.

@@ -13,7 +13,7 @@ use crate::{
     audit::Event,
     device_id::DeviceId,
     digest::Digest,
-    installed::{Candidate, Evidence, EvidenceFact, EvidenceKind, History, Installed, Serving, Sighting},
+    installed::{Candidate, Evidence, EvidenceFact, EvidenceKind, Held, History, Installed, Serving, Sighting},
     issuance::{Acknowledgement, Basis, IssuanceId, Observation, ObservationId, ProfileFacts},
     moment::millis,
 };
@@ -273,8 +273,8 @@ fn reconcile(
     Ok((seq, reconciled))
 }
 
-/// A profile of the ledger is known by its UUID and, where the device told it, its leaf; the newest if several are of one
-/// leaf. Of several, it is as seen as one of somebody else's: what it may be, the rule of `installed.rs` says.
+/// A profile of the ledger is known by its UUID and, where the device told it, its leaf: the one that it is known to have, or
+/// the newest if several are of one leaf. Of several, it is as seen as one of somebody else's: what it may be, the rule of `installed.rs` says.
 /// Nothing where the device told too little to say anything new.
 fn seen(history: &History, listed: &ListedProfile) -> Option<EvidenceFact> {
     let told = [listed.removal_disallowed, listed.has_removal_passcode];
@@ -284,11 +284,15 @@ fn seen(history: &History, listed: &ListedProfile) -> Option<EvidenceFact> {
         return seen_without_uuid(history, sighting);
     }
     let same = history.of_uuid(&sighting.uuid, sighting.leaf);
-    Some(match same.last() {
-        Some(last) if same.iter().all(|held| held.leaf == last.leaf) => {
-            EvidenceFact::Listed { of: last.of, locked: locked.unwrap_or(false) }
-        }
-        _ => EvidenceFact::Foreign(sighting),
+    let known = match history.installed() {
+        Installed::Profile(known) if known.evidence != EvidenceKind::Issued => Some(known.of),
+        _ => None,
+    };
+    let is_one = |last: &&&Held| same.iter().all(|held| held.leaf == last.leaf);
+    let of = same.iter().find(|held| Some(held.of) == known).or(same.last().filter(is_one)).map(|held| held.of);
+    Some(match of {
+        Some(of) => EvidenceFact::Listed { of, locked: locked.unwrap_or(false) },
+        None => EvidenceFact::Foreign(sighting),
     })
 }
 

@@ -35,7 +35,7 @@ async fn names_the_record_that_was_edited_in_the_file() {
 
 #[tokio::test]
 async fn a_record_below_the_first_number_was_inserted() {
-    for number in [0, -5] {
+    for number in [0, -5, i64::MIN] {
         let stage = Stage::new();
         issue(&stage, draft("d", "U", A)).await;
         let forged = "INSERT INTO audit SELECT ?1, time, previous, event, hash FROM audit WHERE seq = 2";
