@@ -237,7 +237,7 @@ impl History {
     pub fn installed(&self) -> Installed {
         let Some(Evidence { seq, at, fact }) = self.evidence.last() else { return self.issued_after(0, None) };
         match fact {
-            EvidenceFact::Acknowledged(of) => self.serving(*of, EvidenceKind::Acknowledged),
+            EvidenceFact::Acknowledged(of) => self.acknowledged(*of),
             EvidenceFact::Observed(of) => self.serving(*of, EvidenceKind::Observed),
             EvidenceFact::Listed { of, locked } => self.listed(*of, *locked),
             EvidenceFact::Foreign(sighting) => self.foreign(sighting, *seq),
@@ -251,7 +251,7 @@ impl History {
         match self.installed() {
             Installed::Profile(serving) if !serving.locked && serving.later.iter().any(|later| later.locked) => {
                 let since = |held: &&Held| held.locked && serving.later.iter().any(|later| later.of == held.of);
-                self.one_of(self.held.iter().filter(since).collect())
+                self.one_of(self.held.iter().filter(since).collect(), 0)
             }
             installed => installed,
         }
@@ -259,7 +259,8 @@ impl History {
 
     /// The profile that the caller says the device has; `None` when the record of this device and identifier lacks it.
     pub fn named(&self, of: Basis) -> Option<Serving> {
-        let serving = self.serve(self.find(of)?, EvidenceKind::Named);
+        let held = self.find(of)?;
+        let serving = self.serve(held, EvidenceKind::Named, held.seq);
         let seen = match self.installed() {
             Installed::Profile(known) if known.evidence != EvidenceKind::Issued => Some(known.leaf),
             Installed::Foreign { sighting, .. } => sighting.leaf,
@@ -316,7 +317,23 @@ impl History {
     }
 
     fn serving(&self, of: Basis, evidence: EvidenceKind) -> Installed {
-        self.find(of).map_or(Installed::Unknown, |held| Installed::Profile(self.serve(held, evidence)))
+        self.find(of).map_or(Installed::Unknown, |held| Installed::Profile(self.serve(held, evidence, held.seq)))
+    }
+
+    fn acknowledged(&self, of: Basis) -> Installed {
+        let Some(held) = self.find(of) else { return Installed::Unknown };
+        let serving = self.serve(held, EvidenceKind::Acknowledged, held.seq);
+        Installed::Profile(match self.doubt(held) {
+            None => serving,
+            Some(Doubt::Held(before)) => {
+                let is_later =
+                    |one: &&Held| one.of == before.of || serving.later.iter().any(|later| later.of == one.of);
+                Serving { later: self.held.iter().filter(is_later).map(candidate).collect(), ..serving }
+            }
+            // The answer is passed over: what was seen may be locked.
+            Some(Doubt::Foreign(sighting, seq)) if !held.locked => return self.foreign(sighting, seq),
+            Some(Doubt::Foreign(sighting, _)) => Serving { seen: sighting.leaf, ..serving },
+        })
     }
 
     /// A device that says that the overwrite is locked all the same is not free. One that says the opposite of a locked
@@ -328,46 +345,55 @@ impl History {
         }
     }
 
-    fn serve(&self, held: &Held, evidence: EvidenceKind) -> Serving {
-        let Held { of, seq, leaf, leaf_key, locked, .. } = *held;
-        let doubt = (evidence == EvidenceKind::Acknowledged).then(|| self.doubt(held)).flatten();
-        let (overtaken, seen) = match doubt {
-            Some(Doubt::Held(of)) => (Some(of), None),
-            Some(Doubt::Leaf(leaf)) => (None, Some(leaf)),
-            None => (None, None),
-        };
+    /// With what may have come after a place in the record.
+    fn serve(&self, held: &Held, evidence: EvidenceKind, after: u64) -> Serving {
+        let Held { of, leaf, leaf_key, locked, .. } = *held;
         // Evidence that is newer than those and still names the older one does not say that they never come.
-        let is_later =
-            |other: &&Held| other.of != of && (self.is_pending_after(other, seq) || Some(other.of) == overtaken);
+        let is_later = |other: &&Held| other.of != of && self.is_pending_after(other, after);
         let later = self.held.iter().filter(is_later).map(candidate).collect();
-        Serving { of, leaf, leaf_key, locked, evidence, later, seen }
+        Serving { of, leaf, leaf_key, locked, evidence, later, seen: None }
     }
 
     /// What speaks against the acknowledgement of this one being the newest: what the device was known to have before, where
-    /// that is locked, came later, and cannot have been replaced by this one. By R4 what another signer signed cannot; and
-    /// an overwrite is not issued before what it frees. Answers may come late, several in a row.
-    fn doubt(&self, held: &Held) -> Option<Doubt> {
+    /// that is locked and cannot have been replaced by this one. By R4 what another signer signed cannot; and an overwrite
+    /// is not issued before what it frees. Answers may come late, several in a row.
+    fn doubt(&self, held: &Held) -> Option<Doubt<'_>> {
         for evidence in self.evidence.iter().rev().skip(1) {
             let (of, locked, was_seen) = match &evidence.fact {
                 EvidenceFact::Acknowledged(of) => (*of, false, false),
                 EvidenceFact::Observed(of) => (*of, false, true),
                 EvidenceFact::Listed { of, locked } => (*of, *locked, true),
-                EvidenceFact::Foreign(Sighting { leaf, locked, .. }) => {
-                    let is_other = *leaf != Some(held.leaf) && *locked != Some(false) && evidence.seq > held.seq;
-                    return leaf.filter(|_| is_other).map(Doubt::Leaf);
+                EvidenceFact::Foreign(sighting) => {
+                    let is_other = !held.locked || sighting.leaf.is_some_and(|leaf| leaf != held.leaf);
+                    let is_doubt = is_other && sighting.locked != Some(false) && evidence.seq > held.seq;
+                    return is_doubt.then_some(Doubt::Foreign(sighting, evidence.seq));
                 }
                 EvidenceFact::Absent => return None,
             };
             let before = self.find(of)?;
-            let locked = before.locked || locked;
-            if before.seq > held.seq && locked && (before.leaf != held.leaf || !held.locked) {
-                return Some(Doubt::Held(of));
+            if (before.locked || locked) && !self.may_follow(before, held) {
+                return Some(Doubt::Held(before));
             }
             if was_seen {
                 return None;
             }
         }
         None
+    }
+
+    /// Whether a profile may have come to a device that had another, locked one, without anything between.
+    fn may_follow(&self, before: &Held, held: &Held) -> bool {
+        let is_other = before.leaf != held.leaf;
+        match before.seq > held.seq {
+            true => held.locked && !is_other,
+            // Made for something older, unless that signer locked the device again meanwhile.
+            false if is_other && !held.locked => {
+                let between =
+                    |one: &Held| one.locked && one.leaf == held.leaf && one.seq > before.seq && one.seq < held.seq;
+                self.held.iter().any(between)
+            }
+            false => true,
+        }
     }
 
     /// One whose UUID several of the ledger have, by different signers, is one of those; which, the device did not tell.
@@ -391,16 +417,19 @@ impl History {
         let locked: Vec<_> = may_be.iter().copied().filter(|held| held.locked).collect();
         match gone {
             Some(since) if may_be.is_empty() => Installed::Absent { since },
-            _ => self.one_of(if locked.is_empty() { may_be } else { locked }),
+            _ => self.one_of(if locked.is_empty() { may_be } else { locked }, seq),
         }
     }
 
-    /// The newest of those that may be there, where one leaf signed all.
-    fn one_of(&self, may_be: Vec<&Held>) -> Installed {
+    /// The newest of those that may be there, where one leaf signed all, with what may have come after it and a place in the
+    /// record.
+    fn one_of(&self, may_be: Vec<&Held>, after: u64) -> Installed {
         match may_be.last() {
             None if self.held.is_empty() => Installed::Unknown,
             None => Installed::Refused,
-            Some(last) if is_of_one_leaf(&may_be) => Installed::Profile(self.serve(last, EvidenceKind::Issued)),
+            Some(last) if is_of_one_leaf(&may_be) => {
+                Installed::Profile(self.serve(last, EvidenceKind::Issued, after.max(last.seq)))
+            }
             _ => Installed::Ambiguous { candidates: may_be.into_iter().map(candidate).collect() },
         }
     }
@@ -458,11 +487,11 @@ impl History {
 }
 
 /// Why an answer may not be the newest.
-enum Doubt {
+enum Doubt<'a> {
     /// The device had this one before.
-    Held(Basis),
-    /// The device had one of this signer before that is not in the ledger.
-    Leaf(Digest),
+    Held(&'a Held),
+    /// The device had one before that is not in the ledger, seen at this place in the record.
+    Foreign(&'a Sighting, u64),
 }
 
 /// An observed profile is there by its evidence or not at all; one that the device refused did not come (fact R8).

@@ -154,6 +154,46 @@ fn a_late_answer_is_doubted_whatever_the_device_was_known_by_before() {
 }
 
 #[test]
+fn an_overwrite_that_is_answered_for_after_something_foreign_was_seen_frees_nobody() {
+    let taken = |held| answered(held, Acknowledgement::Acknowledged);
+    for leaf in [None, Some(A), Some(B)] {
+        for locked_as in [None, Some(true)] {
+            let held = vec![taken(locked(1, A)), taken(overwrite(2, A))];
+            let late = history(held, vec![acknowledged(3, 1), sighted(4, leaf, locked_as), acknowledged(5, 2)]);
+            let needed = Digest([leaf.unwrap_or(A); 32]);
+            assert_eq!((late.state(), late.leaves()), (Some(State::Foreign), BTreeSet::from([needed])), "{leaf:?}");
+        }
+    }
+    let handed_in = Held { of: Basis::Observed(ObservationId(Uuid::from_u128(4))), ..locked(4, A) };
+    let seen = known(4, EvidenceFact::Observed(handed_in.of));
+    let free = history(vec![handed_in, taken(overwrite(5, A))], vec![sighted(3, None, None), seen, acknowledged(6, 5)]);
+    assert_eq!(free.state(), Some(State::Free));
+}
+
+#[test]
+fn an_overwrite_of_an_older_lock_of_another_signer_frees_nobody_for_certain() {
+    let taken = |held| answered(held, Acknowledgement::Acknowledged);
+    let held = || vec![taken(locked(1, A)), locked(3, B), taken(overwrite(4, A))];
+    for seen in [EvidenceFact::Listed { of: of(3), locked: true }, EvidenceFact::Acknowledged(of(3))] {
+        let late = history(held(), vec![acknowledged(2, 1), known(5, seen), acknowledged(6, 4)]);
+        assert_eq!((late.state(), late.leaves()), (Some(State::Issued), BTreeSet::from([Digest([B; 32])])));
+    }
+    let again = vec![taken(locked(1, B)), locked(2, A), taken(overwrite(3, A))];
+    let free = history(again, vec![acknowledged(4, 1), acknowledged(5, 3)]);
+    assert_eq!(free.state(), Some(State::Free), "it was locked anew between");
+}
+
+#[test]
+fn what_was_seen_to_be_gone_does_not_come_back_with_what_was_put_off() {
+    let put_off = answered(locked(1, A), Acknowledgement::NotNow);
+    let listed = |seq, what, locked| known(seq, EvidenceFact::Listed { of: of(what), locked });
+    let held = vec![put_off, locked(2, B), overwrite(4, B)];
+    let gone = history(held, vec![listed(3, 2, true), listed(5, 4, false), known(6, EvidenceFact::Absent)]);
+    assert_eq!((serving(&gone).of, serving(&gone).later), (of(1), vec![]));
+    assert_eq!((gone.state(), gone.leaves()), (Some(State::Issued), BTreeSet::from([Digest([A; 32])])));
+}
+
+#[test]
 fn an_overwrite_that_is_answered_for_after_a_later_lock_frees_nobody_for_certain() {
     let taken = |held| answered(held, Acknowledgement::Acknowledged);
     let held = vec![taken(locked(1, A)), taken(overwrite(2, A)), taken(locked(3, A))];
