@@ -8,7 +8,7 @@ use std::{
 use super::{Devices, Question, Row, Verdict};
 use crate::{
     Arrival, Certificate, InstalledBy, Os, Overwrite, PasswordForm,
-    device::{Signature, remove},
+    device::{Refusal, Signature, remove},
 };
 
 /// What an overwrite could do for an installed profile.
@@ -39,6 +39,15 @@ pub struct OutlookRow {
     pub verdict: Verdict,
     /// What each form does, the best first, and of equals the one that `auto` chooses.
     pub forms: Vec<FormOutlook>,
+}
+
+impl OutlookRow {
+    /// Whether an overwrite of some form frees there, or nothing stands in its way but that the MDM manages the profile:
+    /// what the MDM has installed the owner deletes with the Apple MDM profile (R11, S2.6), and not by itself.
+    pub fn goes_with_the_mdm(&self) -> bool {
+        let only_managed = |form: &FormOutlook| form.reasons.iter().all(|reason| reason == Refusal::Managed.word());
+        self.verdict.is_free() || self.forms.iter().any(only_managed)
+    }
 }
 
 /// What an overwrite of one form does.

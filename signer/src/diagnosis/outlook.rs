@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, time::SystemTime};
 
 use profile_kit::{
-    Arrival, InstalledBy, Os, OsVersion, PasswordForm, Platform, device,
-    preflight::{self, Devices, FormOutlook, OutlookRow},
+    Arrival, InstalledBy, Os, OsVersion, PasswordForm, Platform,
+    preflight::{self, Devices, OutlookRow},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -53,7 +53,7 @@ impl Outlook {
         let strands = by_hand.verdict == preflight::Verdict::Strands;
         Self {
             verdict: by_hand.verdict.word(),
-            frees_by_mdm: strands && by(InstalledBy::Mdm).rows.iter().all(goes_with_the_mdm),
+            frees_by_mdm: strands && by(InstalledBy::Mdm).rows.iter().all(OutlookRow::goes_with_the_mdm),
             devices: by_hand.rows.iter().map(DeviceOutlook::of).collect(),
         }
     }
@@ -63,12 +63,6 @@ impl Outlook {
         let reasons: BTreeSet<&String> = self.devices.iter().flat_map(|device| &device.reasons).collect();
         reasons.into_iter().cloned().collect()
     }
-}
-
-/// What the MDM has installed the owner deletes with the Apple MDM profile (R11, S2.6), and not by itself.
-fn goes_with_the_mdm(row: &OutlookRow) -> bool {
-    let only_managed = |form: &FormOutlook| form.reasons.iter().all(|reason| reason == device::Refusal::Managed.word());
-    row.verdict.is_free() || row.forms.iter().any(only_managed)
 }
 
 impl DeviceOutlook {

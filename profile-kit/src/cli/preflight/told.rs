@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt::Write as _, time::SystemTime};
 
 use profile_kit::{
-    Certificate, Os, PasswordForm, device,
+    Certificate, Os, PasswordForm,
     preflight::{Case, FormOutlook, InForce, Outlook, OutlookRow, Report, Row, Step, Verdict},
 };
 
@@ -183,7 +183,7 @@ pub fn outlook(installed: &str, asked: &str, outlook: &Outlook) -> String {
         Verdict::AlreadyFree => "needs no overwrite",
         Verdict::Frees => "an overwrite can free it",
         Verdict::FreesOnSome => "an overwrite can free it on some devices",
-        Verdict::Strands if outlook.rows.iter().all(goes_with_the_mdm) => {
+        Verdict::Strands if outlook.rows.iter().all(OutlookRow::goes_with_the_mdm) => {
             "no overwrite lets the owner delete it by itself: it goes with the Apple MDM profile (R11, S2.6)"
         }
         Verdict::Strands => "no overwrite can free it",
@@ -206,12 +206,6 @@ pub fn outlook(installed: &str, asked: &str, outlook: &Outlook) -> String {
     }
     table(&mut told, &lines);
     told
-}
-
-/// Whether nothing stands in some overwrite's way but that the MDM manages the profile.
-fn goes_with_the_mdm(row: &OutlookRow) -> bool {
-    let only_managed = |form: &FormOutlook| form.reasons.iter().all(|reason| reason == device::Refusal::Managed.word());
-    row.forms.iter().any(only_managed)
 }
 
 /// When the installed profile goes without an overwrite.
