@@ -22,7 +22,7 @@ use crate::{
     Digest,
     audit::{Checkpoint, CheckpointFile, CheckpointVerifier},
     keyring::{Holding, Keyring},
-    ledger::{self, Archive, Check, LedgerKeys},
+    ledger::{self, Archive, Check, LedgerKeys, sqlite},
 };
 
 /// What is copied, and where a copy is put back.
@@ -198,13 +198,8 @@ pub fn verify(folder: &Path, record: &Record) -> Result<(Contents, Check), Backu
 /// [`BackupError`]; [`BackupError::Exists`] where there is a record already. Nothing is left of a copy
 /// that cannot be made; the same restore, once more, goes on where one was stopped between both files.
 pub fn restore(folder: &Path, record: &Record) -> Result<(Contents, Check), BackupError> {
-    let lies_beside = |end: &str| {
-        let mut name = record.ledger.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
     // A write-ahead log of another ledger would be read into this one.
-    let in_the_way = [record.ledger.clone(), lies_beside("-wal"), lies_beside("-shm")];
+    let in_the_way = ["", "-wal", "-shm"].map(|end| sqlite::beside(&record.ledger, end));
     if let Some(path) = in_the_way.into_iter().find(|path| fs::symlink_metadata(path).is_ok()) {
         return Err(BackupError::Exists(path));
     }
@@ -266,9 +261,7 @@ struct Copied<'a> {
 
 impl<'a> Copied<'a> {
     fn beside(from: &Path, to: &'a Path) -> Result<Self, BackupError> {
-        let mut beside = to.as_os_str().to_owned();
-        beside.push(".restored");
-        let copy = Self { beside: PathBuf::from(beside), to };
+        let copy = Self { beside: sqlite::beside(to, ".restored"), to };
         let copied = || {
             let mut file = own(&copy.beside)?;
             io::copy(&mut File::open(from)?, &mut file)?;

@@ -232,6 +232,16 @@ impl Held {
     }
 }
 
+impl EvidenceFact {
+    /// The profile of the ledger that it names.
+    pub(crate) fn basis(&self) -> Option<Basis> {
+        match self {
+            Self::Acknowledged(of) | Self::Observed(of) | Self::Listed { of, .. } => Some(*of),
+            Self::Foreign(_) | Self::Absent => None,
+        }
+    }
+}
+
 impl History {
     /// What the device has: by the newest evidence, or by what was issued since it was seen to have none.
     pub fn installed(&self) -> Installed {
@@ -468,16 +478,12 @@ impl History {
     /// A locked one that the device did not take then: it asks for it again, whatever was seen on it meanwhile; until it
     /// took that one, another that was issued later, or was seen with a later one of the same signer.
     fn is_put_off(&self, held: &Held) -> bool {
-        let put_off = held.locked && held.acknowledgement == Some(Acknowledgement::NotNow);
-        let is_later = |of| self.find(of).is_some_and(|other| other.seq > held.seq);
-        let is_of_leaf = |of| self.find(of).is_some_and(|other| other.leaf == held.leaf);
-        let is_past = |evidence: &Evidence| match evidence.fact {
-            EvidenceFact::Acknowledged(of) => of == held.of || is_later(of),
-            EvidenceFact::Observed(of) | EvidenceFact::Listed { of, .. } => {
-                of == held.of || (is_later(of) && is_of_leaf(of))
-            }
-            EvidenceFact::Foreign(_) | EvidenceFact::Absent => false,
+        let is_past = |Evidence { fact, .. }: &Evidence| {
+            let Some(of) = fact.basis() else { return false };
+            let is_enough = |other: &Held| matches!(fact, EvidenceFact::Acknowledged(_)) || other.leaf == held.leaf;
+            of == held.of || self.find(of).is_some_and(|other| other.seq > held.seq && is_enough(other))
         };
+        let put_off = held.locked && held.acknowledgement == Some(Acknowledgement::NotNow);
         put_off && !self.evidence.iter().any(is_past)
     }
 

@@ -19,7 +19,7 @@ mod issued;
 mod reader;
 mod rows;
 mod seal;
-mod sqlite;
+pub(crate) mod sqlite;
 #[cfg(test)]
 pub(crate) mod stage;
 #[cfg(test)]

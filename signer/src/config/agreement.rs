@@ -2,12 +2,11 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    ffi::OsStr,
     hash::Hash,
 };
 
 use super::{CallerConfig, ConfigError, Draft, Duty, Place, Proof, SpecConfig};
-use crate::role::Role;
+use crate::{ledger::sqlite, role::Role};
 
 /// The names that the file gives, also those of parts that could not be read.
 pub(super) struct Names {
@@ -57,9 +56,7 @@ fn sockets(draft: &Draft, errors: &mut Vec<ConfigError>) {
 /// The ledger's own files are written by nothing else.
 fn files(draft: &Draft, errors: &mut Vec<ConfigError>) {
     let (Some(ledger), Some(audit)) = (&draft.ledger, &draft.audit) else { return };
-    let own =
-        |end: &&str| audit.checkpoints.as_os_str() == [ledger.path.as_os_str(), OsStr::new(end)].join(OsStr::new(""));
-    if OWN_ENDS.iter().any(own) {
+    if sqlite::files(&ledger.path).contains(&audit.checkpoints) {
         errors.push(ConfigError::new(audit.place.key("checkpoints"), "is a file of the ledger itself"));
     }
 }
@@ -153,6 +150,3 @@ fn two_persons(draft: &Draft, errors: &mut Vec<ConfigError>) {
         errors.push(ConfigError::new(only.place.key("roles"), problem));
     }
 }
-
-/// What stands behind the ledger's name in those of its files.
-const OWN_ENDS: [&str; 5] = ["", "-wal", "-shm", "-journal", ".lock"];

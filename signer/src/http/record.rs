@@ -223,7 +223,7 @@ fn profile(holding: &Holding, installed: &Installed) -> Value {
 }
 
 fn serves(serving: &Serving) -> Value {
-    // What the caller named stands beside what was seen in an answer to an overwrite only.
+    // Who asks for an overwrite is told what speaks against it.
     let Serving { of, leaf, leaf_key, locked, evidence, later, seen: _ } = serving;
     let mut installed = basis(*of);
     installed["leaf"] = json!(leaf);

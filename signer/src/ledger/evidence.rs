@@ -11,7 +11,7 @@ use crate::{
     device_id::DeviceId,
     digest::Digest,
     installed::{Evidence, EvidenceFact, Held, History, Sighting, State},
-    issuance::{Basis, Issuance},
+    issuance::Issuance,
     moment::{from_millis, millis},
 };
 
@@ -34,7 +34,7 @@ pub(super) fn insert(db: &Connection, device: &DeviceId, identifier: &str, evide
         return Ok(());
     }
     let Evidence { seq, at, fact } = evidence;
-    let (of_issuance, of_observation) = split(basis(fact));
+    let (of_issuance, of_observation) = split(fact.basis());
     let sighting = if let EvidenceFact::Foreign(sighting) = fact { Some(sighting) } else { None };
     let locked = match fact {
         EvidenceFact::Foreign(sighting) => sighting.locked,
@@ -122,13 +122,6 @@ fn is_known(db: &Connection, device: &DeviceId, identifier: &str, new: &Evidence
 fn last_evidence(db: &Connection, device: &DeviceId, identifier: &str) -> Result<Option<Evidence>> {
     let mut last = db.prepare_cached(LAST_EVIDENCE)?;
     Ok(last.query_row((device.as_str(), identifier), read_evidence).optional()?)
-}
-
-fn basis(fact: &EvidenceFact) -> Option<Basis> {
-    match fact {
-        EvidenceFact::Acknowledged(of) | EvidenceFact::Observed(of) | EvidenceFact::Listed { of, .. } => Some(*of),
-        EvidenceFact::Foreign(_) | EvidenceFact::Absent => None,
-    }
 }
 
 fn kind(fact: &EvidenceFact) -> &'static str {

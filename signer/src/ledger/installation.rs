@@ -273,8 +273,9 @@ fn reconcile(
     Ok((seq, reconciled))
 }
 
-/// A profile of the ledger is known by its UUID and, where the device told it, its leaf: the one that it is known to have, or
-/// the newest if several are of one leaf. Of several, it is as seen as one of somebody else's: what it may be, the rule of `installed.rs` says.
+/// A profile of the ledger is known by its UUID and, where the device told it, its leaf: the one that the device is known to
+/// have, or the newest if all are of one leaf. Else it counts as one of somebody else's, and `installed.rs` says what it may
+/// be.
 /// Nothing where the device told too little to say anything new.
 fn seen(history: &History, listed: &ListedProfile) -> Option<EvidenceFact> {
     let told = [listed.removal_disallowed, listed.has_removal_passcode];

@@ -46,8 +46,13 @@ pub(super) fn lock(path: &Path) -> Result<File> {
     }
 }
 
+/// The ledger's own files: the database, and what SQLite and the daemon lay beside it.
+pub(crate) fn files(path: &Path) -> [PathBuf; 5] {
+    ["", "-wal", "-shm", "-journal", ".lock"].map(|end| beside(path, end))
+}
+
 /// The file's name with more at its end.
-pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     PathBuf::from(name)
