@@ -1,12 +1,13 @@
-//! One reader, many workers, one writer that takes what they made in the order in which it was read.
+//! One reader, many workers, some who finish what those made, and one writer that takes it in the order in which it was
+//! read.
 
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         mpsc::{self, Receiver, Sender, SyncSender},
     },
-    thread,
+    thread::{self, Scope, ScopedJoinHandle},
 };
 
 use crate::Result;
@@ -28,34 +29,85 @@ pub(super) fn run<Item: Weigh + Send, Made: Send, State>(
     read: impl FnOnce(&mut dyn FnMut(Item) -> bool) -> Result<()> + Send,
     state: impl Fn() -> Result<State> + Sync,
     work: impl Fn(&mut State, Item) -> Result<Made> + Sync,
-    mut take: impl FnMut(Made) -> Result<()>,
+    take: impl FnMut(Made) -> Result<()>,
 ) -> Result<()> {
-    let jobs = jobs.clamp(1, MOST_JOBS);
-    let ahead = 2 * jobs + 2;
-    let (put_back, places) = mpsc::channel();
-    let (to_workers, chunks) = mpsc::sync_channel(ahead);
-    let (to_taker, made) = mpsc::channel();
-    let chunks = Mutex::new(chunks);
-    (0..ahead).for_each(|_| put_back.send(()).expect("its other end is here"));
     thread::scope(|scope| {
+        let (begun, made) = Begun::new(scope, jobs, read, &state, &work);
+        begun.end(made, take)
+    })
+}
+
+/// As [`run`], with threads of their own, one for four workers, that finish what was made: a worker is left to what only
+/// it can do.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_and_finish<Item: Weigh + Send, Made: Send, Finished: Send, State>(
+    jobs: usize,
+    read: impl FnOnce(&mut dyn FnMut(Item) -> bool) -> Result<()> + Send,
+    state: impl Fn() -> Result<State> + Sync,
+    work: impl Fn(&mut State, Item) -> Result<Made> + Sync,
+    finish: impl Fn(Made) -> Finished + Sync,
+    take: impl FnMut(Finished) -> Result<()>,
+) -> Result<()> {
+    thread::scope(|scope| {
+        let (begun, made) = Begun::new(scope, jobs, read, &state, &work);
+        let (to_taker, finished) = mpsc::channel();
+        let (made, threads) = (Arc::new(Mutex::new(made)), begun.jobs.div_ceil(WORKERS_OF_A_FINISHER));
+        for _ in 0..threads {
+            let (finisher, made, finish) = (Hand(to_taker.clone()), made.clone(), &finish);
+            scope.spawn(move || finisher.finish(&made, finish));
+        }
+        drop((made, to_taker));
+        begun.end(finished, take)
+    })
+}
+
+/// Those who read and work, under way.
+struct Begun<'scope> {
+    jobs: usize,
+    reader: ScopedJoinHandle<'scope, Result<()>>,
+    put_back: Sender<()>,
+}
+
+impl<'scope> Begun<'scope> {
+    /// Starts them; what they made comes out of the channel.
+    fn new<'env, Item: Weigh + Send + 'scope, Made: Send + 'scope, State>(
+        scope: &'scope Scope<'scope, 'env>,
+        jobs: usize,
+        read: impl FnOnce(&mut dyn FnMut(Item) -> bool) -> Result<()> + Send + 'scope,
+        state: &'scope (impl Fn() -> Result<State> + Sync),
+        work: &'scope (impl Fn(&mut State, Item) -> Result<Made> + Sync),
+    ) -> (Self, Receiver<Handed<Made>>) {
+        let jobs = jobs.clamp(1, MOST_JOBS);
+        let ahead = 2 * jobs + 2;
+        let (put_back, places) = mpsc::channel();
+        let (to_workers, chunks) = mpsc::sync_channel(ahead);
+        let (to_next, made) = mpsc::channel();
+        let chunks = Arc::new(Mutex::new(chunks));
+        (0..ahead).for_each(|_| put_back.send(()).expect("its other end is here"));
         let reader =
             scope.spawn(move || Chunks { chunk: Vec::new(), bytes: 0, number: 0, places, to_workers }.fill(read));
         for _ in 0..jobs {
-            let (worker, chunks, state, work) = (Worker(to_taker.clone()), &chunks, &state, &work);
-            scope.spawn(move || worker.run(chunks, state, work));
+            let (worker, chunks) = (Hand(to_next.clone()), chunks.clone());
+            scope.spawn(move || worker.work(&chunks, state, work));
         }
-        drop(to_taker);
+        (Self { jobs, reader, put_back }, made)
+    }
+
+    /// Takes all that comes, in order, and waits for the reader.
+    fn end<Made>(self, made: Receiver<Handed<Made>>, mut take: impl FnMut(Made) -> Result<()>) -> Result<()> {
         let taken = in_turn(made, |chunk| {
             chunk.into_iter().try_for_each(&mut take)?;
             // The reader may be at its end already.
-            let _ = put_back.send(());
+            let _ = self.put_back.send(());
             Ok(())
         });
         // The reader that waits for a place is told that there will be none.
-        drop(put_back);
-        let read = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        drop(self.put_back);
+        let read = self.reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         taken.and(read)
-    })
+    }
 }
 
 /// Items in numbered pieces that are worth a thread's asking.
@@ -87,13 +139,14 @@ impl<Item: Weigh> Chunks<Item> {
     }
 }
 
-/// What a worker hands over: a chunk that it made; an error that ends everything; or, as `None`, that it panicked.
+/// What is handed on: a chunk that was made; an error that ends everything; or, as `None`, that somebody panicked.
 type Handed<Made> = Option<Result<(u64, Vec<Made>)>>;
 
-struct Worker<Made>(Sender<Handed<Made>>);
+/// Hands on what its thread made.
+struct Hand<Made>(Sender<Handed<Made>>);
 
-impl<Made> Worker<Made> {
-    fn run<Item, State>(
+impl<Made> Hand<Made> {
+    fn work<Item, State>(
         &self,
         chunks: &Mutex<Receiver<(u64, Vec<Item>)>>,
         state: impl Fn() -> Result<State>,
@@ -103,8 +156,7 @@ impl<Made> Worker<Made> {
             Ok(state) => state,
             Err(error) => return drop(self.0.send(Some(Err(error)))),
         };
-        let next = || chunks.lock().unwrap_or_else(PoisonError::into_inner).recv().ok();
-        while let Some((number, chunk)) = next() {
+        while let Some((number, chunk)) = next(chunks) {
             let made: Result<Vec<Made>> = chunk.into_iter().map(|item| work(&mut state, item)).collect();
             let is_done = made.is_err();
             if self.0.send(Some(made.map(|made| (number, made)))).is_err() || is_done {
@@ -112,15 +164,29 @@ impl<Made> Worker<Made> {
             }
         }
     }
+
+    fn finish<Before>(&self, made: &Mutex<Receiver<Handed<Before>>>, finish: impl Fn(Before) -> Made) {
+        let finish = |(number, chunk): (u64, Vec<_>)| (number, chunk.into_iter().map(&finish).collect());
+        while let Some(handed) = next(made) {
+            if self.0.send(handed.map(|made| made.map(finish))).is_err() {
+                return;
+            }
+        }
+    }
 }
 
-impl<Made> Drop for Worker<Made> {
+impl<Made> Drop for Hand<Made> {
     fn drop(&mut self) {
         if thread::panicking() {
             // Or everybody would wait for the chunk that it had.
             let _ = self.0.send(None);
         }
     }
+}
+
+/// What comes next to one of several threads; `None` at the end.
+fn next<T>(channel: &Mutex<Receiver<T>>) -> Option<T> {
+    channel.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
 fn in_turn<Made>(handed: Receiver<Handed<Made>>, mut take: impl FnMut(Vec<Made>) -> Result<()>) -> Result<()> {
@@ -138,6 +204,7 @@ fn in_turn<Made>(handed: Receiver<Handed<Made>>, mut take: impl FnMut(Vec<Made>)
 }
 
 const MOST_JOBS: usize = 256;
+const WORKERS_OF_A_FINISHER: usize = 4;
 const LONGEST_CHUNK: usize = 16;
 /// In bytes.
 const LARGEST_CHUNK: usize = 256 << 10;
@@ -192,6 +259,30 @@ mod tests {
     }
 
     #[test]
+    fn takes_what_was_finished_in_the_order_of_reading_and_the_first_error() {
+        let numbered = |end| {
+            let mut taken = Vec::new();
+            let fails = |_: &mut (), item: usize| if item == 4_000 { Err(wrong("work")) } else { Ok(item) };
+            let finish = |item: usize| {
+                if item.is_multiple_of(97) {
+                    thread::yield_now();
+                }
+                item.to_string()
+            };
+            let take = |made: String| {
+                taken.push(made);
+                Ok(())
+            };
+            let done = run_and_finish(9, up_to(end), || Ok(()), fails, finish, take);
+            (done.map_err(|error| error.to_string()), taken)
+        };
+        let in_order = |end: usize| (0..end).map(|item| item.to_string()).collect::<Vec<_>>();
+        assert_eq!(numbered(4_000), (Ok(()), in_order(4_000)));
+        let (failed, taken) = numbered(5_000);
+        assert_eq!((failed.unwrap_err().as_str(), taken == in_order(taken.len())), ("work", true));
+    }
+
+    #[test]
     fn an_error_anywhere_ends_everything_and_is_told() {
         let told = |result: Result<()>| result.unwrap_err().to_string();
         let same = |_: &mut (), item: usize| Ok(item);
@@ -234,5 +325,12 @@ mod tests {
             Ok(item)
         };
         let _ = run(4, up_to(100_000), || Ok(()), work, |_| Ok(()));
+    }
+
+    #[test]
+    #[should_panic(expected = "a scoped thread panicked")]
+    fn a_panic_of_a_finisher_ends_it_and_nobody_waits() {
+        let finish = |item: usize| assert!(item != 500, "a mistake");
+        let _ = run_and_finish(4, up_to(100_000), || Ok(()), |_: &mut (), item| Ok(item), finish, |()| Ok(()));
     }
 }

@@ -6,7 +6,7 @@ mod rows;
 use std::{sync::atomic::AtomicBool, thread};
 
 use self::{
-    maker::{Maker, try_out},
+    maker::{Maker, Worked, try_out},
     rows::Reader,
 };
 use super::{
@@ -45,11 +45,12 @@ pub(super) fn run(
         let mut output = Output::open(out, &head, resumed, batch.options.sign.signing_time, scope)?;
         output.expect(table.length().0);
         let mut reader = Reader::new(&plan, table, &batch.options, last_row, stop);
-        let done = pipeline::run(
+        let done = pipeline::run_and_finish(
             batch.options.jobs,
             |hand| reader.read(hand),
             || Maker::new(batch, &plan, &cut),
             Maker::make,
+            Worked::finish,
             |outcome| output.put(outcome, tell),
         );
         reader.unused.iter().for_each(|key| tell(Event::Note(&unused_column(key))));

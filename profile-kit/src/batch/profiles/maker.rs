@@ -36,6 +36,49 @@ pub(super) struct Maker<'a> {
     warnings: Vec<String>,
 }
 
+/// A row that was worked on: all that takes the signing thread.
+pub(super) struct Worked {
+    result: Result<Done, RowProblem>,
+    position: u64,
+    warnings: Vec<String>,
+}
+
+/// A signed file, and what its line in the manifest tells that the file itself does not.
+struct Done {
+    row: u64,
+    device: String,
+    file: String,
+    identifier: String,
+    uuid: String,
+    payloads: Vec<String>,
+    /// SHA-256 of what was signed.
+    digest: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+impl Worked {
+    /// With the row's line in the manifest.
+    pub fn finish(self) -> Outcome {
+        let Self { result, position, warnings } = self;
+        let (line, result) = match result {
+            Ok(done) => {
+                let (made, bytes) = done.made();
+                (manifest::written(&made), Ok(Signed { file: made.file, bytes: Arc::new(bytes) }))
+            }
+            Err(problem) => (manifest::written(&Failed::from(&problem)), Err(problem)),
+        };
+        Outcome { line, result, position, warnings }
+    }
+}
+
+impl Done {
+    fn made(self) -> (Made, Vec<u8>) {
+        let Self { row, device, file, identifier, uuid, payloads, digest, bytes } = self;
+        let (size, content, signed) = (bytes.len() as u64, hex(&digest), hex(&sha256(&bytes)));
+        (Made { row, device, file, size, identifier, uuid, payloads, content, signed, installed: None }, bytes)
+    }
+}
+
 /// What is signed for a row.
 enum Content<'c> {
     Filled(Filled<'c>),
@@ -50,29 +93,22 @@ impl<'a> Maker<'a> {
 
     /// # Errors
     /// What would be wrong with every row.
-    pub fn make(&mut self, job: Job) -> Result<Outcome> {
+    pub fn make(&mut self, job: Job) -> Result<Worked> {
         let Job { row, named, position } = job;
-        let made = match named {
+        let result = match named {
             Ok((device, file)) => self.sign(&row, device, file)?,
             Err(problem) => Err(problem),
         };
-        let (line, result) = match made {
-            Ok((made, bytes)) => {
-                let line = manifest::written(&made);
-                (line, Ok(Signed { file: made.file, bytes: Arc::new(bytes) }))
-            }
-            Err(problem) => (manifest::written(&Failed::from(&problem)), Err(problem)),
-        };
-        Ok(Outcome { line, result, position, warnings: std::mem::take(&mut self.warnings) })
+        Ok(Worked { result, position, warnings: std::mem::take(&mut self.warnings) })
     }
 
-    fn sign(&mut self, row: &Row, device: String, file: String) -> Result<Result<(Made, Vec<u8>), RowProblem>> {
+    fn sign(&mut self, row: &Row, device: String, file: String) -> Result<Result<Done, RowProblem>> {
         let content = match content(self.cut, self.plan, row, &device, std::mem::take(&mut self.buffer)) {
             Ok(content) => content,
             Err(problem) => return Ok(Err(problem)),
         };
         let what = content.signable();
-        let (signed, digest) = match self.signer.sign_and_digest(what, Digest::Sha256) {
+        let (bytes, digest) = match self.signer.sign_and_digest(what, Digest::Sha256) {
             Ok((signed, digest)) => (signed.into_bytes(), digest),
             Err(error @ (Error::Unwritable { .. } | Error::Refused { .. })) => {
                 return Ok(Err(row.problem(Some(&device), vec![CellProblem::of_row(error.with_causes())])));
@@ -82,22 +118,20 @@ impl<'a> Maker<'a> {
         if !std::mem::replace(&mut self.is_checked, true) {
             self.warnings = warnings(self.cut.template(), what.profile(), &self.batch.options.sign);
         }
-        let made = Made {
+        let done = Done {
             row: row.number,
             device,
             file,
-            size: signed.len() as u64,
             identifier: content.identifier().to_owned(),
             uuid: content.uuid().unwrap_or_default().to_owned(),
             payloads: content.payload_uuids(),
-            content: hex(&digest),
-            signed: hex(&sha256(&signed)),
-            installed: None,
+            digest,
+            bytes,
         };
         if let Content::Filled(filled) = content {
             self.buffer = filled.into_xml();
         }
-        Ok(Ok((made, signed)))
+        Ok(Ok(done))
     }
 }
 
