@@ -310,7 +310,9 @@ impl fmt::Display for KeyKind {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    nibbles.map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
+    // Bytes of a known number are put together several times faster than characters.
+    let digits: Vec<u8> = nibbles.map(|nibble| DIGITS[usize::from(nibble)]).collect();
+    String::from_utf8(digits).expect("digits are ASCII")
 }
 
 /// An object identifier in numbers, or its octets in hexadecimal where they are none.

@@ -27,7 +27,7 @@ pub use self::{
 use crate::{
     Digest,
     catalogue::may_lock,
-    installed::{Candidate, EvidenceKind, Held, History, Installed, Serving, Sighting, State},
+    installed::{Candidate, Evidence, EvidenceFact, EvidenceKind, Held, History, Installed, Serving, Sighting, State},
     issuance::{Acknowledgement, Basis, ErrorLink},
     keyring::{Holding, Keyring},
 };
@@ -207,8 +207,9 @@ impl Found {
             Installed::Profile(before) if before.of != serving.of => {
                 self.reason(ISSUED_LATER, vec![serving.of.uuid().to_string()]);
             }
-            _ if serving.evidence == EvidenceKind::Issued => self.reason(UNCONFIRMED, vec![]),
-            _ => {}
+            _ if serving.evidence != EvidenceKind::Issued => {}
+            _ if was_seen_without(case, serving) => self.reason(NOT_THERE_YET, vec![]),
+            _ => self.reason(UNCONFIRMED, vec![]),
         }
         self.later(serving);
         self.restricted(case);
@@ -229,7 +230,8 @@ impl Found {
             return;
         };
         let name = overwrite.of.uuid().to_string();
-        let seen_since = case.history.evidence.last().is_some_and(|evidence| evidence.seq > overwrite.seq);
+        let is_with = |evidence: &Evidence| evidence.fact != EvidenceFact::Absent && evidence.seq > overwrite.seq;
+        let seen_since = case.history.evidence.last().is_some_and(is_with);
         self.warnings.push(w3());
         match &overwrite.acknowledgement {
             _ if overwrite.of == serving.of && serving.locked => {
@@ -360,6 +362,13 @@ fn is_older(case: &Case<'_>, overwrite: &Held, serving: &Serving) -> bool {
     held.is_some_and(|held| overwrite.seq < held.seq)
 }
 
+/// Whether the device was seen to have none after this one was issued.
+fn was_seen_without(case: &Case<'_>, serving: &Serving) -> bool {
+    let issued = case.history.held.iter().find(|held| held.of == serving.of).map(|held| held.seq);
+    let is_without = |evidence: &Evidence| evidence.fact == EvidenceFact::Absent && Some(evidence.seq) > issued;
+    case.history.evidence.last().is_some_and(is_without)
+}
+
 /// Whether its payloads cannot be read: a removal password may be among them.
 fn is_encrypted(case: &Case<'_>) -> bool {
     case.installed.is_some_and(|installed| installed.profile.is_encrypted())
@@ -406,6 +415,7 @@ reasons! {
         ["W3"]
     STILL_LOCKED "still-locked" "the device has the overwrite, and says that it is locked all the same" ["L4" "L6"]
     UNCONFIRMED "unconfirmed" "that the device has the profile is known from its issuance only" []
+    NOT_THERE_YET "not-there-yet" "the device was seen without the profile after it was issued; its owner may install it yet" []
     ISSUED_LATER "issued-later" "a locked profile was issued later, and may be there instead" []
     AMBIGUOUS "ambiguous" "profiles of different signers were issued: which one is installed is not known" ["R4"]
     FOREIGN "foreign" "the device was seen with a profile of this identifier that is not in the record" ["R1"]

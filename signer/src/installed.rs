@@ -92,7 +92,7 @@ pub enum Installed {
         /// All that it may be, in the order of the record.
         candidates: Vec<Candidate>,
     },
-    /// None any more.
+    /// None any more, and none that was issued is still to come.
     Absent {
         /// When it was seen to be gone.
         since: SystemTime,
@@ -103,7 +103,7 @@ pub enum Installed {
         sighting: Sighting,
         /// The locked ones of before that it may be, as far as the device told: it may be one of their signers'.
         earlier: Vec<Candidate>,
-        /// What was issued since and may be there instead.
+        /// What was issued since and may be there instead, or was issued before and was not there yet.
         later: Vec<Candidate>,
     },
     /// Nothing that is in the ledger: the device refused all that was issued to it.
@@ -165,7 +165,7 @@ pub struct Candidate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// A locked profile was issued; nothing more is known.
+    /// A locked profile was issued; nothing says that it is installed.
     Issued,
     /// A locked profile is installed.
     Locked,
@@ -243,7 +243,7 @@ impl EvidenceFact {
 }
 
 impl History {
-    /// What the device has: by the newest evidence, or by what was issued since it was seen to have none.
+    /// What the device has: by the newest evidence, or, where it was seen to have none, by what may have come since.
     pub fn installed(&self) -> Installed {
         let Some(Evidence { seq, at, fact }) = self.evidence.last() else { return self.issued_after(0, None) };
         match fact {
@@ -409,20 +409,24 @@ impl History {
     /// One whose UUID several of the ledger have, by different signers, is one of those; which, the device did not tell.
     fn foreign(&self, sighting: &Sighting, seq: u64) -> Installed {
         let same = if sighting.uuid.is_empty() { vec![] } else { self.of_uuid(&sighting.uuid, sighting.leaf) };
-        let later = self.held.iter().filter(|held| self.is_pending_after(held, seq));
+        let earlier = self.may_be(sighting, seq);
+        let is_to_come = |held: &Held| self.is_not_there_yet(held, seq) && earlier.iter().all(|one| one.of != held.of);
+        let later = self.held.iter().filter(|held| self.is_pending_after(held, seq) || is_to_come(held));
         if !is_of_one_leaf(&same) {
             let more = later.filter(|held| same.iter().all(|one| one.of != held.of));
             let candidates = same.iter().copied().chain(more).map(candidate).collect();
             return Installed::Ambiguous { candidates };
         }
-        let (earlier, later) = (self.may_be(sighting, seq), later.map(candidate).collect());
+        let later = later.map(candidate).collect();
         Installed::Foreign { sighting: sighting.clone(), earlier, later }
     }
 
     /// Without evidence an overwrite does not count as installed as long as there is a locked profile: made of that, a
     /// second overwrite fits as well when the first one did arrive.
     fn issued_after(&self, seq: u64, gone: Option<SystemTime>) -> Installed {
-        let since = |held: &&Held| (held.seq > seq && may_come(held)) || self.is_put_off(held);
+        let since = |held: &&Held| {
+            (held.seq > seq && may_come(held)) || self.is_put_off(held) || self.is_not_there_yet(held, seq)
+        };
         let may_be: Vec<_> = self.held.iter().filter(since).collect();
         let locked: Vec<_> = may_be.iter().copied().filter(|held| held.locked).collect();
         match gone {
@@ -478,13 +482,26 @@ impl History {
     /// A locked one that the device did not take then: it asks for it again, whatever was seen on it meanwhile; until it
     /// took that one, another that was issued later, or was seen with a later one of the same signer.
     fn is_put_off(&self, held: &Held) -> bool {
+        let put_off = held.locked && held.acknowledgement == Some(Acknowledgement::NotNow);
+        put_off && !self.is_past(held)
+    }
+
+    /// A locked one that was issued before the device was seen without it, at a place in the record: it was not there yet,
+    /// and its owner may install it still. Unless its overwrite was issued by then, which says that both are gone.
+    fn is_not_there_yet(&self, held: &Held, seen: u64) -> bool {
+        let is_overwrite = |one: &Held| !one.locked && one.leaf == held.leaf && (held.seq..seen).contains(&one.seq);
+        let may_be = held.locked && held.seq < seen && may_come(held) && !self.held.iter().any(is_overwrite);
+        may_be && !self.is_past(held)
+    }
+
+    /// Whether the device took this one, or a later one in its place.
+    fn is_past(&self, held: &Held) -> bool {
         let is_past = |Evidence { fact, .. }: &Evidence| {
             let Some(of) = fact.basis() else { return false };
             let is_enough = |other: &Held| matches!(fact, EvidenceFact::Acknowledged(_)) || other.leaf == held.leaf;
             of == held.of || self.find(of).is_some_and(|other| other.seq > held.seq && is_enough(other))
         };
-        let put_off = held.locked && held.acknowledgement == Some(Acknowledgement::NotNow);
-        put_off && !self.evidence.iter().any(is_past)
+        self.evidence.iter().any(is_past)
     }
 
     fn find(&self, of: Basis) -> Option<&Held> {

@@ -225,8 +225,20 @@ fn the_client_app_goes_last_where_the_app_store_is_restricted() {
         let place = |word| found.next.iter().position(|action| action.action == word).unwrap();
         assert!(place("delete-profile") < place("delete-app"));
     }
-    let gone = stage.ask(vec![stage.locked(1)], vec![known(9, EvidenceFact::Absent)]);
+    let gone = stage.ask(vec![stage.locked(1)], [locked(), vec![known(9, EvidenceFact::Absent)]].concat());
     assert_eq!((gone.standing, warnings(&gone)), (Standing::Free, vec![]));
+}
+
+#[test]
+fn a_locked_profile_that_the_device_was_seen_without_before_it_took_any_is_still_to_come() {
+    let stage = Stage::new();
+    let none = |seq| vec![known(seq, EvidenceFact::Absent)];
+    let found = stage.ask(vec![stage.locked(1)], none(2));
+    assert_eq!((found.standing, codes(&found)), (Standing::Locked, vec!["never-offered", "not-there-yet"]));
+    let offered = stage.ask(vec![stage.locked(1), stage.overwrite(3)], none(2));
+    assert_eq!(codes(&offered), ["offered", "not-there-yet"]);
+    let overwritten = stage.ask(vec![stage.locked(1), stage.overwrite(2)], none(3));
+    assert_eq!((overwritten.standing, codes(&overwritten)), (Standing::Free, vec!["gone"]));
 }
 
 #[test]
@@ -293,15 +305,18 @@ fn what_is_ambiguous_or_foreign_asks_for_the_truth_first() {
     assert_eq!(words(&unsigned.next)[..2], ["hand-in", "name-issuance"]);
     assert_eq!(unsigned.reasons[0].about[1], of(1).uuid().to_string());
     assert_eq!(foreign(Some(leaf(&stage.site.lost)), Some(true)).standing, Standing::NeedsWipe);
-    assert_eq!(foreign(None, Some(false)).standing, Standing::Deletable);
 }
 
 #[test]
-fn a_strangers_profile_that_is_deletable_does_not_hide_a_locked_one_of_later() {
+fn a_strangers_profile_that_is_deletable_does_not_hide_a_locked_one_that_is_to_come() {
     let stage = Stage::new();
-    let sighting = Sighting { uuid: "X".into(), leaf: None, locked: Some(false) };
-    let found = stage.ask(vec![stage.locked(2)], vec![known(1, EvidenceFact::Foreign(sighting))]);
-    assert_eq!(found.standing, Standing::Locked);
+    let sighted =
+        |seq| known(seq, EvidenceFact::Foreign(Sighting { uuid: "X".into(), leaf: None, locked: Some(false) }));
+    let later = stage.ask(vec![stage.locked(2)], vec![sighted(1)]);
+    let not_there_yet = stage.ask(vec![stage.locked(1)], vec![sighted(2)]);
+    assert_eq!((later.standing, not_there_yet.standing), (Standing::Locked, Standing::Locked));
+    let was_there = vec![known(2, EvidenceFact::Acknowledged(of(1))), sighted(3)];
+    assert_eq!(stage.ask(vec![stage.locked(1)], was_there).standing, Standing::Deletable);
 }
 
 #[test]

@@ -344,9 +344,29 @@ fn a_profile_of_somebody_else_is_no_basis_until_it_is_handed_in() {
     let sighting = Sighting { uuid: "X".into(), leaf: Some(Digest([B; 32])), locked: Some(true) };
     let seen = known(2, EvidenceFact::Foreign(sighting.clone()));
     let history = history(vec![locked(1, A), locked(3, A)], vec![seen]);
-    let Installed::Foreign { sighting: told, later, .. } = history.installed() else { panic!() };
-    assert_eq!((told, names(&later)), (sighting, vec![of(3)]));
+    let Installed::Foreign { sighting: told, earlier, later } = history.installed() else { panic!() };
+    assert_eq!((told, names(&earlier)), (sighting, vec![]));
+    assert_eq!(names(&later), [of(1), of(3)], "nothing says that the first one was ever there");
     assert_eq!(history.leaves(), BTreeSet::from([Digest([A; 32]), Digest([B; 32])]));
+}
+
+#[test]
+fn a_locked_profile_that_was_not_there_yet_is_not_gone() {
+    let none = |seq| known(seq, EvidenceFact::Absent);
+    let awaited = history(vec![locked(1, A)], vec![none(2)]);
+    assert_eq!((serving(&awaited).of, awaited.state()), (of(1), Some(State::Issued)));
+    assert_eq!(awaited.leaves(), BTreeSet::from([Digest([A; 32])]));
+    let state = |held, evidence| history(held, evidence).state();
+    let seen = known(2, EvidenceFact::Listed { of: of(1), locked: true });
+    assert_eq!(state(vec![locked(1, A)], vec![seen, none(3)]), Some(State::Gone));
+    let later = |leaf| state(vec![locked(1, A), locked(2, leaf)], vec![acknowledged(3, 2), none(4)]);
+    assert_eq!((later(A), later(B)), (Some(State::Gone), Some(State::Gone)));
+    let overwritten = |seq| state(vec![locked(1, A), overwrite(2, A)], vec![none(seq)]);
+    assert_eq!(overwritten(3), Some(State::Gone));
+    let offered_since = history(vec![locked(1, A), overwrite(3, A)], vec![none(2)]);
+    assert_eq!((serving(&offered_since).of, offered_since.state()), (of(1), Some(State::Overwriting)));
+    let of_another = history(vec![locked(1, A), overwrite(2, B)], vec![none(3)]);
+    assert_eq!(of_another.leaves(), BTreeSet::from([Digest([A; 32])]));
 }
 
 /// A sighting of which the device told no more than this.

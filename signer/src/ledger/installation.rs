@@ -334,3 +334,6 @@ fn take(writing: &Writing<'_>, device: &DeviceId, identifier: &str, evidence: Ev
     evidence::insert(writing.db, device, identifier, &evidence)?;
     evidence::refresh(writing.db, device, identifier)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use crate::{
     client::{Answer, Ask, raw},
     daemon::Daemon,
     overwrite::changed_twice,
-    past::{foreign, import, list, stubborn},
+    past::{acknowledge, foreign, import, list, stubborn},
     reports::{issued, posted},
     site::{days, signer, token},
 };
@@ -119,7 +119,7 @@ cases! {
     },
     "no-overwrite" => async {
         let daemon = Daemon::start().await;
-        issued(&daemon).await;
+        acknowledge(&daemon, issued(&daemon).await.0.parse().unwrap()).await;
         list(&daemon, "C02A", None).await;
         overwrite(&daemon, json!({})).await
     },

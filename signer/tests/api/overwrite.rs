@@ -277,6 +277,10 @@ async fn a_device_without_the_profile_or_with_a_strangers_gets_none() {
     let daemon = Daemon::start().await;
     let first = locked(&daemon).await;
     list(&daemon, "C02A", None).await;
+    let not_there_yet = told(&daemon, json!({})).await;
+    assert_eq!((&not_there_yet["of"], &not_there_yet["evidence"]), (&json!(id(&first)), &json!("issued")));
+    acknowledge(&daemon, id(&first)).await;
+    list(&daemon, "C02A", None).await;
     let gone = overwrite(&daemon, json!({})).await;
     assert_eq!(gone.refusal(), (422, "no-overwrite".into()));
     assert_eq!(gone.json()["candidates"][0]["issuance"], json!(id(&first)));

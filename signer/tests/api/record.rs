@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     daemon::Daemon,
+    past::{acknowledge, id},
     reports::{issued, list_of, report_list},
 };
 
@@ -36,7 +37,10 @@ async fn a_device_is_told_with_what_it_has_and_what_was_issued_to_it() {
 async fn devices_come_page_by_page_and_by_state() {
     let daemon = Daemon::start().await;
     for name in ["a", "b", "c", "d", "e"] {
-        daemon.by("issue").post(&format!("/v1/devices/{name}/profiles/ivi"), json!({})).await.done();
+        let answer = daemon.by("issue").post(&format!("/v1/devices/{name}/profiles/ivi"), json!({})).await.done();
+        if name == "c" {
+            acknowledge(&daemon, id(&answer)).await;
+        }
     }
     report_list(&daemon, "/v1/devices/c/profile-list", &list_of(&[])).await.done();
     let mut found = Vec::new();

@@ -204,13 +204,18 @@ async fn a_list_without_uuids_takes_nothing_away_of_what_was_known() {
 
 #[tokio::test]
 async fn a_profile_without_a_uuid_on_a_device_that_had_none_is_locked_by_whoever_locked_it_before() {
-    let stage = Stage::new();
-    issue(&stage, draft("d", "U", A)).await;
-    let none = ProfileList { complete: true, ..ProfileList::default() };
-    stage.ledger.reconcile(&request("mdm"), device("d"), none).await.unwrap();
-    stage.ledger.reconcile(&request("mdm"), device("d"), bare(IDENTIFIER)).await.unwrap();
-    assert_eq!(state(&stage, "d").await, Some(State::Foreign));
-    assert_eq!(stage.ledger.stranded(&[].into()).await.unwrap(), 1);
+    for (name, was_there, expected) in [("d", true, State::Foreign), ("e", false, State::Locked)] {
+        let stage = Stage::new();
+        let id = issue(&stage, draft(name, "U", A)).await;
+        if was_there {
+            acknowledge(&stage, id).await;
+        }
+        let none = ProfileList { complete: true, ..ProfileList::default() };
+        stage.ledger.reconcile(&request("mdm"), device(name), none).await.unwrap();
+        stage.ledger.reconcile(&request("mdm"), device(name), bare(IDENTIFIER)).await.unwrap();
+        assert_eq!(state(&stage, name).await, Some(expected));
+        assert_eq!(stage.ledger.stranded(&[].into()).await.unwrap(), 1);
+    }
 }
 
 #[tokio::test]
