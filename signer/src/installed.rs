@@ -3,10 +3,13 @@
 //! The newest evidence decides: the device acknowledged a profile, was seen to have one, or was seen to have none.
 //! Without any, what was issued is all that there is to go by. "Newer" is the order of the record, not of clocks.
 
+mod reading;
+
 use std::{collections::BTreeSet, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use self::reading::Reading;
 use crate::{
     digest::Digest,
     issuance::{Acknowledgement, Basis, Issuance, ProfileFacts, Variant},
@@ -245,38 +248,18 @@ impl EvidenceFact {
 impl History {
     /// What the device has: by the newest evidence, or, where it was seen to have none, by what may have come since.
     pub fn installed(&self) -> Installed {
-        let Some(Evidence { seq, at, fact }) = self.evidence.last() else { return self.issued_after(0, None) };
-        match fact {
-            EvidenceFact::Acknowledged(of) => self.acknowledged(*of),
-            EvidenceFact::Observed(of) => self.serving(*of, EvidenceKind::Observed),
-            EvidenceFact::Listed { of, locked } => self.listed(*of, *locked),
-            EvidenceFact::Foreign(sighting) => self.foreign(sighting, *seq),
-            EvidenceFact::Absent => self.issued_after(*seq, Some(*at)),
-        }
+        Reading::of(self).installed()
     }
 
     /// What an overwrite is made of: of what is installed. Where the owner can delete that, it needs none: where locked
     /// ones may have come since, an overwrite is made as if only those were known.
     pub fn to_overwrite(&self) -> Installed {
-        match self.installed() {
-            Installed::Profile(serving) if !serving.locked && serving.later.iter().any(|later| later.locked) => {
-                let since = |held: &&Held| held.locked && serving.later.iter().any(|later| later.of == held.of);
-                self.one_of(self.held.iter().filter(since).collect(), 0)
-            }
-            installed => installed,
-        }
+        Reading::of(self).to_overwrite()
     }
 
     /// The profile that the caller says the device has; `None` when the record of this device and identifier lacks it.
     pub fn named(&self, of: Basis) -> Option<Serving> {
-        let held = self.find(of)?;
-        let serving = self.serve(held, EvidenceKind::Named, held.seq);
-        let seen = match self.installed() {
-            Installed::Profile(known) if known.evidence != EvidenceKind::Issued => Some(known.leaf),
-            Installed::Foreign { sighting, .. } => sighting.leaf,
-            _ => None,
-        };
-        Some(Serving { seen: seen.filter(|seen| *seen != serving.leaf), ..serving })
+        Reading::of(self).named(of)
     }
 
     /// The profiles that a device may mean by a top-level `PayloadUUID` and, where it told it, a leaf; none that it refused.
@@ -326,128 +309,6 @@ impl History {
         }
     }
 
-    fn serving(&self, of: Basis, evidence: EvidenceKind) -> Installed {
-        self.find(of).map_or(Installed::Unknown, |held| Installed::Profile(self.serve(held, evidence, held.seq)))
-    }
-
-    fn acknowledged(&self, of: Basis) -> Installed {
-        let Some(held) = self.find(of) else { return Installed::Unknown };
-        let serving = self.serve(held, EvidenceKind::Acknowledged, held.seq);
-        Installed::Profile(match self.doubt(held) {
-            None => serving,
-            Some(Doubt::Held(before)) => {
-                let is_later =
-                    |one: &&Held| one.of == before.of || serving.later.iter().any(|later| later.of == one.of);
-                Serving { later: self.held.iter().filter(is_later).map(candidate).collect(), ..serving }
-            }
-            // The answer is passed over: what was seen may be locked.
-            Some(Doubt::Foreign(sighting, seq)) if !held.locked => return self.foreign(sighting, seq),
-            Some(Doubt::Foreign(sighting, _)) => Serving { seen: sighting.leaf, ..serving },
-        })
-    }
-
-    /// A device that says that the overwrite is locked all the same is not free. One that says the opposite of a locked
-    /// profile is not believed: it may ignore the lock and honour it after an update.
-    fn listed(&self, of: Basis, locked: bool) -> Installed {
-        match self.serving(of, EvidenceKind::Listed) {
-            Installed::Profile(serving) => Installed::Profile(Serving { locked: serving.locked || locked, ..serving }),
-            other => other,
-        }
-    }
-
-    /// With what may have come after a place in the record.
-    fn serve(&self, held: &Held, evidence: EvidenceKind, after: u64) -> Serving {
-        let Held { of, leaf, leaf_key, locked, .. } = *held;
-        // Evidence that is newer than those and still names the older one does not say that they never come.
-        let is_later = |other: &&Held| other.of != of && self.is_pending_after(other, after);
-        let later = self.held.iter().filter(is_later).map(candidate).collect();
-        Serving { of, leaf, leaf_key, locked, evidence, later, seen: None }
-    }
-
-    /// What speaks against the acknowledgement of this one being the newest: what the device was known to have before, where
-    /// that is locked and cannot have been replaced by this one. By R4 what another signer signed cannot; and an overwrite
-    /// is not issued before what it frees. Answers may come late, several in a row.
-    fn doubt(&self, held: &Held) -> Option<Doubt<'_>> {
-        for evidence in self.evidence.iter().rev().skip(1) {
-            let (of, locked, was_seen) = match &evidence.fact {
-                EvidenceFact::Acknowledged(of) => (*of, false, false),
-                EvidenceFact::Observed(of) => (*of, false, true),
-                EvidenceFact::Listed { of, locked } => (*of, *locked, true),
-                EvidenceFact::Foreign(sighting) => {
-                    let is_other = !held.locked || sighting.leaf.is_some_and(|leaf| leaf != held.leaf);
-                    let is_doubt = is_other && sighting.locked != Some(false) && evidence.seq > held.seq;
-                    return is_doubt.then_some(Doubt::Foreign(sighting, evidence.seq));
-                }
-                EvidenceFact::Absent => return None,
-            };
-            let before = self.find(of)?;
-            if (before.locked || locked) && !self.may_follow(before, held) {
-                return Some(Doubt::Held(before));
-            }
-            if was_seen {
-                return None;
-            }
-        }
-        None
-    }
-
-    /// Whether a profile may have come to a device that had another, locked one, without anything between.
-    fn may_follow(&self, before: &Held, held: &Held) -> bool {
-        let is_other = before.leaf != held.leaf;
-        match before.seq > held.seq {
-            true => held.locked && !is_other,
-            // Made for something older, unless that signer locked the device again meanwhile.
-            false if is_other && !held.locked => {
-                let between =
-                    |one: &Held| one.locked && one.leaf == held.leaf && one.seq > before.seq && one.seq < held.seq;
-                self.held.iter().any(between)
-            }
-            false => true,
-        }
-    }
-
-    /// One whose UUID several of the ledger have, by different signers, is one of those; which, the device did not tell.
-    fn foreign(&self, sighting: &Sighting, seq: u64) -> Installed {
-        let same = if sighting.uuid.is_empty() { vec![] } else { self.of_uuid(&sighting.uuid, sighting.leaf) };
-        let earlier = self.may_be(sighting, seq);
-        let is_to_come = |held: &Held| self.is_not_there_yet(held, seq) && earlier.iter().all(|one| one.of != held.of);
-        let later = self.held.iter().filter(|held| self.is_pending_after(held, seq) || is_to_come(held));
-        if !is_of_one_leaf(&same) {
-            let more = later.filter(|held| same.iter().all(|one| one.of != held.of));
-            let candidates = same.iter().copied().chain(more).map(candidate).collect();
-            return Installed::Ambiguous { candidates };
-        }
-        let later = later.map(candidate).collect();
-        Installed::Foreign { sighting: sighting.clone(), earlier, later }
-    }
-
-    /// Without evidence an overwrite does not count as installed as long as there is a locked profile: made of that, a
-    /// second overwrite fits as well when the first one did arrive.
-    fn issued_after(&self, seq: u64, gone: Option<SystemTime>) -> Installed {
-        let since = |held: &&Held| {
-            (held.seq > seq && may_come(held)) || self.is_put_off(held) || self.is_not_there_yet(held, seq)
-        };
-        let may_be: Vec<_> = self.held.iter().filter(since).collect();
-        let locked: Vec<_> = may_be.iter().copied().filter(|held| held.locked).collect();
-        match gone {
-            Some(since) if may_be.is_empty() => Installed::Absent { since },
-            _ => self.one_of(if locked.is_empty() { may_be } else { locked }, seq),
-        }
-    }
-
-    /// The newest of those that may be there, where one leaf signed all, with what may have come after it and a place in the
-    /// record.
-    fn one_of(&self, may_be: Vec<&Held>, after: u64) -> Installed {
-        match may_be.last() {
-            None if self.held.is_empty() => Installed::Unknown,
-            None => Installed::Refused,
-            Some(last) if is_of_one_leaf(&may_be) => {
-                Installed::Profile(self.serve(last, EvidenceKind::Issued, after.max(last.seq)))
-            }
-            _ => Installed::Ambiguous { candidates: may_be.into_iter().map(candidate).collect() },
-        }
-    }
-
     fn serving_state(&self, serving: &Serving) -> State {
         let later = |locked: bool| serving.later.iter().any(|one| one.locked == locked);
         match (serving.locked, serving.evidence) {
@@ -459,71 +320,11 @@ impl History {
             (false, _) => State::Free,
         }
     }
-
-    /// A device replaces a profile only by one of the same signer (R4): what is seen under an identifier may be signed as
-    /// any locked one that it may have had before.
-    fn may_be(&self, sighting: &Sighting, seq: u64) -> Vec<Candidate> {
-        let may_be = |held: &&Held| {
-            held.seq < seq
-                && held.locked
-                && !is_refused(held)
-                && !self.is_put_off(held)
-                && sighting.leaf.is_none_or(|leaf| leaf == held.leaf)
-        };
-        let none = sighting.locked == Some(false);
-        self.held.iter().filter(may_be).filter(|_| !none).map(candidate).collect()
-    }
-
-    fn is_pending_after(&self, held: &Held, seq: u64) -> bool {
-        let is_open = may_come(held) && held.acknowledgement != Some(Acknowledgement::Acknowledged);
-        (held.seq > seq && is_open) || self.is_put_off(held)
-    }
-
-    /// A locked one that the device did not take then: it asks for it again, whatever was seen on it meanwhile; until it
-    /// took that one, another that was issued later, or was seen with a later one of the same signer.
-    fn is_put_off(&self, held: &Held) -> bool {
-        let put_off = held.locked && held.acknowledgement == Some(Acknowledgement::NotNow);
-        put_off && !self.is_past(held)
-    }
-
-    /// A locked one that was issued before the device was seen without it, at a place in the record: it was not there yet,
-    /// and its owner may install it still. Unless its overwrite was issued by then, which says that both are gone.
-    fn is_not_there_yet(&self, held: &Held, seen: u64) -> bool {
-        let is_overwrite = |one: &Held| !one.locked && one.leaf == held.leaf && (held.seq..seen).contains(&one.seq);
-        let may_be = held.locked && held.seq < seen && may_come(held) && !self.held.iter().any(is_overwrite);
-        may_be && !self.is_past(held)
-    }
-
-    /// Whether the device took this one, or a later one in its place.
-    fn is_past(&self, held: &Held) -> bool {
-        let is_past = |Evidence { fact, .. }: &Evidence| {
-            let Some(of) = fact.basis() else { return false };
-            let is_enough = |other: &Held| matches!(fact, EvidenceFact::Acknowledged(_)) || other.leaf == held.leaf;
-            of == held.of || self.find(of).is_some_and(|other| other.seq > held.seq && is_enough(other))
-        };
-        self.evidence.iter().any(is_past)
-    }
-
-    fn find(&self, of: Basis) -> Option<&Held> {
-        self.held.iter().find(|held| held.of == of)
-    }
-}
-
-/// Why an answer may not be the newest.
-enum Doubt<'a> {
-    /// The device had this one before.
-    Held(&'a Held),
-    /// The device had one before that is not in the ledger, seen at this place in the record.
-    Foreign(&'a Sighting, u64),
 }
 
 /// An observed profile is there by its evidence or not at all; one that the device refused did not come (fact R8).
 fn may_come(held: &Held) -> bool {
     matches!(held.of, Basis::Issuance(_)) && !is_refused(held)
-}
-
-fn is_of_one_leaf(all: &[&Held]) -> bool {
-    all.windows(2).all(|pair| pair[0].leaf == pair[1].leaf)
 }
 
 fn is_refused(held: &Held) -> bool {

@@ -369,9 +369,26 @@ fn a_locked_profile_that_was_not_there_yet_is_not_gone() {
     assert_eq!(of_another.leaves(), BTreeSet::from([Digest([A; 32])]));
 }
 
+/// A device that is never ready, whose core offers it the profile anew each hour and asks for its list; it has another.
+#[test]
+fn a_record_of_months_is_read_at_once() {
+    let hours = 5_000;
+    let mut held: Vec<_> = (0..hours).map(|hour| answered(locked(hour, A), Acknowledgement::NotNow)).collect();
+    held.push(locked(hours, B));
+    let listed = |hour| known(hours + 1 + hour, EvidenceFact::Listed { of: of(hours), locked: true });
+    let long = history(held, (0..hours).map(listed).collect());
+    let start = std::time::Instant::now();
+    assert_eq!(long.leaves(), BTreeSet::from([Digest([A; 32]), Digest([B; 32])]));
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+}
+
+fn sighting(leaf: Option<u8>, locked: Option<bool>) -> Sighting {
+    Sighting { uuid: "X".into(), leaf: leaf.map(|leaf| Digest([leaf; 32])), locked }
+}
+
 /// A sighting of which the device told no more than this.
 fn sighted(seq: u64, leaf: Option<u8>, locked: Option<bool>) -> Evidence {
-    known(seq, EvidenceFact::Foreign(Sighting { uuid: "X".into(), leaf: leaf.map(|leaf| Digest([leaf; 32])), locked }))
+    known(seq, EvidenceFact::Foreign(sighting(leaf, locked)))
 }
 
 #[test]
