@@ -1,6 +1,9 @@
 //! The names of a batch's files: made of a row's cells, and safe whatever they hold.
 
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    ops::Range,
+};
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -77,7 +80,7 @@ impl NamePattern {
                 return Err(format!("the file's name would be longer than {LONGEST} bytes"));
             }
         }
-        Ok(name)
+        Ok(for_windows(name))
     }
 }
 
@@ -100,6 +103,30 @@ fn escape(name: &mut String, value: &str) {
             c => name.push(c),
         }
     }
+}
+
+/// Windows keeps some names for devices, whatever stands behind the first dot, and drops a dot or a space at the end.
+fn for_windows(mut name: String) -> String {
+    if is_of_a_device(&name) {
+        escape_at(&mut name, 0..1);
+    }
+    if name.ends_with(['.', ' ']) {
+        let end = name.len();
+        escape_at(&mut name, end - 1..end);
+    }
+    name
+}
+
+fn is_of_a_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end_matches(' ').to_ascii_uppercase();
+    let number = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
+    DEVICES.contains(&stem.as_str()) || number.is_some_and(|number| NUMBERS.contains(&number))
+}
+
+fn escape_at(name: &mut String, ascii: Range<usize>) {
+    let mut escaped = String::new();
+    name[ascii.clone()].chars().for_each(|c| percent(&mut escaped, c));
+    name.replace_range(ascii, &escaped);
 }
 
 fn percent(name: &mut String, c: char) {
@@ -125,6 +152,9 @@ pub(super) fn folded(name: &str) -> String {
     if lower.is_ascii() { lower } else { lower.nfc().collect() }
 }
 
+const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
+const NUMBERS: [&str; 13] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "¹", "²", "³"];
+
 /// In bytes: what most file systems take, less what a temporary name may add.
 const LONGEST: usize = 240;
 
@@ -134,6 +164,21 @@ mod tests {
 
     fn name(value: &str) -> Result<String, String> {
         NamePattern::new("{serial}.mobileconfig").unwrap().name(|_| Some(value))
+    }
+
+    #[test]
+    fn no_name_is_one_that_windows_keeps_or_changes() {
+        for (value, written) in [
+            ("CON", "%43ON.mobileconfig"),
+            ("nul .tar", "%6Eul .tar.mobileconfig"),
+            ("Lpt³", "%4Cpt³.mobileconfig"),
+            ("com10", "com10.mobileconfig"),
+            ("CONSOLE", "CONSOLE.mobileconfig"),
+        ] {
+            assert_eq!(name(value).unwrap(), written);
+        }
+        let ends = |value| NamePattern::new("{serial}").unwrap().name(|_| Some(value)).unwrap();
+        assert_eq!([ends("a."), ends("a. "), ends("a.%2E")], ["a%2E", "a.%20", "a.%252E"]);
     }
 
     #[test]
