@@ -129,8 +129,9 @@ pub struct Serving {
     /// Why it is this one.
     pub evidence: EvidenceKind,
     /// What may be there instead: what was issued after it and neither acknowledged nor refused by the device; locked
-    /// ones that the device put off before and that nothing newer took the place of, as it asks for them again; and one
-    /// that was issued after it, is known from before, and cannot have been replaced by it, as answers may come late.
+    /// ones that the device put off before and that nothing newer took the place of, as it asks for them again; one that
+    /// was issued after it, is known from before, and cannot have been replaced by it, as answers may come late; and where
+    /// this one was not issued here, those that were not there yet.
     pub later: Vec<Candidate>,
     /// The leaf certificate of what the device was last known to have, if that is another: where the caller named this
     /// one, or a late answer did.
@@ -324,7 +325,11 @@ impl History {
 
 /// An observed profile is there by its evidence or not at all; one that the device refused did not come (fact R8).
 fn may_come(held: &Held) -> bool {
-    matches!(held.of, Basis::Issuance(_)) && !is_refused(held)
+    is_issued(held) && !is_refused(held)
+}
+
+fn is_issued(held: &Held) -> bool {
+    matches!(held.of, Basis::Issuance(_))
 }
 
 fn is_refused(held: &Held) -> bool {

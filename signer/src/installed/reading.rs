@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Candidate, Evidence, EvidenceFact, EvidenceKind, Held, History, Installed, Serving, Sighting, candidate,
+    Candidate, Evidence, EvidenceFact, EvidenceKind, Held, History, Installed, Serving, Sighting, candidate, is_issued,
     is_refused, may_come,
 };
 use crate::{
@@ -33,7 +33,8 @@ impl<'h> Reading<'h> {
         for fact in history.evidence.iter().map(|evidence| &evidence.fact) {
             let Some(of) = fact.basis() else { continue };
             known.insert(of);
-            let Some(held) = by_name.get(&of) else { continue };
+            // Where what was handed in stands among what was issued, nobody knows.
+            let Some(held) = by_name.get(&of).filter(|held| is_issued(held)) else { continue };
             if matches!(fact, EvidenceFact::Acknowledged(_)) {
                 acknowledged = held.seq.max(acknowledged);
             }
@@ -108,7 +109,10 @@ impl<'h> Reading<'h> {
     fn serve(&self, held: &Held, evidence: EvidenceKind, after: u64) -> Serving {
         let Held { of, leaf, leaf_key, locked, .. } = *held;
         // Evidence that is newer than those and still names the older one does not say that they never come.
-        let is_later = |other: &&Held| other.of != of && self.is_pending_after(other, after);
+        let is_later = |other: &&Held| {
+            let is_to_come = !is_issued(held) && self.is_not_there_yet(other, after);
+            other.of != of && (is_to_come || self.is_pending_after(other, after))
+        };
         let later = self.history.held.iter().filter(is_later).map(candidate).collect();
         Serving { of, leaf, leaf_key, locked, evidence, later, seen: None }
     }

@@ -21,6 +21,10 @@ enum Step {
     PutOff,
     /// An answer that is under way arrives, whichever.
     Answer(Index),
+    /// A profile comes that was never issued here, signed by one of three.
+    Stranger { leaf: u8, locked: bool },
+    /// What the device has is handed in.
+    HandIn,
     /// The owner deletes what can be deleted.
     Delete,
     /// The device is wiped, and what waited for it is dropped.
@@ -37,23 +41,25 @@ fn step() -> impl Strategy<Value = Step> {
         6 => prop::bool::weighted(0.8).prop_map(|is_heard| Step::Take { is_heard }),
         1 => Just(Step::PutOff),
         4 => any::<Index>().prop_map(Step::Answer),
+        1 => (0_u8..3, any::<bool>()).prop_map(|(leaf, locked)| Step::Stranger { leaf, locked }),
+        1 => Just(Step::HandIn),
         2 => Just(Step::Delete),
         1 => Just(Step::Wipe),
         3 => (told(), told()).prop_map(|(leaf, lock)| Step::List { leaf, lock }),
     ]
 }
 
-/// A device, its queue, and what the record has of them. Profiles go by their place among all that were issued.
+/// A device, its queue, and what the record has of them.
 #[derive(Default)]
 struct World {
     record: History,
     seq: u64,
     /// What is installed.
-    has: Option<usize>,
+    has: Option<Held>,
     /// Commands in the order of their issue, which is the order in which an MDM delivers.
-    waiting: VecDeque<usize>,
+    waiting: VecDeque<Held>,
     /// Answers that have not arrived yet.
-    answers: Vec<(usize, Acknowledgement)>,
+    answers: Vec<(Held, Acknowledgement)>,
     /// Whether anything happened of which the record cannot know.
     is_hidden: bool,
 }
@@ -70,16 +76,21 @@ impl World {
             }
             Step::Take { is_heard } => self.take(*is_heard),
             Step::PutOff => {
-                if let Some(first) = self.waiting.front() {
-                    self.answer(*first, Acknowledgement::NotNow);
+                if let Some(first) = self.waiting.front().cloned() {
+                    self.answer(&first, Acknowledgement::NotNow);
                 }
             }
+            Step::Stranger { leaf, locked } => {
+                let stranger = self.profile(Basis::Observed, Digest([*leaf; 32]), *locked);
+                self.is_hidden |= self.install(&stranger);
+            }
+            Step::HandIn => self.hand_in(),
             Step::Answer(_) if self.answers.is_empty() => {}
             Step::Answer(which) => {
                 let (of, answer) = self.answers.remove(which.index(self.answers.len()));
-                self.answer(of, answer);
+                self.answer(&of, answer);
             }
-            Step::Delete => self.has = self.has.filter(|has| self.record.held[*has].locked),
+            Step::Delete => self.has = self.has.take().filter(|has| has.locked),
             Step::Wipe => {
                 self.is_hidden |= self.has.is_some() || !self.waiting.is_empty();
                 (self.has, self.waiting) = (None, VecDeque::new());
@@ -89,48 +100,60 @@ impl World {
     }
 
     fn issue(&mut self, leaf: Digest, locked: bool) {
-        self.waiting.push_back(self.record.held.len());
-        self.record.held.push(Held {
-            of: Basis::Issuance(IssuanceId(Uuid::from_u128(self.seq.into()))),
-            seq: self.seq,
-            uuid: format!("U{}", self.seq),
-            leaf,
-            leaf_key: leaf,
-            locked,
-            acknowledgement: None,
-        });
+        let issued = self.profile(|name| Basis::Issuance(IssuanceId(name.0)), leaf, locked);
+        self.record.held.push(issued.clone());
+        self.waiting.push_back(issued);
+    }
+
+    fn profile(&self, of: fn(ObservationId) -> Basis, leaf: Digest, locked: bool) -> Held {
+        let (of, uuid) = (of(ObservationId(Uuid::from_u128(self.seq.into()))), format!("U{}", self.seq));
+        Held { of, seq: self.seq, uuid, leaf, leaf_key: leaf, locked, acknowledgement: None }
     }
 
     /// By R4 a device takes the place of what it has only by one of the same signer.
+    fn install(&mut self, new: &Held) -> bool {
+        let is_taken = self.has.as_ref().is_none_or(|has| has.leaf == new.leaf);
+        if is_taken {
+            self.has = Some(new.clone());
+        }
+        is_taken
+    }
+
     fn take(&mut self, is_heard: bool) {
         let Some(next) = self.waiting.pop_front() else { return };
-        let leaf = self.record.held[next].leaf;
-        let answer = match self.has {
-            Some(has) if self.record.held[has].leaf != leaf => Acknowledgement::Error { chain: vec![] },
-            _ => {
-                self.has = Some(next);
-                Acknowledgement::Acknowledged
-            }
+        let answer = match self.install(&next) {
+            true => Acknowledgement::Acknowledged,
+            false => Acknowledgement::Error { chain: vec![] },
         };
         self.is_hidden |= !is_heard;
         self.answers.extend(is_heard.then_some((next, answer)));
     }
 
     /// As `acknowledge` records it.
-    fn answer(&mut self, of: usize, answer: Acknowledgement) {
-        let (leaf, basis) = (self.record.held[of].leaf, self.record.held[of].of);
-        let is_repeated = self.record.held[of].acknowledgement == Some(Acknowledgement::Acknowledged);
+    fn answer(&mut self, of: &Held, answer: Acknowledgement) {
+        let held = self.record.held.iter_mut().find(|held| held.of == of.of).expect("what was issued is in the record");
+        let is_repeated = held.acknowledgement == Some(Acknowledgement::Acknowledged);
         if !is_repeated {
-            self.record.held[of].acknowledgement = Some(answer.clone());
+            held.acknowledgement = Some(answer.clone());
         }
-        if answer == Acknowledgement::Acknowledged && !(is_repeated && is_past(&self.record, leaf)) {
-            self.know(EvidenceFact::Acknowledged(basis));
+        if answer == Acknowledgement::Acknowledged && !(is_repeated && is_past(&self.record, of.leaf)) {
+            self.know(EvidenceFact::Acknowledged(of.of));
         }
+    }
+
+    /// As `observe` records it.
+    fn hand_in(&mut self) {
+        let Some(has) = self.has.clone() else { return };
+        if self.record.held.iter().all(|held| held.of != has.of) {
+            self.drop_what_was_overwritten();
+            self.record.held.push(Held { seq: self.seq, ..has.clone() });
+        }
+        self.know(EvidenceFact::Observed(has.of));
     }
 
     /// As `reconcile` records it.
     fn list(&mut self, leaf: bool, lock: bool) {
-        let fact = match self.has.map(|has| &self.record.held[has]) {
+        let fact = match &self.has {
             None => Some(EvidenceFact::Absent),
             Some(has) => {
                 let listed = ListedProfile {
@@ -142,18 +165,17 @@ impl World {
                 seen(&self.record, &listed)
             }
         };
-        if fact == Some(EvidenceFact::Absent) {
+        if matches!(fact, Some(EvidenceFact::Absent | EvidenceFact::Foreign(_))) {
             self.drop_what_was_overwritten();
         }
         fact.into_iter().for_each(|fact| self.know(fact));
     }
 
-    /// A device that has none when its overwrite was issued already does not begin with the locked one after that.
+    /// A device that is without one when its overwrite was issued already does not begin with the locked one after that.
     fn drop_what_was_overwritten(&mut self) {
-        let held = &self.record.held;
-        let is_overwritten = |of: usize| held[of..].iter().any(|one| !one.locked && one.leaf == held[of].leaf);
+        let is_overwrite = |held: &Held, one: &Held| !one.locked && one.leaf == held.leaf && one.seq > held.seq;
         let before = self.waiting.len();
-        self.waiting.retain(|of| !(held[*of].locked && is_overwritten(*of)));
+        self.waiting.retain(|held| !held.locked || !self.record.held.iter().any(|one| is_overwrite(held, one)));
         self.is_hidden |= self.waiting.len() < before;
     }
 
@@ -167,9 +189,10 @@ impl World {
         }
     }
 
-    /// The signers of all that locks the device or is on its way to.
+    /// The signers of all that locks the device or is on its way to, as far as it is in the record.
     fn needed(&self) -> BTreeSet<Digest> {
-        let all = self.has.iter().chain(&self.waiting).map(|of| &self.record.held[*of]);
+        let is_recorded = |one: &&Held| self.record.held.iter().any(|held| held.of == one.of);
+        let all = self.has.iter().chain(&self.waiting).filter(is_recorded);
         all.filter(|held| held.locked).map(|held| held.leaf).collect()
     }
 
@@ -207,7 +230,7 @@ proptest! {
                 continue;
             }
             world.go(&Step::List { leaf: true, lock: true });
-            let expected = match world.has.map(|has| world.record.held[has].locked) {
+            let expected = match world.has.as_ref().map(|has| has.locked) {
                 None => State::Gone,
                 Some(true) => State::Locked,
                 Some(false) => State::Free,
