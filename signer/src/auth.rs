@@ -52,7 +52,7 @@ impl Peer {
 }
 
 /// Every caller that there is, by what it is known by.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Authenticator {
     uids: HashMap<u32, Caller>,
     certificates: HashMap<Digest, Caller>,

@@ -112,6 +112,18 @@ impl Keyring {
         self.leaves.iter().filter(|(_, leaf)| leaf.identity.is_some()).map(|(digest, _)| *digest).collect()
     }
 
+    /// This keyring, and for overwrites only the keys of another that it lacks.
+    #[must_use]
+    pub fn with_keys_of(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        for (digest, leaf) in other.leaves.iter().filter(|(digest, _)| self.holding(digest) != Holding::Held) {
+            if leaf.identity.is_some() {
+                both.leaves.insert(*digest, leaf.clone());
+            }
+        }
+        both
+    }
+
     /// Every certificate that the keyring signs with or knows, each once for each identity: for gauges.
     pub fn certificates(&self) -> Vec<KnownCertificate<'_>> {
         let mut known: Vec<KnownCertificate> = Vec::new();

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A configuration and all that it names, found good.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct State {
     /// What the file says.
     pub config: Config,

@@ -127,7 +127,8 @@ impl Control {
     /// nothing of it. `by` is who asks, for the record.
     ///
     /// # Errors
-    /// [`ReloadError`]; then nothing has changed. [`ReloadError::Stranded`] unless exactly its number is accepted.
+    /// [`ReloadError`]; then nothing has changed, but that keys which were at work for a moment stay for overwrites.
+    /// [`ReloadError::Stranded`] unless exactly its number is accepted.
     pub async fn reload(&self, accepted: Option<u64>, by: &str) -> Result<Changed, ReloadError> {
         let _turn = self.parts.turn.lock().await;
         systemd::reloading();
@@ -159,14 +160,13 @@ impl Control {
         let state = Arc::new(state);
         let loses_keys = !old.keyring.held().is_subset(&state.keyring.held());
         self.put(state.clone())?;
-        if loses_keys {
-            self.settle(old, &state, accepted).await?;
+        if loses_keys && let Err(error) = self.settle(&old, &state, accepted).await {
+            self.undo(&old, &state).await?;
+            return Err(error);
         }
         let warnings = state.warnings(now);
         watch::show_ends(&service.metrics, &state);
-        if let Err(error) = self.refresh().await {
-            tracing::warn!(error = %chain(&error), "the stranded devices cannot be counted");
-        }
+        self.count_stranded().await;
         Ok(Changed { restart, warnings })
     }
 
@@ -192,24 +192,39 @@ impl Control {
 
     /// Requests that had begun with a key that is gone now may have issued with it after the devices were counted. Waits
     /// for them, as long as a request may take, and counts again: then it is undone rather than a device stranded.
-    async fn settle(&self, old: Arc<State>, new: &State, accepted: Option<u64>) -> Result<(), ReloadError> {
+    async fn settle(&self, old: &Arc<State>, new: &State, accepted: Option<u64>) -> Result<(), ReloadError> {
         let begun = async {
-            while Arc::strong_count(&old) > 1 {
+            while Arc::strong_count(old) > 1 {
                 sleep(GLANCE).await;
             }
         };
         if timeout(old.config.limits.total, begun).await.is_err() {
             tracing::warn!("something still works with the configuration of before");
         }
-        let settled = match self.stranded_by(&old, new).await {
-            Ok(Some(stranded)) if accepted != Some(stranded.devices) => Err(stranded.into()),
-            Ok(_) => Ok(()),
-            Err(error) => Err(error.into()),
-        };
-        if settled.is_err() {
-            self.put(old)?;
+        match self.stranded_by(old, new).await? {
+            Some(stranded) if accepted != Some(stranded.devices) => Err(stranded.into()),
+            _ => Ok(()),
         }
-        settled
+    }
+
+    /// Works with the state of before again, and keeps the keys of the other one for overwrites: it may have issued
+    /// meanwhile, and requests that have begun with it still may.
+    async fn undo(&self, old: &State, new: &State) -> Result<(), ReloadError> {
+        let keyring = old.keyring.with_keys_of(&new.keyring);
+        for leaf in keyring.held().difference(&old.keyring.held()) {
+            tracing::warn!(%leaf, "the reload is undone; the key that it brought stays for overwrites until the next start");
+        }
+        let state = Arc::new(State { keyring, ..old.clone() });
+        watch::show_ends(&self.service().metrics, &state);
+        self.put(state)?;
+        self.count_stranded().await;
+        Ok(())
+    }
+
+    async fn count_stranded(&self) {
+        if let Err(error) = self.refresh().await {
+            tracing::warn!(error = %chain(&error), "the stranded devices cannot be counted");
+        }
     }
 
     /// The devices that a change of keys strands; one that has profiles of several lost leaves counts once.

@@ -98,10 +98,17 @@ async fn a_request_that_had_begun_with_a_key_that_goes_strands_nobody() {
     let request = operator("test", now());
     let ledger = &running.control.service().ledger;
     signer::import::take(ledger, &begun.keyring, 64, &request, vec![offered]).await.unwrap();
+    let meanwhile = signer_of(running.issue("C02B", "2").await.ok());
+    assert_ne!(meanwhile, "CN=Test Profile Signer");
     drop(begun);
     let Err(ReloadError::Stranded(stranded)) = reloading.await.unwrap() else { panic!() };
     assert_eq!(stranded.devices, 1);
     assert_eq!(signer_of(running.overwrite("C02A", "1").await.ok()), "CN=Test Profile Signer");
+    // What the other configuration issued is freed by its key, which issues nothing any more.
+    assert_eq!(signer_of(running.overwrite("C02B", "3").await.ok()), meanwhile);
+    assert_eq!(signer_of(running.issue("C02C", "4").await.ok()), "CN=Test Profile Signer");
+    assert!(running.get("/metrics").await.text().contains("signer_stranded_devices 0"));
+    assert!(matches!(running.reload(None).await, Answer::Refused { .. }), "it would still strand the first one");
 }
 
 #[tokio::test]
