@@ -195,11 +195,13 @@ pub fn verify(folder: &Path, record: &Record) -> Result<(Contents, Check), Backu
 /// Verifies a backup, and puts it where a configuration says that the record is. Nothing is written over.
 ///
 /// # Errors
-/// [`BackupError`]; [`BackupError::Exists`] where there is a record already. Nothing is left of a copy
-/// that cannot be made; the same restore, once more, goes on where one was stopped between both files.
+/// [`BackupError`]; [`BackupError::Exists`] where there is a record already, [`ledger::Error::InUse`] where a daemon works.
+/// Nothing is left of a copy that cannot be made; the same restore, once more, goes on where one was stopped between both files.
 pub fn restore(folder: &Path, record: &Record) -> Result<(Contents, Check), BackupError> {
-    // A write-ahead log of another ledger would be read into this one.
-    let in_the_way = ["", "-wal", "-shm"].map(|end| sqlite::beside(&record.ledger, end));
+    // A daemon that is at work would go on with the file that was there before.
+    let _lock = sqlite::lock_if_there(&record.ledger)?;
+    // A log of another ledger would be read into this one.
+    let in_the_way = ["", "-wal", "-shm", "-journal"].map(|end| sqlite::beside(&record.ledger, end));
     if let Some(path) = in_the_way.into_iter().find(|path| fs::symlink_metadata(path).is_ok()) {
         return Err(BackupError::Exists(path));
     }

@@ -67,6 +67,10 @@ fn import(client: &mut Client, entries: Entries, tally: &mut Tally) -> Result<()
     for entry in entries {
         match entry {
             Ok(offered) => {
+                if bytes + offered.signed.len() > BATCH_BYTES {
+                    send(client, &std::mem::take(&mut batch), tally)?;
+                    bytes = 0;
+                }
                 bytes += offered.signed.len();
                 batch.push(offered);
             }
@@ -75,7 +79,7 @@ fn import(client: &mut Client, entries: Entries, tally: &mut Tally) -> Result<()
                 *tally.refused.entry("unread".into()).or_default() += 1;
             }
         }
-        if batch.len() >= BATCH || bytes >= BATCH_BYTES {
+        if batch.len() >= BATCH {
             send(client, &std::mem::take(&mut batch), tally)?;
             bytes = 0;
         }

@@ -26,25 +26,46 @@ pub fn manifest(path: &Path) -> Result<Entries, Unread> {
         return Err(wrong("is no manifest of locked profiles in a form that is known".into()));
     }
     let mut files = Files::beside(path).map_err(|cause| wrong(format!("its files cannot be read: {cause}")))?;
-    let mut number = 1;
+    let (mut number, mut told, mut is_over) = (1, (0, 0), false);
     let next = move || -> Option<Result<Offered, Unread>> {
-        loop {
-            number += 1;
-            let from = format!("{name}, line {number}");
-            let wrong = |problem: String| Some(Err(Unread { from: from.clone(), problem }));
-            let text = match line(&mut lines) {
-                Ok(text) => text?,
-                Err(cause) => return wrong(cause.to_string()),
-            };
-            match serde_json::from_slice(&text) {
-                Ok(Line::Made(made)) => return Some(offered(made, &mut files, from)),
-                Ok(Line::Failed { row, problems }) => {
-                    let problems: Vec<_> = problems.into_iter().map(|it| it.problem).collect();
-                    return wrong(format!("nothing was made of row {row}: {}", problems.join("; ")));
-                }
-                Ok(Line::End { .. }) => {}
-                Err(_) => return wrong("is no line of a manifest".into()),
+        if is_over {
+            return None;
+        }
+        number += 1;
+        let from = format!("{name}, line {number}");
+        let wrong = |problem: String| Some(Err(Unread { from: from.clone(), problem }));
+        let text = match line(&mut lines) {
+            Ok(Some(text)) => text,
+            Ok(None) => {
+                is_over = true;
+                return wrong(INCOMPLETE.into());
             }
+            Err(cause) => {
+                is_over = true;
+                return wrong(format!("cannot be read, nor what comes after it: {cause}"));
+            }
+        };
+        match serde_json::from_slice(&text) {
+            Ok(Line::Made(made)) => {
+                told.0 += 1;
+                Some(offered(made, &mut files, from))
+            }
+            Ok(Line::Failed { row, problems }) => {
+                told.1 += 1;
+                let problems: Vec<_> = problems.into_iter().map(|it| it.problem).collect();
+                wrong(format!("nothing was made of row {row}: {}", problems.join("; ")))
+            }
+            Ok(Line::End { made, failed }) => {
+                is_over = true;
+                let (files, rows) = told;
+                match (made, failed) == told {
+                    true => None,
+                    false => wrong(format!(
+                        "counts {made} files and {failed} failed rows, where {files} and {rows} are named"
+                    )),
+                }
+            }
+            Err(_) => wrong("is no line of a manifest".into()),
         }
     };
     Ok(Box::new(std::iter::from_fn(next)))
@@ -64,10 +85,10 @@ enum Line {
         row: u64,
         problems: Vec<Problem>,
     },
-    /// How many rows there were: nothing to import.
+    /// How many files there are, and rows of which nothing was made: nothing to import.
     End {
-        #[serde(rename = "rows")]
-        _rows: u64,
+        made: u64,
+        failed: u64,
     },
 }
 
@@ -98,11 +119,18 @@ fn offered(made: Made, files: &mut Files, from: String) -> Result<Offered, Unrea
     }
 }
 
-/// A line without its end; none at the end of the file, also where it ends within a line.
+/// A line without its end; none at the end of the file.
 fn line(lines: &mut BufReader<File>) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     lines.take(LONGEST).read_until(b'\n', &mut line)?;
-    Ok((line.pop() == Some(b'\n')).then_some(line))
+    match line.pop() {
+        None => Ok(None),
+        Some(b'\n') => Ok(Some(line)),
+        Some(_) if line.len() as u64 + 1 == LONGEST => {
+            Err(io::Error::other(format!("it is longer than {} MiB", LONGEST >> 20)))
+        }
+        Some(_) => Err(io::Error::other("the file ends within it")),
+    }
 }
 
 /// Where the files of a batch are.
@@ -163,5 +191,6 @@ pub(super) fn of_folder(folder: &Path) -> Option<PathBuf> {
     fs::exists(&path).unwrap_or(false).then_some(path)
 }
 
+const INCOMPLETE: &str = "the manifest has no end: its batch is not complete, or was cut off";
 /// Bytes of a line.
 const LONGEST: u64 = 8 << 20;

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions, Permissions, TryLockError},
+    io::ErrorKind,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -39,6 +40,20 @@ pub(super) fn lock(path: &Path) -> Result<File> {
     let path = beside(path, ".lock");
     let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
     let file = open.map_err(|cause| failed(&path, "cannot be made", cause))?;
+    hold(path, file)
+}
+
+/// As [`lock`], where a daemon was at work before; nothing is made.
+pub(crate) fn lock_if_there(path: &Path) -> Result<Option<File>> {
+    let path = beside(path, ".lock");
+    match File::open(&path) {
+        Ok(file) => hold(path, file).map(Some),
+        Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(failed(&path, "cannot be opened", cause)),
+    }
+}
+
+fn hold(path: PathBuf, file: File) -> Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::InUse { path }),

@@ -2,7 +2,10 @@
 //! is durable.
 
 use std::{
-    fs::File,
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt,
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -49,6 +52,8 @@ pub(super) struct Writer {
     /// The number of the last record that a checkpoint covers.
     covered: u64,
     file: CheckpointFile,
+    /// The file that is open.
+    inode: Inode,
     health: Arc<Mutex<Health>>,
     /// How many writes are announced.
     coming: Arc<AtomicUsize>,
@@ -60,18 +65,20 @@ impl Writer {
     pub(super) fn open(options: Options, health: Arc<Mutex<Health>>, coming: Arc<AtomicUsize>) -> Result<Self> {
         let lock = sqlite::lock(&options.path)?;
         // Where checkpoints tell of records and there is no ledger, none is made: it would stand in a copy's way.
-        let is_told_of = std::fs::metadata(&options.checkpoints).is_ok_and(|file| file.len() > 0);
+        let is_told_of = fs::metadata(&options.checkpoints).is_ok_and(|file| file.len() > 0);
         if is_told_of && !options.path.exists() {
             return Err(Fault::Tampered { seq: 1, what: Tampering::CutOff }.into());
         }
         let db = sqlite::open_for_writing(&options.path, options.busy_timeout)?;
+        let inode = Inode::of(&options.path)?;
         opens(&db, &options.keys)?;
         let path = options.checkpoints.clone();
         let opened = CheckpointFile::open(&path).and_then(|opened| sqlite::sync_folder(&path).map(|()| opened));
         let (file, last) = opened.map_err(|cause| sqlite::failed(&path, "cannot be read or written", cause))?;
         let head = chain::head(&db)?;
         let covered = agree(&db, head, last.as_ref(), &options.checkpoint_key)?;
-        let mut writer = Self { options, db: Some(db), failed: None, head, covered, file, health, coming, _lock: lock };
+        let db = Some(db);
+        let mut writer = Self { options, db, failed: None, head, covered, file, inode, health, coming, _lock: lock };
         writer.append_missing(last.as_ref())?;
         writer.record(&Event::done("ledger-opened").with("version", env!("CARGO_PKG_VERSION")))?;
         Ok(writer)
@@ -165,6 +172,8 @@ impl Writer {
         if let Some(checkpoint) = &checkpoint {
             chain::append_checkpoint(db, checkpoint)?;
         }
+        // What is written to a file that was moved away, the next start would not find.
+        self.inode.is_at(&self.options.path)?;
         writing.step("COMMIT")?;
         self.head = head;
         checkpoint.map_or(Ok(()), |checkpoint| self.publish(&checkpoint))
@@ -224,6 +233,7 @@ impl Writer {
     /// the last commit that was answered, and its log could be written out and synced anew: after a failed fsync the
     /// next one may succeed although pages of the log were lost.
     fn heal(&mut self) -> Result<()> {
+        let inode = Inode::of(&self.options.path)?;
         let db = sqlite::open_for_writing(&self.options.path, self.options.busy_timeout)?;
         let head = chain::verify_after(&db, self.head)?;
         let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -236,13 +246,34 @@ impl Writer {
         }
         let (file, last) = CheckpointFile::open(self.file.path()).map_err(Error::unavailable)?;
         self.covered = agree(&db, head, last.as_ref(), &self.options.checkpoint_key)?;
-        (self.db, self.head, self.file) = (Some(db), head, file);
+        (self.db, self.inode, self.head, self.file) = (Some(db), inode, head, file);
         self.append_missing(last.as_ref())?;
         self.record(&Event::done("ledger-healed"))
     }
 
     fn tell(&self, health: Health) {
         *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
+    }
+}
+
+/// Which file it is that a path leads to.
+#[derive(PartialEq)]
+struct Inode {
+    device: u64,
+    number: u64,
+}
+
+impl Inode {
+    fn of(path: &Path) -> Result<Self> {
+        let file = fs::metadata(path).map_err(|cause| sqlite::failed(path, "cannot be looked at", cause))?;
+        Ok(Self { device: file.dev(), number: file.ino() })
+    }
+
+    fn is_at(&self, path: &Path) -> Result<()> {
+        match Self::of(path)? == *self {
+            true => Ok(()),
+            false => Err(sqlite::failed(path, MOVED, io::Error::other("another file is in its place"))),
+        }
     }
 }
 
@@ -281,6 +312,7 @@ fn unavailable(error: Error) -> Error {
     }
 }
 
+const MOVED: &str = "is not the file any more that was opened";
 /// How many writes share a commit at most.
 const GROUP: usize = 512;
 /// How often the writer looks whether more has come.

@@ -214,6 +214,18 @@ async fn nothing_is_left_of_a_restore_that_fails_and_what_a_killed_one_left_is_n
     backup::restore(&copy, &record(&place)).unwrap();
 }
 
+#[tokio::test]
+async fn nothing_is_put_back_under_a_daemon_that_is_at_work() {
+    let running = Running::start().await;
+    let copy = back_up(&running).await;
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm", "checkpoints.jsonl"] {
+        fs::rename(running.place.path(name), running.place.path("away")).unwrap();
+    }
+    let refused = backup::restore(&copy, &record(&running.place));
+    assert!(matches!(refused, Err(BackupError::Ledger(ledger::Error::InUse { .. }))), "{refused:?}");
+    assert_eq!(running.issue("C02A", "1").await.code(), "ledger-unavailable");
+}
+
 fn lose_the_record(place: &Place) {
     for name in ["ledger.db", "checkpoints.jsonl"] {
         fs::remove_file(place.path(name)).unwrap();

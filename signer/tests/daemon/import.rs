@@ -106,6 +106,7 @@ async fn a_batch_of_profile_kit_comes_in_from_folder_and_archive() {
 fn a_batch_is_read_by_its_manifest_from_folder_and_archive() {
     let (folder, signed) = (tempfile::tempdir().unwrap(), vec![b'x'; 700]);
     let manifest = manifest_of(&[("C02A", "00/a.mobileconfig", &signed), ("C02B", "b.mobileconfig", &signed)]);
+    let manifest = manifest + "{\"rows\":2,\"made\":2,\"failed\":0}\n";
     fs::create_dir(folder.path().join("00")).unwrap();
     for name in ["00/a.mobileconfig", "b.mobileconfig"] {
         fs::write(folder.path().join(name), &signed).unwrap();
@@ -149,6 +150,33 @@ fn a_manifests_rows_that_give_nothing_are_told_with_their_line() {
         "line 6: nothing was made of row 9: is empty",
     ];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn a_manifest_that_does_not_tell_everything_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let signed = b"signed".as_slice();
+    fs::write(folder.path().join("a"), signed).unwrap();
+    let told = |end: &str| {
+        let path = folder.path().join("manifest.jsonl");
+        fs::write(&path, manifest_of(&[("C02A", "a", signed)]) + end).unwrap();
+        let read = entries(&path);
+        let told: Vec<_> =
+            read.into_iter().map(|it| it.map(|it| it.device.to_string()).map_err(|it| it.problem)).collect();
+        assert_eq!(told[0], Ok("C02A".into()), "{end}");
+        told.get(1).cloned().map(|it| it.expect_err("only one device is named"))
+    };
+    let no_end = "the manifest has no end: its batch is not complete, or was cut off";
+    let long = format!("{{\"row\":\"{}\"}}\n", "x".repeat(9 << 20));
+    for (end, problem) in [
+        ("{\"rows\":1,\"made\":1,\"failed\":0}\n", None),
+        ("", Some(no_end)),
+        ("{\"row\":2,\"devi", Some("cannot be read, nor what comes after it: the file ends within it")),
+        (&long, Some("cannot be read, nor what comes after it: it is longer than 8 MiB")),
+        ("{\"rows\":3,\"made\":3,\"failed\":0}\n", Some("counts 3 files and 0 failed rows, where 1 and 0 are named")),
+    ] {
+        assert_eq!(told(end).as_deref(), problem);
+    }
 }
 
 #[test]

@@ -49,6 +49,23 @@ async fn does_not_trust_a_ledger_from_which_something_answered_is_gone() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_written_to_a_ledger_that_was_moved_away() {
+    let stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    let (path, away) = (&stage.options.path, stage.options.path.with_extension("away"));
+    std::fs::rename(path, &away).unwrap();
+    assert!(stage.ledger.record(draft("d", "V", A)).await.is_err());
+    assert!(matches!(stage.ledger.health(), Health::Failing { .. }));
+    assert!(stage.ledger.probe(at(0)).await.is_err() && !path.exists(), "none is made in its place");
+    std::fs::copy(&away, path).unwrap();
+    assert!(stage.ledger.probe(at(0)).await.is_err());
+    std::fs::rename(&away, path).unwrap();
+    healed(&stage).await;
+    issue(&stage, draft("d", "W", A)).await;
+    assert_eq!(stage.check().unwrap().profiles, 2);
+}
+
 #[tokio::test]
 async fn a_broken_rule_of_one_write_does_not_fail_the_others() {
     let stage = Stage::new();
