@@ -155,6 +155,9 @@ impl Spec {
         if !is_locked(&profile) {
             findings.push(NOT_LOCKED);
         }
+        if profile.identifier().len() > LONGEST_IDENTIFIER {
+            findings.push(IDENTIFIER_TOO_LONG);
+        }
         findings.dedup();
         match findings.is_empty() {
             true => Ok(Filled { profile, spec: self.name.clone(), digest: self.digest }),
@@ -236,5 +239,9 @@ fn without_form(error: profile_kit::Error) -> Refusal {
 
 /// What a profile is that its owner can delete. No finding says so, since other profiles may be that.
 const NOT_LOCKED: &str = "NotLocked";
+/// Its overwrite is asked for by a path with the identifier in it, which has an end.
+const IDENTIFIER_TOO_LONG: &str = "IdentifierTooLong";
+/// In bytes.
+const LONGEST_IDENTIFIER: usize = 255;
 /// The most characters of a name of the caller's that an answer repeats.
 const LONGEST_NAME: usize = 64;

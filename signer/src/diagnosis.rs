@@ -17,8 +17,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::step::{
-    AFTER, AGAIN, ASK_OMITTED, ASK_OVERWRITE, BRING_KEY, CLOSE, DELETE_APP, ENTER_PASSWORD, FROM_START, HAND_IN,
-    INSTALL, NAME_ISSUANCE, NAME_TARGET, REMOVE_BY_MDM, REPORT_LIST, SEND_OVERWRITE, STRIP, WAIT, WIPE, w1, w2, w3, w4,
+    AFTER, AGAIN, ASK_FOR_MDM, ASK_OMITTED, BRING_KEY, CLOSE, DELETE_APP, ENTER_PASSWORD, FROM_START, HAND_IN, INSTALL,
+    NAME_ISSUANCE, NAME_TARGET, REMOVE_BY_MDM, REPORT_LIST, SEND_OVERWRITE, STRIP, WAIT, WIPE, w1, w2, w3, w4,
 };
 pub use self::{
     outlook::{DeviceOutlook, Outlook, Target},
@@ -273,7 +273,7 @@ impl Found {
             Holding::Unknown => self.next.insert(0, BRING_KEY),
             Holding::Held if self.is(Verdict::Strands) && self.frees_by_mdm() => {
                 self.reason(ONLY_BY_MDM, self.obstacles());
-                let ask = if is_encrypted(case) { STRIP } else { ASK_OVERWRITE };
+                let ask = if is_encrypted(case) { STRIP } else { ASK_FOR_MDM };
                 self.next = [&[ask, SEND_OVERWRITE], AFTER].concat();
             }
             Holding::Held if self.is(Verdict::Strands) => {

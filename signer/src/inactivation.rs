@@ -94,6 +94,9 @@ async fn draft(
         return Err(Refusal::TicketRequired.into());
     }
     let freeing = state.keyring.freeing(&serving.leaf)?;
+    if !freeing.has_begun(request.at) {
+        return Err(Refusal::IdentityNotValid { identity: freeing.name().to_owned() }.into());
+    }
     let BasisProfile { signed, spec, .. } = basis;
     let (ticket, evidence, at) = (wish.ticket, serving.evidence, request.at);
     let make = move || Making { wish, serving, freeing, at }.make(signed);

@@ -235,12 +235,12 @@ refusals! {
         leaf: Digest,
     } 409 "identity-unknown" "Signing certificate unknown"
         "the device's profile is signed by certificate {leaf}, which the keyring does not know"
-    /// The certificate that signs for the spec is out of its time: nothing new is issued.
+    /// The certificate that would sign is out of its time: nothing new is issued, and before its time no overwrite either.
     IdentityNotValid {
         /// The identity's name.
         identity: String,
     } 503 "identity-not-valid" "Signing certificate out of its time"
-        "the certificate of {identity:?} is not valid now: no profile is issued before the key is rotated"
+        "the certificate of {identity:?} is not valid now, and nothing is signed with it: see the clock, or rotate the key"
 
     /// The overwrite needs a ticket that another caller has approved.
     TicketRequired 403 "ticket-required" "Ticket required" "an overwrite needs an approved ticket"

@@ -279,6 +279,15 @@ fn parameters_that_leave_the_profile_unlocked_are_refused() {
 }
 
 #[test]
+fn an_identifier_that_no_path_could_name_is_refused() {
+    let of_a_site = HEAD.replace("jp.example.ivi", "{{site}}") + "[placeholders.site]\n" + PAYLOAD;
+    let spec = spec(&of_a_site);
+    assert!(fill(&spec, json!({ "site": "x".repeat(255) })).is_ok());
+    let refusal = fill(&spec, json!({ "site": "x".repeat(256) })).unwrap_err();
+    assert_eq!(refusal, Refusal::UnfreeableProfile { findings: vec!["IdentifierTooLong"] });
+}
+
+#[test]
 fn a_spec_whose_payloads_nobody_sees_is_refused() {
     let mut profile = fill(&spec(&format!("{HEAD}{PAYLOAD}")), json!({})).unwrap().profile().clone();
     profile.payloads_mut().clear();

@@ -285,7 +285,7 @@ fn a_profile_that_forbids_installing_by_hand_is_overwritten_by_the_mdm() {
     let found = stage.ask(vec![stage.locked(1)], vec![]);
     let reason = found.reasons.iter().find(|reason| reason.code == "only-by-mdm").unwrap();
     assert_eq!(reason.about[0], "InstallForbidden");
-    assert_eq!(words(&found.next)[..2], ["ask-overwrite", "send-overwrite"]);
+    assert_eq!(words(&found.next)[..2], ["ask-for-mdm", "send-overwrite"]);
 }
 
 #[test]

@@ -282,7 +282,7 @@ impl Ledger {
     /// When the ledger cannot be read.
     pub async fn overwrites_since(&self, caller: &str, since: SystemTime) -> Result<u64> {
         let caller = caller.to_owned();
-        self.read(move |db| Ok(rows::overwrites(db, &caller, millis(since), 1)?.0)).await
+        self.read(move |db| Ok(rows::overwrites(db, &caller, (millis(since), i64::MAX), 1)?.0)).await
     }
 
     async fn issued_at(&self, seq: u64) -> Result<Issued> {
@@ -358,8 +358,10 @@ fn allow(
 }
 
 fn within(db: &Connection, Budget { limit, window }: Budget, caller: &str, at: SystemTime) -> Result<()> {
-    let since = at.checked_sub(window).map_or(i64::MIN, millis);
-    let (made, oldest) = rows::overwrites(db, caller, since, limit)?;
+    let after = at.checked_sub(window).map_or(i64::MIN, millis);
+    // Those that are asked for at once are not recorded in the order of their moments.
+    let until = at.checked_add(window).map_or(i64::MAX, millis);
+    let (made, oldest) = rows::overwrites(db, caller, (after, until), limit)?;
     if made < limit {
         return Ok(());
     }

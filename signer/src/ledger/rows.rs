@@ -159,15 +159,20 @@ pub(super) fn sealed(db: &Connection, seq: u64) -> Result<Option<Sealed>> {
     Ok(select.query_row([seq as i64], read).optional()?)
 }
 
-/// How many overwrites a caller made since a moment, and when the first of the last `limit` was made.
-pub(super) fn overwrites(db: &Connection, caller: &str, since: i64, limit: u64) -> Result<(u64, Option<i64>)> {
-    let made = "variant = 'overwrite' AND imported = 0 AND caller = ?1 AND at > ?2";
+/// How many overwrites a caller made after a moment and up to another, and when the first of the last `limit` was made.
+pub(super) fn overwrites(
+    db: &Connection,
+    caller: &str,
+    (after, until): (i64, i64),
+    limit: u64,
+) -> Result<(u64, Option<i64>)> {
+    let made = "variant = 'overwrite' AND imported = 0 AND caller = ?1 AND at > ?2 AND at <= ?3";
     let mut count = db.prepare_cached(&format!("SELECT count(*) FROM issuance WHERE {made}"))?;
-    let count = count.query_row((caller, since), |row| number(row, 0))?;
+    let count = count.query_row((caller, after, until), |row| number(row, 0))?;
     let last = limit.saturating_sub(1).cast_signed();
     let mut oldest =
-        db.prepare_cached(&format!("SELECT at FROM issuance WHERE {made} ORDER BY at DESC LIMIT 1 OFFSET ?3"))?;
-    Ok((count, oldest.query_row((caller, since, last), |row| row.get(0)).optional()?))
+        db.prepare_cached(&format!("SELECT at FROM issuance WHERE {made} ORDER BY at DESC LIMIT 1 OFFSET ?4"))?;
+    Ok((count, oldest.query_row((caller, after, until, last), |row| row.get(0)).optional()?))
 }
 
 /// A basis as its two columns.

@@ -79,6 +79,10 @@ impl Daemon {
         *self.clock.lock().unwrap() += time;
     }
 
+    pub fn turn_back(&self, time: Duration) {
+        *self.clock.lock().unwrap() -= time;
+    }
+
     /// Reads the site's configuration again.
     pub async fn reload(&self) {
         self.site.config();

@@ -305,6 +305,16 @@ async fn the_leaf_signs_overwrites_past_its_end_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn before_the_leafs_time_no_overwrite_is_signed_and_the_refusal_says_why() {
+    let daemon = Daemon::start().await;
+    locked(&daemon).await;
+    daemon.turn_back(days(4000));
+    assert_eq!(overwrite(&daemon, json!({})).await.refusal(), (503, "identity-not-valid".into()));
+    daemon.pass(days(4000));
+    overwrite(&daemon, json!({})).await.done();
+}
+
+#[tokio::test]
 async fn a_key_that_is_gone_or_was_never_there_frees_nothing() {
     let daemon = Daemon::start().await;
     import(&daemon, "C02A", &foreign(&daemon.site.lost)).await;

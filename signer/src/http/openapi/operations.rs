@@ -157,6 +157,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "strands",
             "identity-gone",
             "identity-unknown",
+            "identity-not-valid",
             "budget-exceeded",
             "ticket-required",
             "unknown-ticket",
