@@ -172,6 +172,10 @@ fn observe(data: &SignedData<'_>) -> Vec<Observation> {
     if data.signers.len() > 1 {
         say(Observed::SeveralSigners, format!("{} signers, a device takes one", data.signers.len()));
     }
+    if let Some(signer) = data.signers.iter().find(|signer| !data.digests.contains(&signer.digest.oid)) {
+        let digest = oid_text(signer.digest.oid);
+        say(Observed::UnlistedDigest, format!("the signer's digest, {digest}, is not among those that the file lists"));
+    }
     if data.content_type != rfc6268::ID_DATA.as_bytes() {
         let kind = oid_text(data.content_type);
         say(Observed::UncommonContentType, format!("the content's type is {kind}, not data"));

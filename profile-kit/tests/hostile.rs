@@ -170,7 +170,7 @@ const CHOSEN: [(&str, Ours, &str); 19] = [
     ("alg-ecdsa-secp256k1.mobileconfig", Ours::Told, "the signature holds; the curve is told"),
     ("alg-ecdsa-sigalg-ecPublicKey.mobileconfig", Ours::Taken, "as Apple wrote it for years"),
     ("alg-sha3-256.mobileconfig", Ours::Told, "the signature holds; the digest is told"),
-    ("quirk-digest-algs-empty.mobileconfig", Ours::Taken, "the set is a hint for one pass (RFC 5652 §5.1)"),
+    ("quirk-digest-algs-empty.mobileconfig", Ours::Told, "the set is for one pass (RFC 5652 §5.1): told"),
     ("quirk-signed-attrs-unsorted.mobileconfig", Ours::Told, "signed as DER, written otherwise: told"),
     ("time-generalizedtime-2026.mobileconfig", Ours::Told, "the moment is clear, the form is told"),
     ("time-generalizedtime-2050.mobileconfig", Ours::Taken, "the form that is right from 2050 on"),

@@ -145,7 +145,7 @@ const ACCEPTED: [(&str, &str); 8] = [
     ("alg-sha3-256.mobileconfig", "the signature holds; that devices may not take the digest is said"),
     (
         "quirk-digest-algs-empty.mobileconfig",
-        "the set is a hint for one-pass readers (RFC 5652 5.1), the signer names its own",
+        "the set is for one-pass readers (RFC 5652 5.1), the signer names its own; that others refuse it is said",
     ),
     ("quirk-signed-attrs-unsorted.mobileconfig", "what is signed is the sorted set (RFC 5652 5.4); the order is said"),
     ("time-generalizedtime-2026.mobileconfig", "the time can be read; its form is said"),

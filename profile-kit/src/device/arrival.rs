@@ -96,10 +96,12 @@ impl Signature {
     }
 }
 
-/// What a device is not known to take (section 5 of the facts).
+/// What a device is not known to take (section 5 of the facts), and other readers do not.
 const STRANGE: &[Observed] = &[
     Observed::SeveralSigners,
     Observed::UncommonAlgorithm,
+    Observed::UnlistedDigest,
+    Observed::UnorderedSignedAttributes,
     Observed::UncommonContentType,
     Observed::NestedSignature,
     Observed::TrailingBytes,

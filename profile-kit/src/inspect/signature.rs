@@ -93,6 +93,7 @@ fn observed(seen: &Observation) -> Option<Finding> {
         | O::NestedSignature
         | O::UncommonContentType
         | O::UncommonAlgorithm
+        | O::UnlistedDigest
         | O::UnorderedSignedAttributes
         | O::UnsignedAttributes => (Code::SignatureForm, Severity::Warning),
         O::BerEncoding

@@ -12,6 +12,8 @@ use crate::{
 
 /// A SignedData, its parts borrowed from the file.
 pub(crate) struct SignedData<'a> {
+    /// The object identifiers of the digests that the file lists.
+    pub(crate) digests: Vec<&'a [u8]>,
     /// What the content is said to be: `id-data` in a profile.
     pub(crate) content_type: &'a [u8],
     /// The content octets, chunks put together; `None` where the signature is detached.
@@ -99,7 +101,7 @@ impl<'a> SignedData<'a> {
     fn fields(signed_data: &Element<'a>, ber: Option<usize>, trailing: (usize, &'a [u8])) -> Result<Self> {
         let mut fields = signed_data.reader();
         fields.expect(ber::INTEGER, "the version of SignedData")?;
-        fields.expect(ber::SET, "the digest algorithms of SignedData")?;
+        let listed = members(&fields.expect(ber::SET, "the digest algorithms of SignedData")?)?;
         let (content_type, content) = content(&fields.expect(ber::SEQUENCE, "the content of SignedData")?)?;
         let certificates = match fields.optional(&[CONTEXT_0])? {
             Some(set) => {
@@ -114,7 +116,9 @@ impl<'a> SignedData<'a> {
             return Err(malformed(signer.offset, "more than 16 signers"));
         }
         let signers = signers.iter().map(SignerInfo::read).collect::<Result<_>>()?;
-        Ok(Self { content_type, content, certificates, signers, ber, trailing })
+        // What is no algorithm lists none.
+        let digests = listed.iter().filter_map(|it| Algorithm::read(it).ok()).map(|it| it.oid).collect();
+        Ok(Self { digests, content_type, content, certificates, signers, ber, trailing })
     }
 }
 

@@ -164,8 +164,8 @@ pub(crate) fn signed_data(content: &[u8], certificates: &[&X509], signers: &[Vec
     let wrapped = encode(0xa0, &encode(ber::OCTET_STRING, content));
     let content = encode(ber::SEQUENCE, &[oid(rfc6268::ID_DATA), wrapped].concat());
     let certificates: Vec<u8> = certificates.iter().flat_map(|certificate| certificate.to_der().unwrap()).collect();
-    let parts =
-        [version(1), encode(ber::SET, &[]), content, encode(0xa0, &certificates), encode(ber::SET, &signers.concat())];
+    let digests = encode(ber::SET, &algorithm("2.16.840.1.101.3.4.2.1", &[]));
+    let parts = [version(1), digests, content, encode(0xa0, &certificates), encode(ber::SET, &signers.concat())];
     let signed_data = encode(0xa0, &encode(ber::SEQUENCE, &parts.concat()));
     encode(ber::SEQUENCE, &[oid(rfc6268::ID_SIGNED_DATA), signed_data].concat())
 }

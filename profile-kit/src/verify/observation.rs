@@ -50,6 +50,9 @@ pub enum Observed {
     WeakKey,
     /// An algorithm or curve that devices are not known to take.
     UncommonAlgorithm,
+    /// The signer's digest is not among those that the file lists at its beginning (RFC 5652 §5.1): who digests in one
+    /// pass cannot verify it.
+    UnlistedDigest,
     /// No signed attributes: the signature covers the content directly, and tells no time.
     NoSignedAttributes,
     /// No signing time among the signed attributes.

@@ -40,6 +40,23 @@ fn tells_the_signer_for_what_it_is() {
 }
 
 #[test]
+fn says_that_a_file_does_not_list_its_signers_digest() {
+    let party = Wish::named("signer").issued_by(None);
+    let good = signed_by(&party, Hand::of(&party, CONTENT).sign(CONTENT));
+    let at = good.windows(SHA_256.len()).position(|it| it == SHA_256).expect("the file lists it first");
+    let mut other = good.clone();
+    other[at + SHA_256.len() - 1] = 2;
+    for (file, is_unlisted) in [(good, false), (other, true)] {
+        let found = check(&file);
+        assert_eq!(found.verdict(), Verdict::GoodSignature);
+        assert_eq!(found.observed(Observed::UnlistedDigest), is_unlisted);
+    }
+}
+
+/// The object identifier, in DER.
+const SHA_256: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
+
+#[test]
 fn finds_the_signer_by_key_identifier() {
     let (party, other) = (Wish::named("signer").issued_by(None), Wish::named("other").issued_by(None));
     let hand = Hand { by_key_identifier: true, ..Hand::of(&party, CONTENT) };
