@@ -64,6 +64,18 @@ impl Overwrite {
         &self.profile
     }
 
+    /// What is signed: XML, or a binary property list where the installed one has what XML cannot hold, such as a date with
+    /// parts of a second.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`] for what neither can hold.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        match self.profile.to_xml() {
+            Err(Error::Unwritable { .. }) => self.profile.to_binary(),
+            written => written,
+        }
+    }
+
     /// The removal password's form that was written: `Empty` or `Omitted`.
     pub fn form(&self) -> PasswordForm {
         self.form
@@ -93,7 +105,7 @@ impl Signable for Overwrite {
     }
 
     fn content(&self) -> Result<Content<'_>> {
-        self.profile.to_xml().map(Content::from)
+        self.to_bytes().map(Content::from)
     }
 
     fn refusals(&self) -> Vec<Finding> {

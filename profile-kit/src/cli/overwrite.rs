@@ -100,7 +100,9 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let overwrite = make(args, &input, options.signing_time.max(SystemTime::now()))?;
     tell(args, &input.name, &overwrite);
     if args.unsigned {
-        args.output.write(&overwrite.profile().to_xml().map_err(failed)?, Content::Text)?;
+        let bytes = overwrite.to_bytes().map_err(failed)?;
+        let content = if str::from_utf8(&bytes).is_ok() { Content::Text } else { Content::Binary };
+        args.output.write(&bytes, content)?;
         return Ok(Exit::Yes);
     }
     let identity = args.keys.load(options.signing_time, overwrite.leaf())?;

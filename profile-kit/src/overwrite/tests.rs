@@ -141,6 +141,19 @@ fn a_past_removal_date_goes_and_a_future_one_stays() {
 }
 
 #[test]
+fn what_xml_cannot_hold_is_overwritten_as_a_binary_property_list() {
+    let half = SystemTime::UNIX_EPOCH + Duration::from_millis(4_000_000_000_500);
+    for (key, value) in [("RemovalDate", Value::Date(half.into())), ("PayloadDescription", "a\u{b}b".into())] {
+        let mut installed = locked();
+        installed.set(key, value.clone()).unwrap();
+        assert!(installed.to_xml().is_err());
+        let read = Profile::from_bytes(&of(&installed).to_bytes().unwrap()).unwrap();
+        assert_eq!((read.get(key), read.removal()), (Some(&value), Removal::AllowedEmptyPassword));
+    }
+    assert!(of(&locked()).to_bytes().unwrap().starts_with(b"<?xml"));
+}
+
+#[test]
 fn stripping_leaves_the_password_payload_alone() {
     let installed = with_password("hunter2");
     let overwrite = Overwrite::of_unsigned(&installed).strip(true).build_at(NOW).unwrap();
