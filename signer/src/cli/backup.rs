@@ -46,14 +46,13 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
             .map_err(|cause| Failure::could_not_ask(format!("{}: {cause}", path.display())))?;
     }
     let contents = backup::read(&args.folder).map_err(|error| failure(&error))?;
-    text::print(&told("copied", &contents))?;
+    text::print(&told("copied", contents.profiles, contents.records, contents.covered))?;
     text::print(&kept_elsewhere(&contents))?;
     Ok(Exit::Yes)
 }
 
 /// What a copy holds, in a line.
-pub fn told(what: &str, contents: &Contents) -> String {
-    let Contents { records, covered, profiles, .. } = contents;
+pub fn told(what: &str, profiles: u64, records: u64, covered: u64) -> String {
     format!("{what}: {profiles} profiles, {records} audit records (a checkpoint covers {covered}); all of them hold\n")
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use signer::backup;
+use signer::{backup, ledger::Check};
 
 use super::{
     backup::{failure, told},
@@ -35,7 +35,8 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         true => ("good", backup::verify(&args.folder, &record)),
         false => ("restored", backup::restore(&args.folder, &record)),
     };
-    let (contents, _) = done.map_err(|error| failure(&error))?;
-    text::print(&told(what, &contents))?;
+    // What was counted, and not what the copy says of itself.
+    let (_, Check { audit, profiles }) = done.map_err(|error| failure(&error))?;
+    text::print(&told(what, profiles, audit.head.seq, audit.covered))?;
     Ok(Exit::Yes)
 }

@@ -155,9 +155,12 @@ impl Door {
 }
 
 fn who(state: &State, request: &Request) -> Result<Caller, Refusal> {
-    let bearer = match request.headers().get(header::AUTHORIZATION) {
-        None => None,
-        Some(value) => Some(bearer(value.to_str().ok()).ok_or(Refusal::Unauthenticated)?),
+    let mut told = request.headers().get_all(header::AUTHORIZATION).iter();
+    let bearer = match (told.next(), told.next()) {
+        (None, _) => None,
+        (Some(value), None) => Some(bearer(value.to_str().ok()).ok_or(Refusal::Unauthenticated)?),
+        // Who reads one of two may read the other one elsewhere.
+        (Some(_), Some(_)) => return Err(Refusal::Unauthenticated),
     };
     let peer = match request.extensions().get() {
         // A token decides alone.

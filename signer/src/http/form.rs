@@ -171,8 +171,9 @@ fn weight(headers: &HeaderMap, media_type: &str) -> f32 {
     for range in
         headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(','))
     {
-        asked = true;
-        let mut parts = range.split(';').map(str::trim);
+        let mut parts = range.split(';').map(str::trim).filter(|part| !part.is_empty()).peekable();
+        // Lists may have empty members (RFC 9110 §5.6.1).
+        asked |= parts.peek().is_some();
         let name = parts.next().unwrap_or_default().to_ascii_lowercase();
         let precise = match name.strip_suffix('*') {
             _ if name == media_type => 2,
@@ -180,7 +181,9 @@ fn weight(headers: &HeaderMap, media_type: &str) -> f32 {
             Some(start) if start.ends_with('/') && media_type.starts_with(start) => 1,
             _ => continue,
         };
-        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Ok(1.0), str::parse).unwrap_or(0.0);
+        let told = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        let known = |weight: &f32| (0.0..=1.0).contains(weight);
+        let weight = told.map_or(Some(1.0), |told| told.parse().ok().filter(known)).unwrap_or(0.0);
         if found.is_none_or(|(before, _)| precise >= before) {
             found = Some((precise, weight));
         }
@@ -229,6 +232,9 @@ mod tests {
         assert_eq!(accepted("Application/JSON, */*;q=0.1"), Some(Form::Json));
         assert_eq!(accepted("*/*, application/x-apple-aspen-config;q=0"), Some(Form::Json));
         assert_eq!(accepted("text/html"), None);
-        assert_eq!(accepted("application/json;q=0"), None);
+        for none in ["application/json;q=0", "application/json;Q=0", "application/json;q=2", "application/json;q=inf"] {
+            assert_eq!(accepted(none), None, "{none}");
+        }
+        assert_eq!([accepted(""), accepted(" , ")], [Some(Form::Profile); 2]);
     }
 }

@@ -15,6 +15,8 @@ async fn a_stranger_is_refused_and_that_is_recorded() {
         Ask::at(daemon.address),
         Ask::at(daemon.address).token("signer_0000000000000000000000000000000000000000000000000000000000000000"),
         Ask::at(daemon.address).header("authorization", "Basic YTpi"),
+        // One of two tokens would be taken here, and the other one perhaps by what stands before.
+        daemon.by("issue").token("signer_0000000000000000000000000000000000000000000000000000000000000000"),
     ];
     for stranger in strangers {
         let answer = stranger.post(PATH, json!({})).await;
