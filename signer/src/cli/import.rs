@@ -38,6 +38,10 @@ pub struct Args {
 
 /// Reads, sends in batches, tells what was not taken in, and counts.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
+    if let Some(file) = args.sources.iter().find(|source| args.devices.is_some() && !source.is_dir()) {
+        let problem = "is no folder: --devices says which files of a folder are whose, a manifest says so itself";
+        return Err(Failure::could_not_ask(format!("{}: {problem}", file.display())));
+    }
     let mut client = args.daemon.connect()?;
     let mut tally = Tally::default();
     for source in &args.sources {

@@ -9,7 +9,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{Entries, LARGEST, Offered, Unread, is_inside};
+use super::{Entries, LARGEST, Offered, Unread, is_inside, open};
 use crate::Digest;
 
 /// Reads a manifest: `DIR/manifest.jsonl`, or `FILE.tar.manifest.jsonl` beside its archive.
@@ -167,7 +167,7 @@ impl Files {
         let mut bytes = Vec::new();
         let length = match self {
             Files::Folder(folder) => {
-                let file = File::open(folder.join(name))?;
+                let file = open(&folder.join(name))?;
                 file.take(LARGEST + 1).read_to_end(&mut bytes)? as u64
             }
             Files::Tar(file, places) => {

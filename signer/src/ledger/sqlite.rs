@@ -37,7 +37,7 @@ pub(super) fn open_for_reading(path: &Path, busy: Duration) -> Result<Connection
 
 /// Keeps another process from writing the same ledger, as long as the file is held.
 pub(super) fn lock(path: &Path) -> Result<File> {
-    let path = beside(path, ".lock");
+    let path = lock_of(path);
     let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
     let file = open.map_err(|cause| failed(&path, "cannot be made", cause))?;
     hold(path, file)
@@ -45,12 +45,19 @@ pub(super) fn lock(path: &Path) -> Result<File> {
 
 /// As [`lock`], where a daemon was at work before; nothing is made.
 pub(crate) fn lock_if_there(path: &Path) -> Result<Option<File>> {
-    let path = beside(path, ".lock");
+    let path = lock_of(path);
     match File::open(&path) {
         Ok(file) => hold(path, file).map(Some),
         Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(failed(&path, "cannot be opened", cause)),
     }
+}
+
+/// Beside the file itself, or where it would be, whatever link leads there.
+fn lock_of(path: &Path) -> PathBuf {
+    let in_its_folder = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    let place = path.canonicalize().ok().or_else(in_its_folder);
+    beside(place.as_deref().unwrap_or(path), ".lock")
 }
 
 fn hold(path: PathBuf, file: File) -> Result<File> {
@@ -219,8 +226,13 @@ mod tests {
     #[test]
     fn is_written_by_one_at_a_time() {
         let (_folder, path) = ledger();
+        std::fs::write(&path, "").unwrap();
+        let link = path.with_extension("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
         let held = lock(&path).unwrap();
-        assert!(matches!(lock(&path), Err(Error::InUse { .. })));
+        for path in [&path, &link] {
+            assert!(matches!(lock(path), Err(Error::InUse { .. })));
+        }
         drop(held);
         assert!(lock(&path).is_ok());
     }
