@@ -57,18 +57,19 @@ impl TrustStore {
         at: SystemTime,
         purpose: Purpose,
     ) -> Result<Trust> {
-        let found = match search {
-            Ok(found) => found,
-            Err(reason) => return Ok(Trust::without_path(validity(leaf, at), at, reason)),
+        let flags = search.as_ref().map_or(X509VerifyFlags::empty(), |found| found.flags);
+        let trust = match search {
+            Ok(found) => Trust::of(found.path.clone(), at, !flags.is_empty()),
+            Err(reason) => Trust::without_path(validity(leaf, at), at, reason),
         };
-        let trust = Trust::of(found.path.clone(), at, !found.flags.is_empty());
         if trust.is_trusted() {
             return Ok(trust);
         }
-        let timely = self.build(leaf, others, purpose, Some(at), found.flags)?;
-        let timely = timely.ok().map(|path| Found { path, flags: found.flags });
+        // With a time OpenSSL passes over issuers of the same name whose time is over.
+        let timely = self.build(leaf, others, purpose, Some(at), flags)?;
+        let timely = timely.ok().map(|path| Found { path, flags });
         let timely = timely.filter(|found| objection(found, purpose).is_none());
-        Ok(timely.map_or(trust, |found| Trust::of(found.path, at, !found.flags.is_empty())))
+        Ok(timely.map_or(trust, |found| Trust::of(found.path, at, !flags.is_empty())))
     }
 
     /// OpenSSL's path, or its reason why there is none.

@@ -52,6 +52,20 @@ fn says_which_certificate_of_the_path_has_expired() {
 }
 
 #[test]
+fn an_ended_issuer_of_the_same_name_with_another_purpose_stands_in_nobodys_way() {
+    let root = Wish::ca("root").issued_by(None);
+    let key = crate::verify::forge::p256();
+    let old = Wish { key: key.clone(), days: (10_000, 11_000), for_code: true, ..Wish::ca("issuer") };
+    let (old, good) =
+        (old.issued_by(Some(&root)), Wish { key, serial: 2, ..Wish::ca("issuer") }.issued_by(Some(&root)));
+    let leaf = Wish { for_mail: true, ..Wish::named("leaf") }.issued_by(Some(&good));
+    for others in [[&old, &good], [&good, &old]] {
+        let trust = judge(&store(&[&root]), &leaf, &others, 12_000, Purpose::Smime);
+        assert_eq!(trust.verdict, Verdict::GoodSignature, "{:?}", trust.reason);
+    }
+}
+
+#[test]
 fn finds_the_valid_one_of_two_cross_signed_paths() {
     let (old, new) = (Wish::ca("old root").issued_by(None), Wish::ca("new root").issued_by(None));
     let key = crate::verify::forge::p256();
