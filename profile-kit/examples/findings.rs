@@ -61,7 +61,7 @@ Each finding has a stable code. Its severity is an *error* where a device refuse
 *warning* where it may not do what you think, a *note* where it is only worth knowing. Where the target is known
 (platform, version, supervised, by hand or by MDM, enrolment) a code may matter more or less than the table says, or not
 appear; what is not known of the target is not held against a profile. *Not signed*: `sign` refuses it unless the code is
-allowed.
+allowed. Of one code and severity a hundred are told, and then how many more there are.
 
 The fact is the number of what is known of devices: R… of replacement, L… of removal, the rest by subject. Each code has
 two files in `profile-kit/tests/codes` (those about signatures: in `fixtures`): one that has it, and one that has not.

@@ -12,14 +12,14 @@ mod secrets;
 mod settings;
 mod structure;
 
-use std::{collections::HashMap, time::SystemTime};
+use std::{collections::BTreeMap, time::SystemTime};
 
 pub use crate::finding::{Code, Finding, Severity, UnknownCode};
 pub(crate) use dates::past;
 pub(crate) use device_type::other as other_device_type;
 
 use self::structure::Uuids;
-use crate::{Profile, Target};
+use crate::{KeyPath, Profile, Target, key_path::Trail};
 
 /// Everything that can be said of a profile for a target, in the order of the rules.
 ///
@@ -35,46 +35,67 @@ pub fn check(profile: &Profile, target: &Target, at: SystemTime) -> Vec<Finding>
     settings::check(profile, &mut findings);
     questions::check(profile, target, &mut findings);
     secrets::check(profile, &mut findings);
-    findings.list
+    findings.told()
 }
 
-/// Collects findings, so many of one code that a person can read them and a hostile file cannot fill the memory.
+/// Collects findings, so many of one code that a person can read them and a hostile file cannot fill the memory. Of one
+/// severity each: many warnings do not hide an error.
 #[derive(Default)]
 struct Findings {
     list: Vec<Finding>,
-    counts: HashMap<Code, usize>,
+    counts: BTreeMap<(Code, Severity), usize>,
 }
 
 impl Findings {
     fn push(&mut self, finding: Finding) {
-        let count = self.counts.entry(finding.code).or_insert(0);
-        *count += 1;
-        if *count <= MOST_OF_A_CODE {
+        if self.keeps(finding.code, finding.severity) {
             self.list.push(finding);
         }
     }
 
-    /// Whether another finding of a code would not be kept: asked before a path is copied.
-    fn is_full(&self, code: Code) -> bool {
-        self.counts.get(&code).is_some_and(|&count| count >= MOST_OF_A_CODE)
+    /// Likewise, and writes neither path nor sentence of a finding that is only counted.
+    fn push_at(&mut self, code: Code, severity: Severity, place: &Trail<'_>, message: impl FnOnce() -> String) {
+        if self.keeps(code, severity) {
+            self.list.push(Finding::new(code, place.path(), message()).of_severity(severity));
+        }
+    }
+
+    /// Counts one more.
+    fn keeps(&mut self, code: Code, severity: Severity) -> bool {
+        let count = self.counts.entry((code, severity)).or_insert(0);
+        *count += 1;
+        *count <= MOST_OF_A_CODE
+    }
+
+    /// What was kept, and how many are left out.
+    fn told(self) -> Vec<Finding> {
+        let left_out = self.counts.into_iter().filter_map(|((code, severity), count)| {
+            let rest = count.checked_sub(MOST_OF_A_CODE).filter(|rest| *rest > 0)?;
+            let message = match rest {
+                1 => "1 more finding like these is not told".into(),
+                rest => format!("{rest} more findings like these are not told"),
+            };
+            Some(Finding::new(code, KeyPath::root(), message).of_severity(severity))
+        });
+        self.list.into_iter().chain(left_out).collect()
     }
 }
 
-/// More findings of one code than this are not told.
+/// More findings of one code and severity than this are not told: one more, about the whole profile, counts them.
 pub const MOST_OF_A_CODE: usize = 100;
 
 /// What a profile's own structure breaks: keys that every profile has, and their types.
 pub fn structure(profile: &Profile) -> Vec<Finding> {
     let mut findings = Findings::default();
     structure::check(profile, &mut findings);
-    findings.list
+    findings.told()
 }
 
 /// What a profile's payloads break of Apple's schema, whatever the target.
 pub(crate) fn settings(profile: &Profile) -> Vec<Finding> {
     let mut findings = Findings::default();
     schema::check(profile, &Target::default(), &mut findings);
-    findings.list
+    findings.told()
 }
 
 /// The structural errors that no target takes: what signing refuses, each allowable by its code.
@@ -90,14 +111,51 @@ pub(crate) fn refusals_before_uuids(profile: &Profile) -> Vec<Finding> {
 fn refused(profile: &Profile, uuids: Uuids) -> Vec<Finding> {
     let mut findings = Findings::default();
     structure::keys(profile, uuids, &mut findings);
-    findings.list.retain(|finding| finding.code.refused_everywhere());
-    findings.list
+    let mut findings = findings.told();
+    findings.retain(|finding| finding.code.refused_everywhere());
+    findings
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Payload, UuidSource};
+    use crate::{Enrolment, Os, Payload, UuidSource};
+
+    #[test]
+    fn an_error_is_told_behind_more_warnings_of_its_code_than_are_told() {
+        let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+        let described = &crate::schema::find("com.apple.applicationaccess")[0];
+        for _ in 0..10 {
+            let mut payload = Payload::new("com.apple.applicationaccess");
+            for key in described.keys.iter().filter(|key| key.kind == crate::schema::Type::Boolean) {
+                payload.insert(key.name, true);
+            }
+            profile.push(payload);
+        }
+        profile.push(Payload::new("com.apple.app.lock"));
+        let target = Target { enrolment: Some(Enrolment::User), ..Target::from(Os::ios(17)) };
+        let findings = check(&profile, &target, SystemTime::UNIX_EPOCH);
+        let of = |severity| {
+            let of = |finding: &&Finding| (finding.code, finding.severity) == (Code::NotWithEnrolment, severity);
+            findings.iter().filter(of).map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let lock = "NotWithEnrolment: PayloadContent[10].PayloadType: is not allowed with user enrolment (iOS)";
+        assert_eq!(of(Severity::Error), [lock]);
+        let warnings = of(Severity::Warning);
+        assert_eq!(warnings.len(), MOST_OF_A_CODE + 1);
+        assert!(warnings[100].ends_with(" more findings like these are not told"), "{}", warnings[100]);
+    }
+
+    #[test]
+    fn what_is_not_told_is_counted() {
+        for (count, told) in [(100, None), (101, Some("1 more finding like these is not told"))] {
+            let mut findings = Findings::default();
+            (0..count).for_each(|_| findings.push(Finding::new(Code::MissingKey, KeyPath::root().key("x"), "")));
+            let all = findings.told();
+            assert_eq!(all.get(100).map(|last| last.message.as_str()), told);
+            assert_eq!(all.last().and_then(Finding::device_error).is_none(), told.is_some());
+        }
+    }
 
     #[test]
     fn signing_refuses_what_the_structure_breaks_for_every_target() {

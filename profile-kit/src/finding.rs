@@ -32,6 +32,8 @@ impl Finding {
     pub fn device_error(&self) -> Option<DeviceError> {
         let in_payload = self.path.0.len() > 2 && self.path.0[0] == Step::Key("PayloadContent".into());
         match self.code.answers() {
+            // Of several that are not told: some may be of the profile, some of its payloads.
+            (_, Some(_)) if self.path.0.is_empty() => None,
             (_, Some(error)) if in_payload => Some(error),
             (error, _) => error,
         }

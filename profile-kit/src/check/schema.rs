@@ -10,7 +10,7 @@ mod value;
 
 use plist::{Dictionary, Value};
 
-use super::{Code, Finding, Findings, Severity};
+use super::{Code, Findings, Severity};
 use crate::{
     Payload, Platform, Profile, Target,
     key_path::Trail,
@@ -55,23 +55,20 @@ fn top_level(profile: &Profile, target: &Target, findings: &mut Findings) {
 const LOCK: &str = "PayloadRemovalDisallowed";
 
 fn unknown_type(kind: &str, place: &Trail<'_>, target: &Target, findings: &mut Findings) {
-    if findings.is_full(Code::TypeMisspelt) || findings.is_full(Code::TypeUnknown) {
-        return;
-    }
     // One of Apple's files has another name than the type in it: either may be meant.
     let is_file = |near: &&str| schema::find(near).iter().any(|described| described.file == kind);
     // A Mac takes the settings of any program for a payload: on it, and where nothing is known, most names may be right.
     let elsewhere = target.platform.filter(|platform| *platform != Platform::Macos);
-    let place = place.key("PayloadType");
+    let place = Trail::Key(place, "PayloadType");
     match (schema::near(kind).filter(|near| !is_file(near)), elsewhere) {
         (Some(near), _) => {
-            let message = format!("{kind:?} is no known type, and near {near:?}: devices ignore the payload");
-            findings.push(Finding::new(Code::TypeMisspelt, place, message));
+            let message = || format!("{kind:?} is no known type, and near {near:?}: devices ignore the payload");
+            findings.push_at(Code::TypeMisspelt, Severity::Warning, &place, message);
         }
         (None, Some(platform)) => {
-            let message = format!("{kind:?} is no type of Apple's schema: {platform} ignores the payload");
+            let message = || format!("{kind:?} is no type of Apple's schema: {platform} ignores the payload");
             let severity = if kind.starts_with("com.apple.") { Severity::Warning } else { Severity::Note };
-            findings.push(Finding::new(Code::TypeUnknown, place, message).of_severity(severity));
+            findings.push_at(Code::TypeUnknown, severity, &place, message);
         }
         (None, None) => {}
     }
@@ -168,10 +165,7 @@ impl<'a> Rules<'a> {
 
     fn value(&mut self, key: &'static KeySchema, value: &Value, place: &Trail<'_>) {
         if let Some(fault) = value::fault(key, value) {
-            if !self.findings.is_full(fault.code) {
-                self.findings.push(Finding::new(fault.code, place.path(), (fault.message)()));
-            }
-            return;
+            return self.findings.push_at(fault.code, fault.code.severity(), place, fault.message);
         }
         match value {
             Value::Dictionary(keys) => self.dictionary(below(key), keys, place),
@@ -200,21 +194,22 @@ impl<'a> Rules<'a> {
 
     fn missing(&mut self, required: impl Iterator<Item = &'static KeySchema>, keys: &Dictionary, place: &Trail<'_>) {
         for key in required.filter(|key| !key.is_any() && !keys.contains_key(key.name)) {
-            if self.thing.key(&key.support).is_wanted() && !self.findings.is_full(Code::MissingSetting) {
-                let message = format!("is missing, and Apple's schema requires it of {}", self.kind());
-                self.findings.push(Finding::new(Code::MissingSetting, place.key(key.name), message));
+            if self.thing.key(&key.support).is_wanted() {
+                let (kind, place) = (self.kind(), Trail::Key(place, key.name));
+                let message = || format!("is missing, and Apple's schema requires it of {kind}");
+                self.findings.push_at(Code::MissingSetting, Severity::Warning, &place, message);
             }
         }
     }
 
     fn unknown(&mut self, described: Keys, name: &str, place: &Trail<'_>) {
-        if self.findings.is_full(Code::UnknownKey) {
-            return;
-        }
-        let near = described.near(name).map(|near| format!("; did you mean {}?", near.name));
-        let message = format!("is not a key of {}{}", self.kind(), near.unwrap_or_default());
-        let severity = if name == OF_OLD { Severity::Note } else { Code::UnknownKey.severity() };
-        self.findings.push(Finding::new(Code::UnknownKey, place.path(), message).of_severity(severity));
+        let kind = self.kind();
+        let message = || {
+            let near = described.near(name).map(|near| format!("; did you mean {}?", near.name));
+            format!("is not a key of {kind}{}", near.unwrap_or_default())
+        };
+        let severity = if name == OF_OLD { Severity::Note } else { Severity::Warning };
+        self.findings.push_at(Code::UnknownKey, severity, place, message);
     }
 }
 
@@ -241,11 +236,9 @@ fn several_of_one(profile: &Profile, target: &Target, findings: &mut Findings) {
         if !seen.contains(&kind) {
             seen.push(kind);
         } else if kind != PASSWORD_TYPE
-            && !findings.is_full(Code::SeveralOfOne)
             && let Some(severity) = Thing::new(&described.support, target).when_repeated()
         {
-            let message = format!("is a second payload of {kind}");
-            findings.push(Finding::new(Code::SeveralOfOne, place.path(), message).of_severity(severity));
+            findings.push_at(Code::SeveralOfOne, severity, &place, || format!("is a second payload of {kind}"));
         }
     }
 }

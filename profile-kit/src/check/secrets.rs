@@ -2,7 +2,7 @@
 
 use plist::{Dictionary, Value};
 
-use super::{Code, Finding, Findings};
+use super::{Code, Findings, Severity};
 use crate::{
     Payload, Profile,
     key_path::Trail,
@@ -47,9 +47,8 @@ fn within(value: &Value, known: &'static [Key], place: &Trail<'_>, findings: &mu
 }
 
 fn tell(place: &Trail<'_>, findings: &mut Findings) {
-    if !findings.is_full(Code::SecretInClear) {
-        findings.push(Finding::new(Code::SecretInClear, place.path(), "is a secret, and the profile is not encrypted"));
-    }
+    let message = || "is a secret, and the profile is not encrypted".into();
+    findings.push_at(Code::SecretInClear, Severity::Note, place, message);
 }
 
 /// Whether there is something to hide: no secret is an empty text, or a placeholder that is to be filled.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use plist::Value;
 
-use super::{Code, Finding, Findings};
+use super::{Code, Finding, Findings, Severity};
 use crate::{Certificate, Payload, Profile, key_path::Trail};
 
 pub(super) fn check(profile: &Profile, findings: &mut Findings) {
@@ -37,12 +37,11 @@ fn references(profile: &Profile, findings: &mut Findings) {
     for (place, payload) in profile.placed() {
         place.walk_keys(payload.dictionary(), &mut |value, place| match value {
             Value::String(uuid)
-                if !findings.is_full(Code::DanglingReference)
-                    && place.last_key().is_some_and(|key| REFERENCES.contains(&key))
+                if place.last_key().is_some_and(|key| REFERENCES.contains(&key))
                     && !uuids.contains(&uuid.to_ascii_lowercase()) =>
             {
-                let message = format!("refers to {uuid:?}, and no payload of the profile has this UUID");
-                findings.push(Finding::new(Code::DanglingReference, place.path(), message));
+                let message = || format!("refers to {uuid:?}, and no payload of the profile has this UUID");
+                findings.push_at(Code::DanglingReference, Severity::Warning, place, message);
             }
             _ => {}
         });

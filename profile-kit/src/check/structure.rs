@@ -182,18 +182,15 @@ fn duplicates(profile: &Profile, key: &str, code: Code, findings: &mut Findings)
 
 fn string(text: &str, place: &Trail<'_>, findings: &mut Findings) {
     if text.bytes().any(may_control)
-        && !findings.is_full(Code::ControlCharacters)
         && let Some(found) =
             text.chars().find(|&c| c.is_control() && !(matches!(c, '\n' | '\r' | '\t') && lines(place)))
     {
-        let message = format!("holds the control character {found:?}");
-        findings.push(Finding::new(Code::ControlCharacters, place.path(), message));
+        let message = || format!("holds the control character {found:?}");
+        findings.push_at(Code::ControlCharacters, Severity::Warning, place, message);
     }
-    if !findings.is_full(Code::PlaceholderLeft)
-        && let Some(name) = crate::template::names(text).next()
-    {
-        let message = format!("holds the placeholder {{{{{name}}}}}, never filled");
-        findings.push(Finding::new(Code::PlaceholderLeft, place.path(), message));
+    if let Some(name) = crate::template::names(text).next() {
+        let message = || format!("holds the placeholder {{{{{name}}}}}, never filled");
+        findings.push_at(Code::PlaceholderLeft, Severity::Warning, place, message);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Where the schema says that a payload or a key works, held against a target.
 
-use super::{Code, Finding, Severity};
 use crate::{
     Enrolment, InstalledBy, OsVersion, Platform, Target,
+    check::{Code, Finding, Severity},
     key_path::Trail,
     schema::{Introduced, Mode, Support, Systems},
 };
