@@ -137,6 +137,18 @@ fn removal(profile: &Profile) -> &'static str {
     }
 }
 
+/// The same in a word for machines.
+fn removal_word(profile: &Profile) -> &'static str {
+    match (profile.removal(), profile.is_encrypted()) {
+        (Removal::Allowed, true) => "allowed-by-flag",
+        (_, true) => "disallowed-by-flag",
+        (Removal::Allowed, false) => "allowed",
+        (Removal::AllowedEmptyPassword, false) => "allowed-empty-password",
+        (Removal::Disallowed, false) => "disallowed",
+        (Removal::Password(_), false) => "password",
+    }
+}
+
 /// The top-level keys, the payloads aside.
 fn top(profile: &Profile) -> Dictionary {
     let mut top = redact::dictionary(&profile.to_dictionary(), Scope::UNKNOWN);
@@ -190,12 +202,7 @@ fn json(name: &str, inspection: &Inspection) -> serde_json::Value {
         "identifier": profile.identifier(),
         "uuid": profile.uuid(),
         "encrypted": profile.is_encrypted(),
-        "removal": match profile.removal() {
-            Removal::Allowed => "allowed",
-            Removal::AllowedEmptyPassword => "allowed-empty-password",
-            Removal::Disallowed => "disallowed",
-            Removal::Password(_) => "password",
-        },
+        "removal": removal_word(profile),
         "profile": tagged(&top(profile)),
         "payloads": payloads.collect::<Vec<_>>(),
         "findings": inspection.findings.iter().map(finding).collect::<Vec<_>>(),
