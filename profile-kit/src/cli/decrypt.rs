@@ -26,7 +26,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    args.output.spare(&args.keys.files())?;
+    let mut named = args.keys.files();
+    named.push(("IN", &args.file));
+    args.output.spare(&named)?;
     let input = Input::read(&args.file)?;
     let failed = |error| Failure::of(&input.name, &error);
     let file = super::show::read(&input)?;

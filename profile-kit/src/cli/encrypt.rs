@@ -43,7 +43,7 @@ enum CipherName {
 }
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    args.output.spare(&[("--to", &args.to)])?;
+    args.output.spare(&[("IN", &args.file), ("--to", &args.to)])?;
     let input = Input::read(&args.file)?;
     let failed = |error| Failure::of(&input.name, &error);
     let profile = Profile::from_bytes(&input.bytes).map_err(failed)?;

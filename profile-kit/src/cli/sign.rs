@@ -76,7 +76,9 @@ impl SigningOptions {
 }
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    args.output.spare(&args.keys.files())?;
+    let mut named = args.keys.files();
+    named.push(("IN", &args.file));
+    args.output.spare(&named)?;
     let input = Input::read(&args.file)?;
     let failed = |error| Failure::of(&input.name, &error);
     let profile = EncodedProfile::read(input.bytes.clone()).map_err(failed)?;

@@ -22,6 +22,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
+    args.output.spare(&[("FILE", &args.file)])?;
     let input = Input::read(&args.file)?;
     let content = verify::content(&input.bytes).map_err(|error| Failure::of(&input.name, &error))?;
     let tame = |text: &str| !text.chars().any(|c| text::hostile(c) && !matches!(c, '\n' | '\r' | '\t' | '\u{feff}'));
