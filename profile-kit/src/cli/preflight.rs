@@ -12,6 +12,7 @@ use profile_kit::{
     policy::UnknownPolicy,
     preflight::{self, Devices, Question},
 };
+use serde_json::json;
 
 use super::{
     files::Input,
@@ -101,16 +102,20 @@ enum Preset {
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let devices = args.devices()?;
-    let installed = read(&args.installed)?;
-    if let Signature::Broken(verdict) = installed.1.signature {
-        let message = format!("{}: {verdict}: no device has a profile whose signature does not hold", installed.0);
-        return Err(Failure { exit: Exit::No, message });
-    }
+    let input = Input::read(&args.installed)?;
+    let installed = match arrival(&input).and_then(|arrival| hold(&input.name, arrival)) {
+        Ok(arrival) => (input.name, arrival),
+        Err(failure) => return args.unasked(&input.name, failure),
+    };
     let at = SystemTime::now();
     let ways = (args.installed_by.by(), args.overwrite_by.by());
     let verdict = match &args.overwrite {
         Some(path) => {
-            let overwrite = read(path)?;
+            let input = Input::read(path)?;
+            let overwrite = match arrival(&input) {
+                Ok(arrival) => (input.name, arrival),
+                Err(failure) => return args.unasked(&input.name, failure),
+            };
             let mut question = Question::new(&installed.1, &overwrite.1, at);
             (question.installed_by, question.overwrite_by) = ways;
             let report = question.ask(&devices);
@@ -133,14 +138,30 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(if verdict.is_free() { Exit::Yes } else { Exit::No })
 }
 
-/// A file's name and what it holds.
-fn read(path: &std::path::Path) -> Result<(String, Arrival), Failure> {
-    let input = Input::read(path)?;
-    let arrival = Arrival::from_bytes(&input.bytes).map_err(|error| Failure::of(&input.name, &error))?;
-    Ok((input.name, arrival))
+/// What a file holds.
+fn arrival(input: &Input) -> Result<Arrival, Failure> {
+    Arrival::from_bytes(&input.bytes).map_err(|error| Failure::of(&input.name, &error))
+}
+
+/// What a device can have: its signature holds.
+fn hold(name: &str, installed: Arrival) -> Result<Arrival, Failure> {
+    let Signature::Broken(verdict) = installed.signature else { return Ok(installed) };
+    let message = format!("{name}: {verdict}: no device has a profile whose signature does not hold");
+    Err(Failure { exit: Exit::No, message })
 }
 
 impl Args {
+    /// The answer where the content of a file is such that nothing can be asked of it.
+    fn unasked(&self, file: &str, failure: Failure) -> Result<Exit, Failure> {
+        match self.format {
+            ReportFormat::Text => Err(failure),
+            ReportFormat::Json => {
+                text::print_json(&[json!({"file": file, "error": failure.message})])?;
+                Ok(failure.exit)
+            }
+        }
+    }
+
     fn devices(&self) -> Result<Devices, Failure> {
         let platform = self.platform.platform();
         let (first, last) = self.os.unwrap_or(self.platform.range());

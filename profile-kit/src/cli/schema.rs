@@ -62,15 +62,16 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         (None, ReportFormat::Json) => {
             text::print_json(&view.types().map(|payload| view.head(payload)).collect::<Vec<_>>())?
         }
-        (Some(kind), format) => {
-            let payloads = find(kind)?;
-            match format {
-                ReportFormat::Text => text::print(&payloads.map(|payload| view.tree(payload)).collect::<String>())?,
-                ReportFormat::Json => {
-                    text::print_json(&payloads.map(|payload| view.json(payload)).collect::<Vec<_>>())?
-                }
-            }
+        (Some(kind), ReportFormat::Text) => {
+            text::print(&find(kind)?.map(|payload| view.tree(payload)).collect::<String>())?
         }
+        (Some(kind), ReportFormat::Json) => match find(kind) {
+            Ok(payloads) => text::print_json(&payloads.map(|payload| view.json(payload)).collect::<Vec<_>>())?,
+            Err(failure) => {
+                text::print_json(&[json!({"type": kind, "error": failure.message})])?;
+                return Ok(failure.exit);
+            }
+        },
     }
     Ok(Exit::Yes)
 }
