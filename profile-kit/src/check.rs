@@ -177,6 +177,20 @@ mod tests {
     }
 
     #[test]
+    fn signing_refuses_a_scope_or_a_duration_of_another_type_as_it_does_a_date() {
+        for key in ["RemovalDate", "PayloadScope", "DurationUntilRemoval"] {
+            let mut profile = Profile::new("x", "x");
+            profile.push(Payload::new("com.apple.webClip.managed"));
+            profile.set(key, true).expect("any value fits");
+            profile.fill_uuids(UuidSource::Content);
+            let [finding] = &refusals(&profile)[..] else { panic!("{key}: {:?}", refusals(&profile)) };
+            assert_eq!((finding.code, finding.path.to_string()), (Code::WrongType, key.into()));
+            let all = check(&profile, &Target::default(), SystemTime::UNIX_EPOCH);
+            assert_eq!(all.iter().filter(|finding| finding.severity == Severity::Error).collect::<Vec<_>>(), [finding]);
+        }
+    }
+
+    #[test]
     fn signing_refuses_no_uuid_that_it_gives() {
         let mut profile = Profile::new("x", "x");
         profile.push(Payload::new(""));

@@ -17,13 +17,18 @@ pub(super) fn check(profile: &Profile, at: SystemTime, findings: &mut Findings) 
         let message = "is past; it removes nothing";
         findings.push(Finding::new(Code::ExpirationDatePast, root.key("PayloadExpirationDate"), message));
     }
-    let seconds = profile.get("DurationUntilRemoval");
-    if seconds.is_some_and(|seconds| !positive(seconds)) {
-        let message = "is not a positive number of seconds";
-        findings.push(Finding::new(Code::DurationUntilRemovalInvalid, root.key("DurationUntilRemoval"), message));
-    }
+    duration(profile, findings);
     if removal::may_lock(profile) {
         ends(profile, at, findings);
+    }
+}
+
+/// What is no number at all is the structure's to tell.
+pub(super) fn duration(profile: &Profile, findings: &mut Findings) {
+    let seconds = profile.get("DurationUntilRemoval");
+    if seconds.is_some_and(|seconds| matches!(seconds, Value::Integer(_) | Value::Real(_)) && !positive(seconds)) {
+        let path = KeyPath::root().key("DurationUntilRemoval");
+        findings.push(Finding::new(Code::DurationUntilRemovalInvalid, path, "is not a positive number of seconds"));
     }
 }
 
@@ -86,8 +91,9 @@ mod tests {
     #[test]
     fn a_lock_ends_after_a_duration_that_is_one() {
         assert_eq!(codes(&locked("DurationUntilRemoval", 0.5)), [Code::LockEnds]);
-        for duration in [Value::Real(f64::NAN), Value::Integer(0.into()), "60".into()] {
+        for duration in [Value::Real(f64::NAN), Value::Integer(0.into()), Value::Integer((-1).into())] {
             assert_eq!(codes(&locked("DurationUntilRemoval", duration)), [Code::DurationUntilRemovalInvalid]);
         }
+        assert_eq!(codes(&locked("DurationUntilRemoval", "60")), []);
     }
 }

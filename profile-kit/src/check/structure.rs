@@ -109,18 +109,17 @@ fn identifier_form(identifier: &str, place: &Trail<'_>, findings: &mut Findings)
     }
 }
 
-fn optional_keys(profile: &Profile, findings: &mut Findings) {
+pub(super) fn optional_keys(profile: &Profile, findings: &mut Findings) {
     let root = KeyPath::root();
     match profile.get("PayloadScope") {
-        None => {}
-        Some(Value::String(scope)) if scope == "System" || scope == "User" => {}
-        Some(scope) => {
+        Some(Value::String(scope)) if scope != "System" && scope != "User" => {
             let message = "is neither \"System\" nor \"User\"";
             let finding = Finding::new(Code::ScopeUnknown, root.key("PayloadScope"), message);
             // Profiles with `system` are published for Macs, and in use.
-            let is_loose = scope.as_string().is_some_and(|scope| ["system", "user"].contains(&scope));
+            let is_loose = scope == "system" || scope == "user";
             findings.push(if is_loose { finding.of_severity(Severity::Warning) } else { finding });
         }
+        _ => {}
     }
     match profile.get("TargetDeviceType") {
         None => {}
@@ -204,12 +203,14 @@ fn may_control(byte: u8) -> bool {
     byte < 0x20 || byte == 0x7f || byte == 0xc2
 }
 
-/// Optional top-level keys with their types (section 4 of the facts); those with rules of their own are not here.
+/// Optional top-level keys with their types (section 4 of the facts); those whose type has a rule of its own are not here.
 const TYPED: &[(&str, &str, Fits)] = &[
     ("PayloadDisplayName", "string", is_string),
     ("PayloadDescription", "string", is_string),
     ("PayloadOrganization", "string", is_string),
+    ("PayloadScope", "string", is_string),
     ("RemovalDate", "date", is_date),
+    ("DurationUntilRemoval", "number", is_number),
     ("PayloadExpirationDate", "date", is_date),
     ("IsEncrypted", "boolean", is_boolean),
     ("HasRemovalPasscode", "boolean", is_boolean),
@@ -220,6 +221,10 @@ type Fits = fn(&Value) -> bool;
 
 fn is_string(value: &Value) -> bool {
     value.as_string().is_some()
+}
+
+fn is_number(value: &Value) -> bool {
+    matches!(value, Value::Integer(_) | Value::Real(_))
 }
 
 fn is_date(value: &Value) -> bool {
