@@ -17,6 +17,7 @@ use std::{collections::BTreeMap, time::SystemTime};
 pub use crate::finding::{Code, Finding, Severity, UnknownCode};
 pub(crate) use dates::past;
 pub(crate) use device_type::other as other_device_type;
+pub(crate) use schema::{not_by_hand, once_only};
 
 use self::structure::Uuids;
 use crate::{KeyPath, Profile, Target, key_path::Trail};
@@ -91,10 +92,19 @@ pub fn structure(profile: &Profile) -> Vec<Finding> {
     findings.told()
 }
 
-/// What a profile's payloads break of Apple's schema, whatever the target.
+/// What a profile's payloads break of Apple's schema or hold in vain, whatever the target.
 pub(crate) fn settings(profile: &Profile) -> Vec<Finding> {
     let mut findings = Findings::default();
     schema::check(profile, &Target::default(), &mut findings);
+    settings::check(profile, &mut findings);
+    findings.told()
+}
+
+/// What a profile's structure and its duration break, whatever the target and the time.
+pub(crate) fn faults(profile: &Profile) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    structure::check(profile, &mut findings);
+    dates::duration(profile, &mut findings);
     findings.told()
 }
 

@@ -321,8 +321,12 @@ impl Code {
 
     /// Whether some device refuses a profile with it (2002 to 2004), although others are known to take it.
     pub(crate) fn may_be_refused(self) -> bool {
-        use Code::{FormatMismatch, MissingSetting, SettingType, ValueNotAllowed, ValueOutOfRange};
-        matches!(self, SettingType | MissingSetting | ValueNotAllowed | ValueOutOfRange | FormatMismatch)
+        use Code::{
+            CertificateUnreadable, FormatMismatch, MdmNotHttps, MissingSetting, SettingType, ValueNotAllowed,
+            ValueOutOfRange,
+        };
+        let of_a_value = matches!(self, SettingType | ValueNotAllowed | ValueOutOfRange | FormatMismatch | MdmNotHttps);
+        of_a_value || matches!(self, MissingSetting | CertificateUnreadable)
     }
 
     /// Whether a finding in the installed profile keeps its overwrite from reaching the device.

@@ -278,6 +278,63 @@ mod tests {
     }
 
     #[test]
+    fn what_a_check_says_that_devices_refuse_frees_nowhere_for_sure() {
+        let mut installed = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+        installed.push(Payload::new("com.apple.webClip.managed"));
+        installed.set_removal(Removal::Disallowed);
+        let asked = |installed: &Profile, overwrite: &Profile, overwrite_by| {
+            let [installed, overwrite] = [installed, overwrite].map(|profile| {
+                let mut profile = profile.clone();
+                profile.fill_uuids(UuidSource::Content);
+                Arrival::unsigned(profile)
+            });
+            let devices = Devices { supervised: vec![true], ..Devices::of(vec![Os::ios(17)]) };
+            let devices = devices.with_preset(Policies::current());
+            let question = Question { overwrite_by, ..Question::new(&installed, &overwrite, UNIX_EPOCH) };
+            let report = question.ask(&devices);
+            let reasons = report.rows[0].cases[0].reasons.iter().map(|reason| reason.word);
+            (report.verdict, reasons.collect::<Vec<_>>())
+        };
+        let key = |name: &str, value: plist::Value| {
+            let mut faulty = installed.clone();
+            faulty.set(name, value).expect("any value fits");
+            faulty
+        };
+        let with = |kinds: &[&str]| {
+            let mut faulty = installed.clone();
+            for kind in kinds {
+                let mut payload = Payload::new(kind);
+                payload.insert("PayloadContent", plist::Value::Data(vec![1]));
+                faulty.push(payload);
+            }
+            faulty
+        };
+        let faulty = [
+            (key("PayloadScope", 3.into()), "Malformed"),
+            (key("DurationUntilRemoval", "60".into()), "Malformed"),
+            (key("PayloadScope", "Device".into()), "Setting"),
+            (key("DurationUntilRemoval", 0.into()), "Setting"),
+            (with(&["com.apple.security.root"]), "Setting"),
+            (with(&["com.apple.networkusagerules"]), "NotByHand"),
+            (with(&["com.apple.proxy.http.global"; 2]), "SeveralOfOne"),
+        ];
+        for (mut overwrite, reason) in faulty {
+            let inherited = overwrite.clone();
+            overwrite.set_removal(Removal::Allowed);
+            let (verdict, reasons) = asked(&installed, &overwrite, InstalledBy::Hand);
+            let expected = if reason == "Malformed" { Verdict::Strands } else { Verdict::FreesOnSome };
+            assert_eq!(verdict, expected, "{reasons:?}");
+            assert!(reasons.contains(&reason), "{reason}: {reasons:?}");
+            // A certificate that the device has taken it takes again.
+            let is_taken = overwrite.payloads().iter().any(|payload| payload.kind() == Some("com.apple.security.root"));
+            let expected = if is_taken { Verdict::Frees } else { Verdict::FreesOnSome };
+            assert_eq!(asked(&inherited, &overwrite, InstalledBy::Hand).0, expected, "{reason}");
+        }
+        let (_, reasons) = asked(&installed, &with(&["com.apple.networkusagerules"]), InstalledBy::Mdm);
+        assert!(!reasons.contains(&"NotByHand"), "{reasons:?}");
+    }
+
+    #[test]
     fn thousands_of_payloads_are_asked_about_without_a_comparison_of_each_with_each() {
         let mut installed = Profile::new("jp.example.ivi-mdm", "IVI MDM");
         for number in 0..8_000 {

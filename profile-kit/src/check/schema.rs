@@ -10,9 +10,9 @@ mod value;
 
 use plist::{Dictionary, Value};
 
-use super::{Code, Findings, Severity};
+use super::{Code, Finding, Findings, Severity};
 use crate::{
-    Payload, Platform, Profile, Target,
+    InstalledBy, Os, Payload, Platform, Profile, Target,
     key_path::Trail,
     removal::PASSWORD_TYPE,
     schema::{self, KeySchema, Keys, PayloadSchema},
@@ -226,6 +226,25 @@ const OF_OLD: &str = "PayloadEnabled";
 
 /// Keys of every payload that the structure does not look at.
 const MORE_THAN_STRUCTURE: &[&str] = &["PayloadDescription", "PayloadDisplayName", "PayloadOrganization"];
+
+/// Whether a device refuses a payload of a type where it is installed by hand.
+pub(crate) fn not_by_hand(kind: &str, os: Os) -> bool {
+    let target = Target { installed_by: Some(InstalledBy::Hand), ..Target::from(os) };
+    let described = schema::find(kind);
+    let bars = |described: &PayloadSchema| {
+        let mut found = false;
+        let tell = &mut |finding: Finding| found |= finding.code == Code::NotByHand;
+        Thing::new(&described.support, &target).check(tell, &Trail::Root);
+        found
+    };
+    !described.is_empty() && described.iter().all(bars)
+}
+
+/// Whether a device refuses a second payload of a type.
+pub(crate) fn once_only(kind: &str, os: Os) -> bool {
+    let [described] = schema::find(kind) else { return false };
+    Thing::new(&described.support, &Target::from(os)).when_repeated() == Some(Severity::Error)
+}
 
 fn several_of_one(profile: &Profile, target: &Target, findings: &mut Findings) {
     let mut seen = Vec::new();

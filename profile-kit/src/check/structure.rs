@@ -109,7 +109,7 @@ fn identifier_form(identifier: &str, place: &Trail<'_>, findings: &mut Findings)
     }
 }
 
-pub(super) fn optional_keys(profile: &Profile, findings: &mut Findings) {
+fn optional_keys(profile: &Profile, findings: &mut Findings) {
     let root = KeyPath::root();
     match profile.get("PayloadScope") {
         Some(Value::String(scope)) if scope != "System" && scope != "User" => {

@@ -320,8 +320,12 @@ unknowns! {
     FlagNotBoolean L1 "what a PayloadRemovalDisallowed that is no boolean does is not known"
     /// What lock and removal password do with user enrolment or on a Shared iPad, where Apple does not have them.
     EnrolmentLock L3 "what a lock does with this kind of enrolment is not known"
-    /// Whether the device takes a setting that is not as Apple's schema has it (2002, 2003).
+    /// Whether the device takes a key or a setting that is not as Apple has it (2002 to 2004).
     Setting Schema "a setting is not as Apple's schema has it, and the device may refuse it"
+    /// Whether the device takes by hand a payload of a type that comes by MDM only.
+    NotByHand Schema "a payload is of a type that does not install by hand, and the device may refuse it"
+    /// Whether the device takes several payloads of a type that Apple's schema has once.
+    SeveralOfOne Schema "there are several payloads of a type that is there once only, and the device may refuse them"
     /// What a second MDM payload does on an enrolled device.
     SecondMdm R10 "what a second MDM payload does on an enrolled device is not known"
     /// Whether a removal password that is stored under a `PayloadUUID` outlives an overwrite with the same one (R2).
@@ -339,7 +343,8 @@ unknowns! {
 impl Unknown {
     /// Whether it is only about the profile getting onto the device, not about what it does there.
     pub fn is_about_arrival(self) -> bool {
-        matches!(self, Unknown::SafariForbidden | Unknown::SecondMdm | Unknown::Setting | Unknown::SignatureForm)
+        use Unknown::{NotByHand, SafariForbidden, SecondMdm, Setting, SeveralOfOne, SignatureForm};
+        matches!(self, NotByHand | SafariForbidden | SecondMdm | Setting | SeveralOfOne | SignatureForm)
     }
 
     /// Whether the model took the worse of what may be, so that the truth may be better.

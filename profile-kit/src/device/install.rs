@@ -80,6 +80,8 @@ impl<'a> Install<'a> {
         if may_be_refused {
             self.grounds.unknown(Unknown::Setting);
         }
+        let doubts = self.known.doubts(self.device.os, self.act.by);
+        doubts.into_iter().for_each(|doubt| self.grounds.unknown(doubt));
         self.ask_the_owner(asks_passcode);
         let mut device = self.device.clone();
         device.put(self.arrival, self.act);

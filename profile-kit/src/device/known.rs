@@ -2,21 +2,26 @@
 
 use std::{
     cell::OnceCell,
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
-use super::Effect;
+use super::{Effect, Unknown};
 use crate::{
-    Payload, Profile,
-    check::{self, Finding},
+    InstalledBy, Os, Payload, Profile,
+    check::{self, Finding, Severity},
     payload::{PasscodePolicy, TypedPayload},
     removal::PASSWORD_TYPE,
+    schema,
 };
 
 pub(crate) struct Known {
-    /// Of its structure.
+    /// Of its structure, and of how long it stays.
     pub faults: Vec<Finding>,
+    /// The types of its payloads, of those that Apple's schema knows.
+    kinds: BTreeSet<&'static str>,
+    /// Those that it has several payloads of.
+    repeated: BTreeSet<&'static str>,
     /// What it replaces, or that it is added, and what that changes: of the first install.
     changes: OnceCell<(Option<Arc<Profile>>, Changes)>,
 }
@@ -33,7 +38,27 @@ pub(super) struct Changes {
 
 impl Known {
     pub fn of(profile: &Profile) -> Self {
-        Self { faults: check::structure(profile), changes: OnceCell::new() }
+        let (mut kinds, mut repeated) = (BTreeSet::new(), BTreeSet::new());
+        let known = profile.payloads().iter().filter_map(|payload| schema::find(payload.kind()?).first());
+        for kind in known.map(|described| described.kind) {
+            if !kinds.insert(kind) && kind != PASSWORD_TYPE {
+                repeated.insert(kind);
+            }
+        }
+        Self { faults: check::faults(profile), kinds, repeated, changes: OnceCell::new() }
+    }
+
+    /// Why a device may refuse it where no error of the device is known. What is installed may have the same fault: it
+    /// should have been refused for it, so that nothing is sure of the device.
+    pub(super) fn doubts(&self, os: Os, by: InstalledBy) -> Vec<Unknown> {
+        let is_doubtful = |fault: &Finding| fault.severity == Severity::Error && fault.device_error().is_none();
+        let by_hand = by == InstalledBy::Hand;
+        let doubts = [
+            (Unknown::Setting, self.faults.iter().any(is_doubtful)),
+            (Unknown::NotByHand, by_hand && self.kinds.iter().any(|kind| check::not_by_hand(kind, os))),
+            (Unknown::SeveralOfOne, self.repeated.iter().any(|kind| check::once_only(kind, os))),
+        ];
+        doubts.into_iter().filter_map(|(doubt, there)| there.then_some(doubt)).collect()
     }
 
     pub(super) fn changes(&self, old: Option<&Arc<Profile>>, new: &Profile) -> Changes {

@@ -1,7 +1,7 @@
 use plist::{Dictionary, Value};
 
 use super::*;
-use crate::{Enrolment, InstalledBy, Os, check::Finding, payload::Key};
+use crate::{Enrolment, payload::Key};
 
 /// The codes and places that are found in a payload of a type, without its own place.
 fn found(kind: &str, xml: &str, target: Target) -> Vec<(Code, String)> {
