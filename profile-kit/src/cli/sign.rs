@@ -76,9 +76,8 @@ impl SigningOptions {
 }
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let mut named = args.keys.files();
-    named.push(("IN", &args.file));
-    args.output.spare(&named)?;
+    // Not the input: what is signed stands in the signed file as it was.
+    args.output.spare(&args.keys.files())?;
     let input = Input::read(&args.file)?;
     let failed = |error| Failure::of(&input.name, &error);
     let profile = EncodedProfile::read(input.bytes.clone()).map_err(failed)?;
