@@ -24,6 +24,8 @@ pub(super) struct Reading<'h> {
     acknowledged: u64,
     /// That of the latest one that it acknowledged or was seen with, by leaf.
     seen: HashMap<Digest, u64>,
+    /// The places of the overwrites that were issued, in order, by leaf; not of those that the device refused.
+    overwrites: HashMap<Digest, Vec<u64>>,
 }
 
 impl<'h> Reading<'h> {
@@ -41,7 +43,11 @@ impl<'h> Reading<'h> {
             let latest = seen.entry(held.leaf).or_default();
             *latest = held.seq.max(*latest);
         }
-        Self { history, by_name, known, acknowledged, seen }
+        let mut overwrites: HashMap<_, Vec<_>> = HashMap::new();
+        for held in history.held.iter().filter(|held| !held.locked && may_come(held)) {
+            overwrites.entry(held.leaf).or_default().push(held.seq);
+        }
+        Self { history, by_name, known, acknowledged, seen, overwrites }
     }
 
     pub fn installed(&self) -> Installed {
@@ -228,11 +234,17 @@ impl<'h> Reading<'h> {
     }
 
     /// A locked one that was issued before the device was seen without it, at a place in the record: it was not there yet,
-    /// and its owner may install it still. Unless its overwrite was issued by then, which says that both are gone.
+    /// and its owner may install it still. Unless one that was issued later was there meanwhile, as what waits for a device
+    /// comes in its order; or its overwrite was issued by then, which says that both are gone.
     fn is_not_there_yet(&self, held: &Held, seen: u64) -> bool {
-        let is_overwrite = |one: &Held| !one.locked && one.leaf == held.leaf && (held.seq..seen).contains(&one.seq);
-        let may_be = held.locked && held.seq < seen && may_come(held) && !self.history.held.iter().any(is_overwrite);
-        may_be && !self.is_past(held)
+        let was_passed = || self.is_past(held) || self.seen.values().any(|latest| *latest > held.seq);
+        held.locked && held.seq < seen && may_come(held) && !was_passed() && !self.is_overwritten(held, seen)
+    }
+
+    /// Whether an overwrite was issued after this one and before a place in the record.
+    fn is_overwritten(&self, held: &Held, until: u64) -> bool {
+        let overwrites = self.overwrites.get(&held.leaf).map_or(&[][..], Vec::as_slice);
+        overwrites.get(overwrites.partition_point(|seq| *seq < held.seq)).is_some_and(|seq| *seq < until)
     }
 
     /// Whether the device took this one, another that was issued later, or was seen with a later one of the same signer.

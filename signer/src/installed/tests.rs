@@ -367,18 +367,33 @@ fn a_locked_profile_that_was_not_there_yet_is_not_gone() {
     assert_eq!((serving(&offered_since).of, offered_since.state()), (of(1), Some(State::Overwriting)));
     let of_another = history(vec![locked(1, A), overwrite(2, B)], vec![none(3)]);
     assert_eq!(of_another.leaves(), BTreeSet::from([Digest([A; 32])]));
+    let refused = answered(overwrite(2, A), Acknowledgement::Error { chain: vec![] });
+    let handed_in = Held { of: Basis::Observed(ObservationId(Uuid::from_u128(2))), ..overwrite(2, A) };
+    for other in [refused, handed_in] {
+        let still_to_come = history(vec![locked(1, A), other], vec![none(3)]);
+        assert_eq!(still_to_come.leaves(), BTreeSet::from([Digest([A; 32])]), "no overwrite is on its way");
+    }
+    let later_seen = |of_seq, locked| known(of_seq + 10, EvidenceFact::Listed { of: of(of_seq), locked });
+    let held = || vec![locked(1, A), locked(2, B), overwrite(3, B)];
+    for evidence in [vec![later_seen(2, true)], vec![later_seen(2, true), later_seen(3, false), none(20)]] {
+        assert!(!history(held(), evidence).leaves().contains(&Digest([A; 32])), "it came before the later one");
+    }
 }
 
-/// A device that is never ready, whose core offers it the profile anew each hour and asks for its list; it has another.
+/// A device that is never ready, whose core offers it the profile anew each hour and asks for its list; it has another, or
+/// none yet.
 #[test]
 fn a_record_of_months_is_read_at_once() {
     let hours = 5_000;
-    let mut held: Vec<_> = (0..hours).map(|hour| answered(locked(hour, A), Acknowledgement::NotNow)).collect();
-    held.push(locked(hours, B));
+    let mut put_off: Vec<_> = (0..hours).map(|hour| answered(locked(hour, A), Acknowledgement::NotNow)).collect();
+    put_off.push(locked(hours, B));
     let listed = |hour| known(hours + 1 + hour, EvidenceFact::Listed { of: of(hours), locked: true });
-    let long = history(held, (0..hours).map(listed).collect());
+    let put_off = history(put_off, (0..hours).map(listed).collect());
+    let none = known(hours + 1, EvidenceFact::Absent);
+    let awaited = history((0..hours).map(|hour| locked(hour, A)).collect(), vec![none]);
     let start = std::time::Instant::now();
-    assert_eq!(long.leaves(), BTreeSet::from([Digest([A; 32]), Digest([B; 32])]));
+    assert_eq!(put_off.leaves(), BTreeSet::from([Digest([A; 32]), Digest([B; 32])]));
+    assert_eq!(awaited.leaves(), BTreeSet::from([Digest([A; 32])]));
     assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
 }
 

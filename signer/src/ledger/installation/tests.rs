@@ -173,7 +173,9 @@ impl World {
 
     /// A device that is without one when its overwrite was issued already does not begin with the locked one after that.
     fn drop_what_was_overwritten(&mut self) {
-        let is_overwrite = |held: &Held, one: &Held| !one.locked && one.leaf == held.leaf && one.seq > held.seq;
+        let is_issued = |one: &Held| matches!(one.of, Basis::Issuance(_)) && !is_refused(one);
+        let is_overwrite =
+            |held: &Held, one: &Held| !one.locked && is_issued(one) && one.leaf == held.leaf && one.seq > held.seq;
         let before = self.waiting.len();
         self.waiting.retain(|held| !held.locked || !self.record.held.iter().any(|one| is_overwrite(held, one)));
         self.is_hidden |= self.waiting.len() < before;
@@ -201,6 +203,10 @@ impl World {
         let answered = |held: &Held| !matches!(held.acknowledgement, None | Some(Acknowledgement::NotNow));
         !self.is_hidden && self.answers.is_empty() && self.record.held.iter().all(answered)
     }
+}
+
+fn is_refused(held: &Held) -> bool {
+    matches!(held.acknowledgement, Some(Acknowledgement::Error { .. }))
 }
 
 proptest! {
