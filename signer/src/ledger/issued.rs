@@ -275,16 +275,6 @@ impl Ledger {
         self.read(move |db| read_basis(db, &shared.keys, of)).await
     }
 
-    /// How many overwrites a caller made after a moment.
-    ///
-    /// # Errors
-    ///
-    /// When the ledger cannot be read.
-    pub async fn overwrites_since(&self, caller: &str, since: SystemTime) -> Result<u64> {
-        let caller = caller.to_owned();
-        self.read(move |db| Ok(rows::overwrites(db, &caller, (millis(since), i64::MAX), 1)?.0)).await
-    }
-
     async fn issued_at(&self, seq: u64) -> Result<Issued> {
         let shared = self.shared.clone();
         let open = move |db: &Connection| {

@@ -172,7 +172,7 @@ impl Writer {
         if let Some(checkpoint) = &checkpoint {
             chain::append_checkpoint(db, checkpoint)?;
         }
-        // What is written to a file that was moved away, the next start would not find.
+        // What is written to a database that was moved away, the next start would not find.
         self.inode.is_at(&self.options.path)?;
         writing.step("COMMIT")?;
         self.head = head;
@@ -233,7 +233,8 @@ impl Writer {
     /// the last commit that was answered, and its log could be written out and synced anew: after a failed fsync the
     /// next one may succeed although pages of the log were lost.
     fn heal(&mut self) -> Result<()> {
-        let inode = Inode::of(&self.options.path)?;
+        // Another file, even a copy, is for the next start: who reads has this one open.
+        self.inode.is_at(&self.options.path)?;
         let db = sqlite::open_for_writing(&self.options.path, self.options.busy_timeout)?;
         let head = chain::verify_after(&db, self.head)?;
         let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -246,7 +247,7 @@ impl Writer {
         }
         let (file, last) = CheckpointFile::open(self.file.path()).map_err(Error::unavailable)?;
         self.covered = agree(&db, head, last.as_ref(), &self.options.checkpoint_key)?;
-        (self.db, self.inode, self.head, self.file) = (Some(db), inode, head, file);
+        (self.db, self.head, self.file) = (Some(db), head, file);
         self.append_missing(last.as_ref())?;
         self.record(&Event::done("ledger-healed"))
     }
