@@ -19,7 +19,7 @@ use crate::Digest;
 pub fn manifest(path: &Path) -> Result<Entries, Unread> {
     let name = path.display().to_string();
     let wrong = |problem: String| Unread { from: name.clone(), problem };
-    let mut lines = BufReader::new(File::open(path).map_err(|cause| wrong(cause.to_string()))?);
+    let mut lines = BufReader::new(open(path).map_err(|cause| wrong(cause.to_string()))?);
     let head = line(&mut lines).map_err(|cause| wrong(cause.to_string()))?.unwrap_or_default();
     let head: Head = serde_json::from_slice(&head).map_err(|_| wrong("is no manifest of a batch".into()))?;
     if (head.format, head.made.as_str()) != (1, "profiles") {
@@ -58,11 +58,14 @@ pub fn manifest(path: &Path) -> Result<Entries, Unread> {
             Ok(Line::End { made, failed }) => {
                 is_over = true;
                 let (files, rows) = told;
-                match (made, failed) == told {
-                    true => None,
-                    false => wrong(format!(
+                match line(&mut lines) {
+                    Ok(None) if (made, failed) == told => None,
+                    Ok(None) => wrong(format!(
                         "counts {made} files and {failed} failed rows, where {files} and {rows} are named"
                     )),
+                    _ => wrong(
+                        "is the manifest's end, and more comes after it: join manifests with `batch --join`".into(),
+                    ),
                 }
             }
             Err(_) => wrong("is no line of a manifest".into()),
@@ -153,7 +156,7 @@ impl Files {
     }
 
     fn tar(path: &Path) -> io::Result<Self> {
-        let mut archive = tar::Archive::new(File::open(path)?);
+        let mut archive = tar::Archive::new(open(path)?);
         let mut places = HashMap::new();
         for entry in archive.entries_with_seek()? {
             let entry = entry?;

@@ -173,6 +173,10 @@ fn a_manifest_that_does_not_tell_everything_is_told_of() {
         ("", Some(no_end)),
         ("{\"row\":2,\"devi", Some("cannot be read, nor what comes after it: the file ends within it")),
         (&long, Some("cannot be read, nor what comes after it: it is longer than 8 MiB")),
+        (
+            "{\"rows\":1,\"made\":1,\"failed\":0}\n{\"format\":1}\n",
+            Some("is the manifest's end, and more comes after it: join manifests with `batch --join`"),
+        ),
         ("{\"rows\":3,\"made\":3,\"failed\":0}\n", Some("counts 3 files and 0 failed rows, where 1 and 0 are named")),
     ] {
         assert_eq!(told(end).as_deref(), problem);
