@@ -347,8 +347,8 @@ fn rsa_problem<T: HasPublic>(key: &PKeyRef<T>) -> Option<&'static str> {
     }
 }
 
-/// As RFC 4514 has it, the last part of the name first, with a space behind each comma: two names are the same text only
-/// where they are the same name.
+/// As RFC 4514 has it, the last part of the name first, with a space behind each comma: names of other attributes or other
+/// values are other texts.
 fn name(name: &X509NameRef) -> String {
     let mut entries: VecDeque<_> = name.entries().collect();
     let parts = lengths(name).unwrap_or_else(|| vec![1; entries.len()]);
@@ -370,7 +370,10 @@ fn lengths(name: &X509NameRef) -> Option<Vec<usize>> {
 }
 
 fn entry(entry: &X509NameEntryRef) -> String {
-    let key = entry.object().nid().short_name().map_or_else(|_| entry.object().to_string(), str::to_owned);
+    let key = match entry.object().nid() {
+        Nid::UNDEF => entry.object().to_string(),
+        nid => nid.short_name().map_or_else(|_| entry.object().to_string(), str::to_owned),
+    };
     format!("{key}={}", text(entry.data()))
 }
 
@@ -432,6 +435,8 @@ mod tests {
             name(&X509Name::from_der(&der).unwrap())
         };
         assert_eq!(of("CN=help-desk,O=Example"), "CN=help-desk, O=Example");
+        let unknown = ["1.3.6.1.4.1.99999.1", "1.3.6.1.4.1.99999.2"].map(|kind| of(&format!("{kind}=#0C0161")));
+        assert_eq!(unknown, ["1.3.6.1.4.1.99999.1=a", "1.3.6.1.4.1.99999.2=a"]);
         let together = of("CN=help-desk+O=Example");
         assert!(["CN=help-desk + O=Example", "O=Example + CN=help-desk"].contains(&together.as_str()), "{together}");
     }

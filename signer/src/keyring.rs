@@ -116,11 +116,9 @@ impl Keyring {
     #[must_use]
     pub fn with_keys_of(&self, other: &Self) -> Self {
         let mut both = self.clone();
-        for (digest, leaf) in other.leaves.iter().filter(|(digest, _)| self.holding(digest) != Holding::Held) {
-            if leaf.identity.is_some() {
-                both.leaves.insert(*digest, leaf.clone());
-            }
-        }
+        let is_more = |digest: &Digest, leaf: &Leaf| leaf.identity.is_some() && self.holding(digest) != Holding::Held;
+        let more = other.leaves.iter().filter(|(digest, leaf)| is_more(digest, leaf));
+        both.leaves.extend(more.map(|(digest, leaf)| (*digest, leaf.clone())));
         both
     }
 

@@ -77,10 +77,14 @@ impl NamePattern {
                 }
             }
             if name.len() > LONGEST {
-                return Err(format!("the file's name would be longer than {LONGEST} bytes"));
+                break;
             }
         }
-        Ok(for_windows(name))
+        let name = for_windows(name);
+        if name.len() > LONGEST {
+            return Err(format!("the file's name would be longer than {LONGEST} bytes"));
+        }
+        Ok(name)
     }
 }
 

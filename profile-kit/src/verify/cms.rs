@@ -116,7 +116,7 @@ impl<'a> SignedData<'a> {
             return Err(malformed(signer.offset, "more than 16 signers"));
         }
         let signers = signers.iter().map(SignerInfo::read).collect::<Result<_>>()?;
-        // What is no algorithm lists none.
+        // A member that is no algorithm lists none.
         let digests = listed.iter().filter_map(|it| Algorithm::read(it).ok()).map(|it| it.oid).collect();
         Ok(Self { digests, content_type, content, certificates, signers, ber, trailing })
     }

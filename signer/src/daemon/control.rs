@@ -161,7 +161,7 @@ impl Control {
         let loses_keys = !old.keyring.held().is_subset(&state.keyring.held());
         self.put(state.clone())?;
         if loses_keys && let Err(error) = self.settle(&old, &state, accepted).await {
-            self.undo(&old, &state).await?;
+            self.undo(&old, &state).await;
             return Err(error);
         }
         let warnings = state.warnings(now);
@@ -209,16 +209,17 @@ impl Control {
 
     /// Works with the state of before again, and keeps the keys of the other one for overwrites: it may have issued
     /// meanwhile, and requests that have begun with it still may.
-    async fn undo(&self, old: &State, new: &State) -> Result<(), ReloadError> {
+    async fn undo(&self, old: &State, new: &State) {
         let keyring = old.keyring.with_keys_of(&new.keyring);
         for leaf in keyring.held().difference(&old.keyring.held()) {
-            tracing::warn!(%leaf, "the reload is undone; the key that it brought stays for overwrites until the next start");
+            tracing::warn!(%leaf, "the reload is undone; a key that it brought stays for overwrites: keep it in the configuration");
         }
         let state = Arc::new(State { keyring, ..old.clone() });
-        watch::show_ends(&self.service().metrics, &state);
-        self.put(state)?;
+        match self.put(state.clone()) {
+            Ok(()) => watch::show_ends(&self.service().metrics, &state),
+            Err(error) => tracing::error!(error = %chain(&error), "the reload cannot be undone"),
+        }
         self.count_stranded().await;
-        Ok(())
     }
 
     async fn count_stranded(&self) {
