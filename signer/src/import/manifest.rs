@@ -25,53 +25,83 @@ pub fn manifest(path: &Path) -> Result<Entries, Unread> {
     if (head.format, head.made.as_str()) != (1, "profiles") {
         return Err(wrong("is no manifest of locked profiles in a form that is known".into()));
     }
-    let mut files = Files::beside(path).map_err(|cause| wrong(format!("its files cannot be read: {cause}")))?;
-    let (mut number, mut told, mut is_over) = (1, (0, 0), false);
-    let next = move || -> Option<Result<Offered, Unread>> {
-        if is_over {
+    let files = Files::beside(path).map_err(|cause| wrong(format!("its files cannot be read: {cause}")))?;
+    Ok(Box::new(Lines { name, lines, files, number: 1, made: 0, failed: 0, is_over: false }))
+}
+
+/// What a manifest says behind its head.
+struct Lines {
+    name: String,
+    lines: BufReader<File>,
+    files: Files,
+    /// Of the line that was read.
+    number: u64,
+    /// How many files were named, and rows of which nothing was made.
+    made: u64,
+    failed: u64,
+    is_over: bool,
+}
+
+impl Iterator for Lines {
+    type Item = Result<Offered, Unread>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
             return None;
         }
-        number += 1;
-        let from = format!("{name}, line {number}");
-        let wrong = |problem: String| Some(Err(Unread { from: from.clone(), problem }));
-        let text = match line(&mut lines) {
+        self.number += 1;
+        let text = match line(&mut self.lines) {
             Ok(Some(text)) => text,
-            Ok(None) => {
-                is_over = true;
-                return wrong(INCOMPLETE.into());
-            }
-            Err(cause) => {
-                is_over = true;
-                return wrong(format!("cannot be read, nor what comes after it: {cause}"));
-            }
+            Ok(None) => return self.ended(INCOMPLETE.into()),
+            Err(cause) => return self.ended(format!("cannot be read, nor what comes after it: {cause}")),
         };
         match serde_json::from_slice(&text) {
             Ok(Line::Made(made)) => {
-                told.0 += 1;
-                Some(offered(made, &mut files, from))
+                self.made += 1;
+                let from = self.from();
+                Some(offered(made, &mut self.files, from))
             }
             Ok(Line::Failed { row, problems }) => {
-                told.1 += 1;
+                self.failed += 1;
                 let problems: Vec<_> = problems.into_iter().map(|it| it.problem).collect();
-                wrong(format!("nothing was made of row {row}: {}", problems.join("; ")))
+                self.wrong(format!("nothing was made of row {row}: {}", problems.join("; ")))
             }
-            Ok(Line::End { made, failed }) => {
-                is_over = true;
-                let (files, rows) = told;
-                match line(&mut lines) {
-                    Ok(None) if (made, failed) == told => None,
-                    Ok(None) => wrong(format!(
-                        "counts {made} files and {failed} failed rows, where {files} and {rows} are named"
-                    )),
-                    _ => wrong(
-                        "is the manifest's end, and more comes after it: join manifests with `batch --join`".into(),
-                    ),
-                }
-            }
-            Err(_) => wrong("is no line of a manifest".into()),
+            Ok(Line::End { made, failed }) => self.end(made, failed),
+            Err(_) => self.wrong("is no line of a manifest".into()),
         }
-    };
-    Ok(Box::new(std::iter::from_fn(next)))
+    }
+}
+
+impl Lines {
+    /// The last line counts what stands before it.
+    fn end(&mut self, made: u64, failed: u64) -> Option<Result<Offered, Unread>> {
+        let Self { made: named, failed: told, .. } = *self;
+        match line(&mut self.lines) {
+            Ok(None) if (made, failed) == (named, told) => {
+                self.is_over = true;
+                None
+            }
+            Ok(None) => {
+                self.ended(format!("counts {made} files and {failed} failed rows, where {named} and {told} are named"))
+            }
+            _ => {
+                self.ended("is the manifest's end, and more comes after it: join manifests with `batch --join`".into())
+            }
+        }
+    }
+
+    fn ended(&mut self, problem: String) -> Option<Result<Offered, Unread>> {
+        self.is_over = true;
+        self.wrong(problem)
+    }
+
+    fn wrong(&self, problem: String) -> Option<Result<Offered, Unread>> {
+        Some(Err(Unread { from: self.from(), problem }))
+    }
+
+    fn from(&self) -> String {
+        format!("{}, line {}", self.name, self.number)
+    }
 }
 
 #[derive(Deserialize)]

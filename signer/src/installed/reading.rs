@@ -22,8 +22,9 @@ pub(super) struct Reading<'h> {
     known: HashSet<Basis>,
     /// The place in the record of the latest one that the device acknowledged.
     acknowledged: u64,
-    /// That of the latest one that it acknowledged or was seen with, by leaf.
+    /// That of the latest one that it acknowledged or was seen with, by leaf and of all.
     seen: HashMap<Digest, u64>,
+    latest: u64,
     /// The places of the overwrites that were issued, in order, by leaf; not of those that the device refused.
     overwrites: HashMap<Digest, Vec<u64>>,
 }
@@ -47,7 +48,8 @@ impl<'h> Reading<'h> {
         for held in history.held.iter().filter(|held| !held.locked && may_come(held)) {
             overwrites.entry(held.leaf).or_default().push(held.seq);
         }
-        Self { history, by_name, known, acknowledged, seen, overwrites }
+        let latest = seen.values().copied().max().unwrap_or_default();
+        Self { history, by_name, known, acknowledged, seen, latest, overwrites }
     }
 
     pub fn installed(&self) -> Installed {
@@ -237,8 +239,8 @@ impl<'h> Reading<'h> {
     /// and its owner may install it still. Unless one that was issued later was there meanwhile, as what waits for a device
     /// comes in its order; or its overwrite was issued by then, which says that both are gone.
     fn is_not_there_yet(&self, held: &Held, seen: u64) -> bool {
-        let was_passed = || self.is_past(held) || self.seen.values().any(|latest| *latest > held.seq);
-        held.locked && held.seq < seen && may_come(held) && !was_passed() && !self.is_overwritten(held, seen)
+        let was_passed = self.known.contains(&held.of) || self.latest > held.seq;
+        held.locked && held.seq < seen && may_come(held) && !was_passed && !self.is_overwritten(held, seen)
     }
 
     /// Whether an overwrite was issued after this one and before a place in the record.
