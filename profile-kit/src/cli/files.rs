@@ -8,7 +8,10 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::outcome::{Exit, Failure};
+use super::{
+    outcome::{Exit, Failure},
+    text,
+};
 
 /// A file that was read whole, and its name for messages.
 pub struct Input {
@@ -107,6 +110,17 @@ impl Output {
 pub enum Content {
     Text,
     Binary,
+}
+
+impl Content {
+    /// Text is UTF-8 with nothing in it that steers a terminal.
+    pub fn of(bytes: &[u8]) -> Self {
+        let steers = |c: char| text::hostile(c) && !matches!(c, '\n' | '\r' | '\t' | '\u{feff}');
+        match str::from_utf8(bytes) {
+            Ok(text) if !text.chars().any(steers) => Self::Text,
+            _ => Self::Binary,
+        }
+    }
 }
 
 /// Writes to standard output; a reader that went away is not an error.

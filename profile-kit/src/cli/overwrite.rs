@@ -101,8 +101,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     tell(args, &input.name, &overwrite);
     if args.unsigned {
         let bytes = overwrite.to_bytes().map_err(failed)?;
-        let content = if str::from_utf8(&bytes).is_ok() { Content::Text } else { Content::Binary };
-        args.output.write(&bytes, content)?;
+        args.output.write(&bytes, Content::of(&bytes))?;
         return Ok(Exit::Yes);
     }
     let identity = args.keys.load(options.signing_time, overwrite.leaf())?;

@@ -7,7 +7,6 @@ use profile_kit::verify;
 use super::{
     files::{Content, Input, Output},
     outcome::{Exit, Failure},
-    text,
 };
 
 /// Take the content out of a signed file, byte for byte. Nothing is verified.
@@ -25,11 +24,6 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     args.output.spare(&[("FILE", &args.file)])?;
     let input = Input::read(&args.file)?;
     let content = verify::content(&input.bytes).map_err(|error| Failure::of(&input.name, &error))?;
-    let tame = |text: &str| !text.chars().any(|c| text::hostile(c) && !matches!(c, '\n' | '\r' | '\t' | '\u{feff}'));
-    let kind = match std::str::from_utf8(&content) {
-        Ok(text) if tame(text) => Content::Text,
-        _ => Content::Binary,
-    };
-    args.output.write(&content, kind)?;
+    args.output.write(&content, Content::of(&content))?;
     Ok(Exit::Yes)
 }
