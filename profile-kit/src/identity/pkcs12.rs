@@ -1,7 +1,8 @@
 //! Key and certificates out of a PKCS#12 file (RFC 7292).
 
-use std::{io, path::PathBuf};
+use std::{borrow::Cow, io, path::PathBuf};
 
+use const_oid::{ObjectIdentifier, db::rfc5911};
 use openssl::{
     error::ErrorStack,
     pkcs12::Pkcs12,
@@ -9,7 +10,11 @@ use openssl::{
 };
 
 use super::{Identity, Passphrase, file, key, naming, passphrase, problem};
-use crate::{Certificate, Error, Result, error::openssl};
+use crate::{
+    Certificate, Error, Result,
+    ber::{self, Element, Reader},
+    error::openssl,
+};
 
 /// Where an identity's PKCS#12 file is, and what is allowed of it.
 #[derive(Clone, Debug)]
@@ -57,6 +62,9 @@ type Opened = (PKey<Private>, Vec<Certificate>);
 pub(super) fn read(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Option<Opened>> {
     let archive = Pkcs12::from_der(der)
         .map_err(|cause| Error::Identity { problem: "not a PKCS#12 file".into(), source: Some(openssl(cause)) })?;
+    if let Ok(many @ 2..) = private_keys(der) {
+        return Err(problem(format!("{many} private keys, and one is needed")));
+    }
     let text = passphrase.map_or(Ok(""), Passphrase::text)?;
     let parsed = match key::with_legacy(|| archive.parse2(text)) {
         Ok(parsed) => parsed,
@@ -66,6 +74,36 @@ pub(super) fn read(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Option
     let private = parsed.pkey.ok_or_else(|| problem("no private key in the PKCS#12 file"))?;
     let certificates = parsed.cert.into_iter().chain(parsed.ca.into_iter().flatten());
     Ok(Some((private, certificates.map(Certificate::from_x509).collect::<Result<_>>()?)))
+}
+
+/// How many keys stand in an archive, apart from those in its encrypted parts: OpenSSL gives only the first.
+fn private_keys(der: &[u8]) -> Result<usize> {
+    let mut pfx = Reader::new(der).expect(ber::SEQUENCE, "a PFX")?.reader();
+    pfx.expect(ber::INTEGER, "the version of a PFX")?;
+    let safes = plain(&pfx.expect(ber::SEQUENCE, "the content of a PFX")?)?;
+    let mut safes = Reader::new(&safes).expect(ber::SEQUENCE, "an AuthenticatedSafe")?.reader();
+    let mut count = 0;
+    while let Some(safe) = safes.next()? {
+        let bags = plain(&safe)?;
+        let Some(bags) = Reader::new(&bags).optional(&[ber::SEQUENCE])? else { continue };
+        let mut bags = bags.reader();
+        while let Some(bag) = bags.next()? {
+            let kind = bag.reader().expect(ber::OBJECT_IDENTIFIER, "a bag's type")?;
+            count += usize::from(KEY_BAGS.iter().any(|bag| bag.as_bytes() == kind.content()));
+        }
+    }
+    Ok(count)
+}
+
+/// What a ContentInfo holds as plain data; nothing where it is encrypted.
+fn plain<'a>(info: &Element<'a>) -> Result<Cow<'a, [u8]>> {
+    let mut fields = info.reader();
+    if fields.expect(ber::OBJECT_IDENTIFIER, "a content type")?.content() != rfc5911::ID_DATA.as_bytes() {
+        return Ok(Cow::default());
+    }
+    let mut wrapper = fields.expect(CONTEXT_0, "a content")?.reader();
+    let content = wrapper.optional(&[ber::OCTET_STRING, ber::CHUNKED_OCTET_STRING])?;
+    content.map_or(Ok(Cow::default()), |content| content.octets())
 }
 
 fn is_closed(cause: &ErrorStack) -> bool {
@@ -89,3 +127,10 @@ fn explained(cause: ErrorStack) -> Error {
 
 /// What OpenSSL says of a wrong passphrase: with a MAC, and without one.
 const WRONG_PASSPHRASE: [&str; 2] = ["mac verify failure", "pkcs12 cipherfinal error"];
+
+const CONTEXT_0: u8 = 0xa0;
+/// keyBag and pkcs8ShroudedKeyBag (RFC 7292 §4.2).
+const KEY_BAGS: [ObjectIdentifier; 2] = [
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.1"),
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.2"),
+];

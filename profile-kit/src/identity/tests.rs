@@ -1,12 +1,16 @@
 use std::{fs, path::PathBuf, time::Duration};
 
+use const_oid::db::rfc5911;
 use openssl::{nid::Nid, pkcs12::Pkcs12, provider::Provider, rsa::Rsa, symm::Cipher};
 use tempfile::TempDir;
 
 use super::*;
-use crate::pki::{
-    self, Issued, KeySpec, KeyUse, Leaf,
-    fixture::{INTERMEDIATE, P256, P384, ROOT, RSA, leaf, midway, validity},
+use crate::{
+    ber::{self, Reader},
+    pki::{
+        self, Issued, KeySpec, KeyUse, Leaf,
+        fixture::{INTERMEDIATE, P256, P384, ROOT, RSA, leaf, midway, validity},
+    },
 };
 
 /// A folder with a certificate file and a key file that nobody else may read.
@@ -310,6 +314,32 @@ fn says_that_a_pkcs12_passphrase_is_wrong() {
     assert_eq!(message, "the passphrase does not open the PKCS#12 file");
     let message = refusal(Identity::from_pkcs12(&der, &"zero\0".into()));
     assert!(message.contains("zero character"), "{message}");
+}
+
+/// The parts of an archive without its MAC, as a ContentInfo holds them.
+fn safes(archive: &[u8]) -> Vec<u8> {
+    let parsed = Reader::new(archive).expect(ber::SEQUENCE, "a PFX").unwrap();
+    let mut pfx = parsed.reader();
+    pfx.next().unwrap();
+    let mut content = pfx.next().unwrap().unwrap().reader();
+    content.next().unwrap();
+    let octets = content.next().unwrap().unwrap().reader().next().unwrap().unwrap();
+    Reader::new(octets.content()).next().unwrap().unwrap().content().to_vec()
+}
+
+#[test]
+fn refuses_pkcs12_with_two_keys() {
+    let archive = |safes: &[u8]| {
+        let content = ber::encode(0xa0, &ber::encode(ber::OCTET_STRING, &ber::encode(ber::SEQUENCE, safes)));
+        let data = [&ber::encode(ber::OBJECT_IDENTIFIER, rfc5911::ID_DATA.as_bytes())[..], &content].concat();
+        ber::encode(ber::SEQUENCE, &[&[ber::INTEGER, 1, 3][..], &ber::encode(ber::SEQUENCE, &data)].concat())
+    };
+    let passphrase = Passphrase::from(PASSPHRASE);
+    let [one, other] = [&RSA, &P256].map(|issued| safes(&issued.pkcs12(&passphrase).unwrap()));
+    let identity = Identity::from_pkcs12(&archive(&one), &passphrase).unwrap();
+    assert_eq!(identity.certificate(), RSA.certificate());
+    let both = refusal(Identity::from_pkcs12(&archive(&[one, other].concat()), &passphrase));
+    assert_eq!(both, "2 private keys, and one is needed");
 }
 
 #[test]
