@@ -23,6 +23,7 @@ use crate::{
     check::{self, Code, Finding},
     error::openssl,
     identity::{IdentityWarning, dates, shown},
+    signed::LARGEST,
     uuids,
 };
 
@@ -291,7 +292,12 @@ impl Key {
         let hashed = self.digest.of(&attributes);
         let length = self.context.sign(&hashed, Some(&mut self.signature)).map_err(failed("making a signature"))?;
         let file = ready.mould.fill(content, &attributes, &self.signature[..length]);
-        file.map_err(unwritable("signed profile"))
+        let file = file.map_err(unwritable("signed profile"))?;
+        if file.len() > LARGEST {
+            let problem = format!("signed, its {} bytes are more than a profile may have here ({LARGEST})", file.len());
+            return Err(Error::Unwritable { place: Place::whole(), problem });
+        }
+        Ok(file)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{fmt, time::SystemTime};
 
 use crate::{
-    Certificate, Error, Place, Profile, Result, Trust, TrustStore, Verdict,
+    Certificate, Error, Place, Profile, Result, Trust, TrustStore, Verdict, document,
     verify::{self, Verification, Verifier, VerifyOptions},
 };
 
@@ -12,6 +12,9 @@ use crate::{
 pub struct SignedProfile {
     bytes: Vec<u8>,
 }
+
+/// The most bytes that a signed profile may have, 32 MiB: as its property list alone. Real ones are below 1 MiB.
+pub(crate) const LARGEST: usize = document::LARGEST;
 
 impl SignedProfile {
     /// Takes CMS SignedData in DER or BER that has its content and a signer in it. The signature is not looked at.

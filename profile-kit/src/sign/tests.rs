@@ -250,3 +250,12 @@ fn ecdsa_nonces_are_those_of_rfc_6979() {
     assert_eq!(signature.r(), &*number("EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716"));
     assert_eq!(signature.s(), &*number("F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8"));
 }
+
+#[test]
+fn what_would_be_larger_than_a_profile_may_be_is_not_signed() {
+    let content = vec![b'x'; LARGEST - 1024];
+    let error = sign_content(&RSA.identity().unwrap(), &content, &SignOptions::new(midway())).unwrap_err();
+    assert!(matches!(error, Error::Unwritable { .. }) && error.to_string().starts_with("signed, its "), "{error}");
+    let fits = sign_content(&RSA.identity().unwrap(), &content[8192..], &SignOptions::new(midway())).unwrap();
+    assert!(SignedProfile::from_bytes(fits).is_ok());
+}

@@ -8,6 +8,7 @@ use crate::{
     Error, Result,
     ber::{self, Element, Reader, malformed},
     certificate::oid_text,
+    signed::LARGEST,
 };
 
 /// A SignedData, its parts borrowed from the file.
@@ -81,8 +82,8 @@ impl<'a> SignedData<'a> {
     /// # Errors
     /// [`Error::Malformed`] with the offset; [`Error::NotSigned`] for CMS of another type.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self> {
-        if bytes.len() > MAX_LENGTH {
-            return Err(malformed(MAX_LENGTH, "longer than 32 MiB"));
+        if bytes.len() > LARGEST {
+            return Err(malformed(LARGEST, "longer than 32 MiB"));
         }
         let survey = ber::survey(bytes)?;
         let trailing = (survey.end, &bytes[survey.end..]);
@@ -287,8 +288,6 @@ const CONTEXT_0: u8 = 0xa0;
 const CONTEXT_0_PRIMITIVE: u8 = 0x80;
 const CONTEXT_1: u8 = 0xa1;
 const NULL: u8 = 0x05;
-/// Real profiles are below 1 MiB.
-const MAX_LENGTH: usize = 32 << 20;
 /// Of certificates, signers, attributes: real files have fewer than 10.
 const MAX_MEMBERS: usize = 128;
 /// Real ones, with a time stamp among them, are below 16 KiB.
