@@ -70,9 +70,10 @@ pub fn encrypt(profile: &Profile, to: &Certificate, cipher: ContentCipher) -> Re
 /// Reads BER and DER, EnvelopedData only, as devices do. It does not tell who encrypted: only a signature does.
 ///
 /// # Errors
-/// [`Error::NotAProfile`] where the profile is not encrypted, or `PayloadContent` is there too; [`Error::Malformed`]
-/// where its content is no EnvelopedData or bytes follow it;
-/// [`Error::Identity`] where this key does not open it.
+/// [`Error::NotAProfile`] where the profile is not encrypted, `PayloadContent` is there too, or what was encrypted is a
+/// property list of another shape; [`Error::Malformed`] where its content is no EnvelopedData or bytes follow it;
+/// [`Error::Identity`] where this key does not open it, or gives what is no property list: a key that does not fit
+/// may do so too.
 pub fn decrypt(profile: &Profile, identity: &Identity) -> Result<Profile> {
     let Some(Value::Data(envelope)) = profile.get(ENCRYPTED_CONTENT) else {
         return Err(at_content("is missing: the profile is not encrypted"));
@@ -129,9 +130,16 @@ fn open(envelope: &[u8], identity: &Identity) -> Result<Value> {
     let cms = CmsContentInfo::from_der(envelope).map_err(|cause| malformed(NOT_CMS, Some(openssl(cause))))?;
     let content = opened(&cms, identity).map_err(|cause| closed(Some(cause)))?;
     // A key that does not fit gives noise instead of an error, so that nobody learns from the difference.
-    let value = document::read(&content).map_err(|_| closed(None))?.value;
+    let unreadable = |cause: Error| Error::Identity {
+        problem: "this key does not open the encrypted payloads, or what is in them is no property list".into(),
+        source: Some(cause.into()),
+    };
+    let value = document::read(&content).map_err(unreadable)?.value;
     let is_payloads = |items: &Vec<Value>| items.iter().all(|item| item.as_dictionary().is_some());
-    if value.as_array().is_some_and(is_payloads) { Ok(value) } else { Err(closed(None)) }
+    if value.as_array().is_some_and(is_payloads) {
+        return Ok(value);
+    }
+    Err(at_content("holds a property list that is no array of payloads"))
 }
 
 /// The envelope may name any certificate of the key.

@@ -161,9 +161,11 @@ fn the_cause_is_in_openssls_words_without_numbers_and_files() {
 
 #[test]
 fn refuses_content_that_is_no_array_of_payloads() {
-    let envelope =
-        envelope(b"<plist><string>no array</string></plist>", DEVICE.certificate(), ContentCipher::default());
-    let mut other = encrypted();
-    other.set(ENCRYPTED_CONTENT, Value::Data(envelope.unwrap())).unwrap();
-    assert!(matches!(decrypt(&other, &DEVICE.identity().unwrap()), Err(Error::Identity { .. })));
+    let refusal =
+        |content: &[u8]| refusal_of(envelope(content, DEVICE.certificate(), ContentCipher::default()).unwrap());
+    let no_payloads = "EncryptedPayloadContent: holds a property list that is no array of payloads";
+    assert_eq!(refusal(b"<plist><string>no array</string></plist>"), no_payloads);
+    assert_eq!(refusal(b"<plist><array><string>no payload</string></array></plist>"), no_payloads);
+    let no_list = "this key does not open the encrypted payloads, or what is in them is no property list";
+    assert_eq!(refusal(b"no property list"), no_list);
 }
