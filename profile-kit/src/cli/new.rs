@@ -1,6 +1,6 @@
 //! The verb `new`.
 
-use profile_kit::spec;
+use profile_kit::{UuidSource, spec, template::Values};
 
 use super::{
     files::{Content, Output},
@@ -20,7 +20,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let text = example(&args.identifier);
-    spec::read(&text).map_err(|error| Failure::of("--identifier", &error))?;
+    let built = spec::read(&text).and_then(|spec| spec.fill(&Values::new(), UuidSource::Content)?.to_xml());
+    built.map_err(|error| Failure::of("--identifier", &error))?;
     args.output.write(text.as_bytes(), Content::Text)?;
     Ok(Exit::Yes)
 }
