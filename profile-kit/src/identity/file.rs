@@ -20,8 +20,7 @@ pub(super) fn read_key(path: &Path, allow_readable: bool) -> Result<Zeroizing<Ve
     file::read_if(path, "reading the private key", LARGEST_KEY, |metadata| {
         let Some(mode) = shared(metadata).filter(|_| !allow_readable) else { return Ok(()) };
         Err(problem(format!(
-            "{}: mode {mode:04o} opens the private key to group or others: chmod 600 it, or allow it with \
-             `allow_readable_key` (--allow-readable-key)",
+            "{}: mode {mode:04o} opens the private key to group or others: chmod 600 it",
             path.display()
         )))
     })

@@ -138,7 +138,7 @@ fn refuses_a_key_file_that_others_may_read_unless_allowed() {
         assert!(message.contains(&format!("signer.key: mode {mode:04o} opens")), "{message}");
     }
     let message = refusal(files.load());
-    assert!(message.ends_with("or allow it with `allow_readable_key` (--allow-readable-key)"), "{message}");
+    assert!(message.ends_with("to group or others: chmod 600 it"), "{message}");
     let mut allowed = IdentityFiles::new(files.path("signer.pem"), files.path("signer.key"));
     allowed.allow_readable_key = true;
     assert!(allowed.load().is_ok());
