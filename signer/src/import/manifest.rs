@@ -26,7 +26,7 @@ pub fn manifest(path: &Path) -> Result<Entries, Unread> {
         return Err(wrong("is no manifest of locked profiles in a form that is known".into()));
     }
     let files = Files::beside(path).map_err(|cause| wrong(format!("its files cannot be read: {cause}")))?;
-    Ok(Box::new(Lines { name, lines, files, number: 1, made: 0, failed: 0, is_over: false }))
+    Ok(Box::new(Lines { name, lines, files, number: 1, made: 0, failed: 0, unread: 0, is_over: false }))
 }
 
 /// What a manifest says behind its head.
@@ -39,6 +39,8 @@ struct Lines {
     /// How many files were named, and rows of which nothing was made.
     made: u64,
     failed: u64,
+    /// Lines that name neither.
+    unread: u64,
     is_over: bool,
 }
 
@@ -67,7 +69,10 @@ impl Iterator for Lines {
                 self.wrong(format!("nothing was made of row {row}: {}", problems.join("; ")))
             }
             Ok(Line::End { made, failed }) => self.end(made, failed),
-            Err(_) => self.wrong("is no line of a manifest".into()),
+            Err(_) => {
+                self.unread += 1;
+                self.wrong("is no line of a manifest".into())
+            }
         }
     }
 }
@@ -75,9 +80,11 @@ impl Iterator for Lines {
 impl Lines {
     /// The last line counts what stands before it.
     fn end(&mut self, made: u64, failed: u64) -> Option<Result<Offered, Unread>> {
-        let Self { made: named, failed: told, .. } = *self;
+        let Self { made: named, failed: told, unread, .. } = *self;
+        // What could not be read was told where it stands, and is the one or the other.
+        let counts = made.checked_sub(named).and_then(|more| more.checked_add(failed.checked_sub(told)?));
         match line(&mut self.lines) {
-            Ok(None) if (made, failed) == (named, told) => {
+            Ok(None) if counts == Some(unread) => {
                 self.is_over = true;
                 None
             }
