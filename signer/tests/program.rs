@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use profile_kit::{Removal, SignedProfile};
+use profile_kit::{Identity, Profile, Removal, SignedProfile, payload::WebClip};
 
 #[test]
 fn the_commands_that_dev_prints_work_as_printed_also_after_a_restart() {
@@ -104,6 +104,29 @@ fn the_operators_door_is_for_the_daemons_user_and_root_also_where_the_socket_let
     let refused = as_user("65534");
     assert!(refused.is_empty() || refused == "b''\n", "{refused}");
     assert_eq!(daemon.end(), Some(0));
+}
+
+#[test]
+fn profiles_that_do_not_fit_into_one_request_are_imported_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::dev(folder.path(), &[]);
+    daemon.introduction();
+    let site = |name: &str| folder.path().join("site").join(name);
+    let identity = Identity::from_pem_files(site("test.pem"), site("test.key")).unwrap();
+    let mut profile = Profile::new("jp.example.large", "Large");
+    profile.set_removal(Removal::Disallowed);
+    profile.push(WebClip { label: Some("x".repeat(7 << 20)), ..Default::default() });
+    let signed = identity.sign(&profile).unwrap();
+    fs::create_dir(folder.path().join("signed")).unwrap();
+    for name in ["a", "b", "c"] {
+        fs::write(folder.path().join("signed").join(name), signed.as_bytes()).unwrap();
+    }
+    fs::write(folder.path().join("devices.csv"), "serial,file\nC02A,a\nC02B,b\nC02C,c\n").unwrap();
+    let import = ["import", "--config", "site/signer.toml", "signed", "--devices", "devices.csv"];
+    let output = signer(folder.path(), &import);
+    let told = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(told, "3 taken in, 0 known before, 0 not taken in\n");
+    assert_eq!((output.status.code(), daemon.end()), (Some(0), Some(0)));
 }
 
 #[test]
