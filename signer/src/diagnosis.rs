@@ -197,7 +197,7 @@ impl Found {
         let locked = case.installed.filter(|installed| may_lock(&installed.profile));
         self.outlook = locked.map(|locked| Outlook::of(locked, case.target, case.at));
         if self.is(Verdict::AlreadyFree) {
-            self.reason(LOCK_IGNORED, vec![]);
+            self.reason(if is_past(case) { DATE_PAST } else { LOCK_IGNORED }, vec![]);
             self.next = AFTER.to_vec();
             self.restricted(case);
             return Standing::Deletable;
@@ -374,6 +374,12 @@ fn is_encrypted(case: &Case<'_>) -> bool {
     case.installed.is_some_and(|installed| installed.profile.is_encrypted())
 }
 
+/// Whether the date is past at which it removes itself.
+fn is_past(case: &Case<'_>) -> bool {
+    let date = case.installed.and_then(|installed| installed.profile.get(REMOVAL_DATE)?.as_date());
+    date.is_some_and(|date| SystemTime::from(date) <= case.at)
+}
+
 fn error(link: &ErrorLink) -> String {
     format!("{} {}", link.domain, link.code)
 }
@@ -406,6 +412,7 @@ reasons! {
     GONE "gone" "the profile was seen to be gone" ["S2.8"]
     DELETABLE "deletable" "the overwrite is in its place; the owner has not deleted it yet" ["S2.5" "S2.7"]
     LOCK_IGNORED "lock-ignored" "devices of this target ignore the lock: the owner can delete the profile" ["L2"]
+    DATE_PAST "date-past" "its RemovalDate is past: the device removes it by itself" ["L7"]
     NEVER_OFFERED "never-offered" "no overwrite was ever issued for what the device has" ["W1" "W3"]
     OFFERED "offered" "an overwrite was issued; nothing says that the device has installed it" ["S2.2"]
     PUT_OFF "put-off" "the device put the overwrite off (NotNow): it will ask again" ["S2.2"]
@@ -439,7 +446,8 @@ reasons! {
 const APP_STORE: &[&str] = &["allowAppInstallation", "allowUIAppInstallation", "allowAppRemoval"];
 const SAFARI: &str = "allowSafari";
 /// With these a profile removes itself (L7).
-const DATES: &[&str] = &["RemovalDate", "DurationUntilRemoval"];
+const DATES: &[&str] = &[REMOVAL_DATE, "DurationUntilRemoval"];
+const REMOVAL_DATE: &str = "RemovalDate";
 /// `MCPayloadErrorDomain` (L4).
 const EMPTY_PASSWORD: i64 = 2002;
 /// `MCInstallationErrorDomain` (R4).

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use profile_kit::{Os, Payload, Profile, SignOptions, SignedProfile};
 use uuid::Uuid;
 
@@ -247,6 +249,19 @@ fn a_device_that_ignores_the_lock_needs_no_overwrite() {
     let target = Target { os: Some(Os::ios(17)), supervised: Some(false) };
     let found = stage.ask_for(vec![stage.locked(1)], vec![], target);
     assert_eq!((found.standing, codes(&found)), (Standing::Deletable, vec!["lock-ignored"]));
+}
+
+#[test]
+fn a_profile_whose_date_is_past_removes_itself() {
+    let date = |at: SystemTime| move |profile: &mut Profile| profile.set("RemovalDate", plist::Date::from(at)).unwrap();
+    let of = |date| {
+        let stage = Stage::with(date);
+        stage.ask(vec![stage.locked(1)], vec![])
+    };
+    let past = of(date(now() - Duration::from_secs(60)));
+    assert_eq!((past.standing, codes(&past)), (Standing::Deletable, vec!["date-past"]));
+    let ahead = of(date(now() + Duration::from_secs(3600)));
+    assert_eq!((ahead.standing, codes(&ahead)), (Standing::Locked, vec!["never-offered", "unconfirmed"]));
 }
 
 #[test]
