@@ -1,6 +1,6 @@
 //! Callers, and what each may do: whatever is not granted is refused.
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{collections::BTreeSet, fmt, marker::PhantomData, sync::Arc};
 
 use crate::{
     Refusal,
@@ -134,6 +134,11 @@ impl<R> Sweep<R> {
         let mut specs = specs.into_iter().peekable();
         let known = self.caller.config.specs.is_none() || specs.peek().is_some();
         known && self.caller.covers_device(device) && specs.all(|spec| self.caller.covers_spec(spec))
+    }
+
+    /// The specs that it is bound to; `None`: all.
+    pub fn specs(&self) -> Option<&BTreeSet<String>> {
+        self.caller.config.specs.as_ref()
     }
 
     /// Leave for one device at all; of its specs [`covers`](Sweep::covers) has to be asked.

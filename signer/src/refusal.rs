@@ -252,8 +252,8 @@ refusals! {
     TicketOwnUse 403 "ticket-own-use" "Ticket approved by its user" "who approved a ticket cannot use it"
     /// Somebody approved the ticket before.
     TicketAlreadyApproved 409 "ticket-already-approved" "Ticket approved already" "the ticket was approved before"
-    /// The ticket is for other devices.
-    TicketNotForThis 403 "ticket-not-for-this" "Ticket for something else" "the ticket is for other devices"
+    /// The ticket is for other devices, or for other specs.
+    TicketNotForThis 403 "ticket-not-for-this" "Ticket for something else" "the ticket is for other devices or specs"
     /// The ticket served already.
     TicketUsed 409 "ticket-used" "Ticket used" "the ticket was used before"
     /// The ticket's time is over.

@@ -1,6 +1,6 @@
 //! Two-person tickets for overwrites: one caller asks for named devices, another one approves.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     Refusal,
@@ -32,11 +32,13 @@ pub async fn ask(
         return Err(invalid(format!("reason has not 1 to {LONGEST_REASON} characters")));
     }
     devices.iter().try_for_each(|device| sweep.device(device.as_str()))?;
-    let draft = TicketDraft { devices, reason, until: request.at + lifetime };
+    let specs = sweep.specs().cloned();
+    for_something(sweep, specs.as_ref())?;
+    let draft = TicketDraft { devices, specs, reason, until: request.at + lifetime };
     Ok(service.ledger.create_ticket(request, draft).await?.value)
 }
 
-/// Approves the ticket of another caller, for devices within one's own scope.
+/// Approves the ticket of another caller, for devices within one's own scope, and for no more than the specs in it.
 ///
 /// # Errors
 /// [`Refusal::UnknownTicket`], [`Refusal::OutOfScope`], the ticket's own refusals; where it cannot be recorded.
@@ -48,7 +50,13 @@ pub async fn approve(
 ) -> Result<Ticket, Denied> {
     let ticket = service.ledger.ticket(id).await?.ok_or(Refusal::UnknownTicket)?;
     ticket.devices.iter().try_for_each(|(device, _)| sweep.device(device.as_str()))?;
-    Ok(service.ledger.approve_ticket(request, id).await?.value)
+    for_something(sweep, ticket.narrowed(sweep.specs()).specs.as_ref())?;
+    Ok(service.ledger.approve_ticket(request, id, sweep.specs().cloned()).await?.value)
+}
+
+/// A ticket for no spec would allow nothing.
+fn for_something(sweep: &Sweep<Overwrite>, specs: Option<&BTreeSet<String>>) -> Result<(), Refusal> {
+    if specs.is_some_and(BTreeSet::is_empty) { Err(sweep.other_spec()) } else { Ok(()) }
 }
 
 fn invalid(problem: String) -> Denied {

@@ -43,7 +43,7 @@ pub async fn approve(
 }
 
 fn shown(ticket: &Ticket) -> Value {
-    let Ticket { id, caller, reason, at, until, approved_by, devices } = ticket;
+    let Ticket { id, caller, reason, at, until, approved_by, specs, devices } = ticket;
     let device = |(device, used_by): &(DeviceId, _)| json!({ "device": device, "used_by": used_by });
     json!({
         "ticket": id,
@@ -52,6 +52,7 @@ fn shown(ticket: &Ticket) -> Value {
         "at": moment(*at),
         "until": moment(*until),
         "approved_by": approved_by,
+        "specs": specs,
         "devices": devices.iter().map(device).collect::<Vec<_>>(),
     })
 }

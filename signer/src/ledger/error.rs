@@ -151,6 +151,8 @@ pub enum TicketRefusal {
     OwnUse,
     /// It does not name this device.
     OtherDevice(DeviceId),
+    /// Who asked for it or approved it is bound to other specs.
+    OtherSpec,
     /// It was used for this device.
     Used(DeviceId),
 }
@@ -165,6 +167,7 @@ impl fmt::Display for TicketRefusal {
             Self::OwnApproval => f.write_str("who made it may not approve it"),
             Self::OwnUse => f.write_str("who approved it may not use it"),
             Self::OtherDevice(device) => write!(f, "it does not name device {device}"),
+            Self::OtherSpec => f.write_str("who asked for it or approved it is bound to other specs"),
             Self::Used(device) => write!(f, "it was used for device {device}"),
         }
     }
@@ -184,7 +187,7 @@ impl Error {
                 TicketRefusal::AlreadyApproved => Refusal::TicketAlreadyApproved,
                 TicketRefusal::OwnApproval => Refusal::TicketSelfApproval,
                 TicketRefusal::OwnUse => Refusal::TicketOwnUse,
-                TicketRefusal::OtherDevice(_) => Refusal::TicketNotForThis,
+                TicketRefusal::OtherDevice(_) | TicketRefusal::OtherSpec => Refusal::TicketNotForThis,
                 TicketRefusal::Used(_) => Refusal::TicketUsed,
             },
             _ => return None,

@@ -152,7 +152,7 @@ fn check_format(path: &Path, db: &Connection) -> Result<()> {
 }
 
 /// Each brings the ledger from the format before to the next; they are never changed once they were released.
-const FORMATS: &[&str] = &[include_str!("schema_1.sql")];
+const FORMATS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 /// In the file's header: "iviL".
 const APPLICATION: i64 = 0x6976_694c;
 const STATEMENTS: usize = 64;
@@ -235,6 +235,26 @@ mod tests {
         }
         drop(held);
         assert!(lock(&path).is_ok());
+    }
+
+    #[test]
+    fn a_ledger_of_the_first_format_is_brought_to_the_newest_with_what_it_holds() {
+        let (_folder, path) = ledger();
+        let mut db = Connection::open(&path).unwrap();
+        db.pragma_update(None, "application_id", APPLICATION).unwrap();
+        Migrations::new(vec![M::up(FORMATS[0])]).to_latest(&mut db).unwrap();
+        db.execute_batch(
+            "INSERT INTO audit VALUES (1, 0, x'', '{}', x'');
+             INSERT INTO ticket (id, seq, caller, reason, at, until) VALUES (x'01', 1, 'anna', 'returned', 0, 1)",
+        )
+        .unwrap();
+        drop(db);
+        let db = open_for_writing(&path, BUSY).unwrap();
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let ticket: (String, Option<String>) = db.query_row("SELECT caller, specs FROM ticket", [], read).unwrap();
+        assert_eq!(ticket, ("anna".to_owned(), None));
+        let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(found, FORMATS.len() as i64);
     }
 
     #[test]

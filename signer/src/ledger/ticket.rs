@@ -1,6 +1,6 @@
 //! Two-person tickets: who wants to overwrite asks, another approves, and each named device may be overwritten once.
 
-use std::time::SystemTime;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use super::{
     rows,
 };
 use crate::{
+    audit::Event,
     device_id::DeviceId,
     issuance::{Issuance, IssuanceId, TicketId},
     moment::{as_millis, from_millis, millis},
@@ -22,6 +23,8 @@ use crate::{
 pub struct TicketDraft {
     /// The devices; without any it allows nothing.
     pub devices: Vec<DeviceId>,
+    /// The specs to which who asks is bound; `None`: it is for all.
+    pub specs: Option<BTreeSet<String>>,
     /// Why, for the other person and the record.
     pub reason: String,
     /// Until when it may be approved and used.
@@ -45,6 +48,9 @@ pub struct Ticket {
     pub until: SystemTime,
     /// Who approved it; never who made it.
     pub approved_by: Option<String>,
+    /// The specs whose profiles may be overwritten with it: those of who asked, and of who approved it. `None`: all.
+    #[serde(default)]
+    pub specs: Option<BTreeSet<String>>,
     /// Each device, and the overwrite for which the ticket was used.
     pub devices: Vec<(DeviceId, Option<IssuanceId>)>,
 }
@@ -60,6 +66,7 @@ impl Ledger {
         let devices: Vec<_> = ticket.devices.iter().map(|(device, _)| device.to_string()).collect();
         let event = request.event("ticket").with("ticket", ticket.id.to_string()).with("devices", devices);
         let event = event.with("until", millis(ticket.until)).with("reason", ticket.reason.clone());
+        let event = bound(event, ticket.specs.as_ref());
         let recorded = event.clone();
         let work = move |writing: &mut Writing<'_>| {
             let seq = writing.append(millis(ticket.at), &recorded)?;
@@ -69,18 +76,24 @@ impl Ledger {
         self.answer(request, event, work).await
     }
 
-    /// Approves a ticket of another caller.
+    /// Approves a ticket of another caller, for no more than these specs, if any are named.
     ///
     /// # Errors
     ///
     /// [`Error::Ticket`] and [`Error::Conflict`], which are recorded as refusals; when it is not durable.
-    pub async fn approve_ticket(&self, request: &Request, id: TicketId) -> Result<Answered<Ticket>> {
-        let event = request.event("ticket-approval").with("ticket", id.to_string());
+    pub async fn approve_ticket(
+        &self,
+        request: &Request,
+        id: TicketId,
+        specs: Option<BTreeSet<String>>,
+    ) -> Result<Answered<Ticket>> {
+        let event = bound(request.event("ticket-approval").with("ticket", id.to_string()), specs.as_ref());
         let (recorded, caller, at) = (event.clone(), request.caller.clone(), request.at);
         let work = move |writing: &mut Writing<'_>| {
-            let ticket = approved(writing.db, id, &caller, at)?;
-            let update = "UPDATE ticket SET approved_by = ?2, approved_at = ?3 WHERE id = ?1";
-            writing.db.prepare_cached(update)?.execute((id.0.as_bytes(), &caller, millis(at)))?;
+            let ticket = approved(writing.db, id, &caller, at)?.narrowed(specs.as_ref());
+            let update = "UPDATE ticket SET approved_by = ?2, approved_at = ?3, specs = ?4 WHERE id = ?1";
+            let specs = ticket.specs.as_ref().map(rows::json);
+            writing.db.prepare_cached(update)?.execute((id.0.as_bytes(), &caller, millis(at), specs))?;
             Ok((writing.append(millis(at), &recorded)?, ticket))
         };
         self.answer(request, event, work).await
@@ -95,7 +108,7 @@ impl Ledger {
         self.read(move |db| find(db, id)).await
     }
 
-    fn draft(&self, request: &Request, TicketDraft { mut devices, reason, until }: TicketDraft) -> Ticket {
+    fn draft(&self, request: &Request, TicketDraft { mut devices, specs, reason, until }: TicketDraft) -> Ticket {
         devices.sort();
         devices.dedup();
         Ticket {
@@ -106,8 +119,33 @@ impl Ledger {
             at: from_millis(millis(request.at)),
             until: from_millis(millis(until)),
             approved_by: None,
+            specs,
             devices: devices.into_iter().map(|device| (device, None)).collect(),
         }
+    }
+}
+
+impl Ticket {
+    /// For no more than these specs, if any are named.
+    pub(crate) fn narrowed(mut self, specs: Option<&BTreeSet<String>>) -> Self {
+        self.specs = match (self.specs, specs) {
+            (Some(own), Some(other)) => Some(own.intersection(other).cloned().collect()),
+            (own, other) => own.or_else(|| other.cloned()),
+        };
+        self
+    }
+
+    fn is_for(&self, overwrite: &Issuance) -> bool {
+        let spec = overwrite.spec.as_ref();
+        self.specs.as_ref().is_none_or(|specs| spec.is_some_and(|spec| specs.contains(&spec.name)))
+    }
+}
+
+/// The specs that a decision about a ticket was bound to, if it was.
+fn bound(event: Event, specs: Option<&BTreeSet<String>>) -> Event {
+    match specs {
+        Some(specs) => event.with("specs", specs.iter().cloned().collect::<Vec<_>>()),
+        None => event,
     }
 }
 
@@ -116,6 +154,7 @@ pub(super) fn allow(db: &Connection, id: TicketId, overwrite: &Issuance) -> Resu
     let refused = |refusal| Err(Error::Ticket { id, refusal });
     let Some(ticket) = find(db, id)? else { return refused(TicketRefusal::Unknown) };
     let (device, request) = (&overwrite.device, &overwrite.request);
+    let is_for = ticket.is_for(overwrite);
     let Some(approver) = ticket.approved_by else { return refused(TicketRefusal::NotApproved) };
     if approver == request.caller {
         return refused(TicketRefusal::OwnUse);
@@ -126,6 +165,7 @@ pub(super) fn allow(db: &Connection, id: TicketId, overwrite: &Issuance) -> Resu
     match ticket.devices.iter().find(|(named, _)| named == device) {
         None => refused(TicketRefusal::OtherDevice(device.clone())),
         Some((_, Some(_))) => refused(TicketRefusal::Used(device.clone())),
+        Some((_, None)) if !is_for => refused(TicketRefusal::OtherSpec),
         Some((_, None)) => Ok(()),
     }
 }
@@ -156,9 +196,10 @@ fn approved(db: &Connection, id: TicketId, caller: &str, at: SystemTime) -> Resu
 }
 
 fn insert(db: &Connection, seq: u64, ticket: &Ticket) -> Result<()> {
-    let insert = "INSERT INTO ticket (id, seq, caller, reason, at, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let Ticket { id, caller, reason, at, until, .. } = ticket;
-    db.prepare_cached(insert)?.execute((id.0.as_bytes(), seq as i64, caller, reason, millis(*at), millis(*until)))?;
+    let insert = "INSERT INTO ticket (id, seq, caller, reason, at, until, specs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let Ticket { id, caller, reason, at, until, specs, .. } = ticket;
+    let (at, until, specs) = (millis(*at), millis(*until), specs.as_ref().map(rows::json));
+    db.prepare_cached(insert)?.execute((id.0.as_bytes(), seq as i64, caller, reason, at, until, specs))?;
     let mut insert = db.prepare_cached("INSERT INTO ticket_device (ticket, device) VALUES (?1, ?2)")?;
     for (device, _) in &ticket.devices {
         insert.execute((id.0.as_bytes(), device.as_str()))?;
@@ -167,7 +208,7 @@ fn insert(db: &Connection, seq: u64, ticket: &Ticket) -> Result<()> {
 }
 
 fn find(db: &Connection, id: TicketId) -> Result<Option<Ticket>> {
-    let select = "SELECT caller, reason, at, until, approved_by FROM ticket WHERE id = ?1";
+    let select = "SELECT caller, reason, at, until, approved_by, specs FROM ticket WHERE id = ?1";
     let read = |row: &Row<'_>| {
         Ok(Ticket {
             id,
@@ -176,6 +217,7 @@ fn find(db: &Connection, id: TicketId) -> Result<Option<Ticket>> {
             at: from_millis(row.get(2)?),
             until: from_millis(row.get(3)?),
             approved_by: row.get(4)?,
+            specs: row.get::<_, Option<String>>(5)?.as_deref().map(rows::from_json).transpose()?,
             devices: vec![],
         })
     };

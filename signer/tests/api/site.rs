@@ -124,7 +124,7 @@ pub fn token(caller: &str) -> Token {
     Token::from_random(&Zeroizing::new(Digest::of(caller.as_bytes()).0))
 }
 
-fn token_of(caller: &str) -> String {
+pub fn token_of(caller: &str) -> String {
     format!("token_sha256 = [\"{}\"]", token(caller).digest())
 }
 

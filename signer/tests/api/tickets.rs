@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{client::Answer, daemon::Daemon};
+use crate::{client::Answer, daemon::Daemon, site::token_of};
 
 const LOCKED: &str = "/v1/devices/C02A/profiles/ivi";
 const OVERWRITE: &str = "/v1/devices/C02A/profiles/jp.example.ivi/overwrite";
@@ -97,4 +97,38 @@ async fn a_ticket_has_devices_within_the_scope_and_a_reason() {
     let ticket = ask(&daemon, json!(["F9A"])).await.done().json()["ticket"].clone();
     assert_eq!(approve(&daemon, "scoped", &ticket).await.refusal(), (403, "out-of-scope".into()));
     assert_eq!(approve(&daemon, "issue", &ticket).await.refusal(), (403, "role-missing".into()));
+}
+
+#[tokio::test]
+async fn a_ticket_is_for_the_specs_of_who_asks_and_of_who_approves() {
+    let daemon = Daemon::with(|site| {
+        site.change("two_person = false", "two_person = true");
+        for (name, specs) in [("ivi", "[\"ivi\"]"), ("wifi", "[\"wifi\"]"), ("none", "[]")] {
+            site.caller(name, &token_of(name), &["overwrite"], &format!("specs = {specs}\n"));
+        }
+    })
+    .await;
+    daemon.by("core").post(LOCKED, json!({})).await.done();
+    let body = json!({ "parameters": { "ssid": "net" } });
+    daemon.by("core").post("/v1/devices/C02A/profiles/wifi", body).await.done();
+    let ask = async |caller: &str| {
+        daemon.by(caller).post("/v1/tickets", json!({ "devices": ["C02A"], "reason": "returned" })).await
+    };
+    let asked = ask("core").await.done().json();
+    assert_eq!(asked["specs"], json!(null));
+    let ticket = &asked["ticket"];
+    assert_eq!(approve(&daemon, "none", ticket).await.refusal(), (403, "out-of-scope".into()));
+    assert_eq!(approve(&daemon, "ivi", ticket).await.done().json()["specs"], json!(["ivi"]));
+    let event = daemon.last_event();
+    assert_eq!((&event["action"], &event["detail"]["specs"]), (&json!("ticket-approval"), &json!(["ivi"])));
+    let of_wifi = async || {
+        daemon.by("core").post("/v1/devices/C02A/profiles/jp.example.wifi/overwrite", json!({ "ticket": ticket })).await
+    };
+    assert_eq!(of_wifi().await.refusal(), (403, "ticket-not-for-this".into()));
+    overwrite(&daemon, "core", ticket).await.done();
+    let bound = ask("ivi").await.done().json();
+    assert_eq!(bound["specs"], json!(["ivi"]));
+    assert_eq!(approve(&daemon, "wifi", &bound["ticket"]).await.refusal(), (403, "out-of-scope".into()));
+    assert_eq!(approve(&daemon, "second", &bound["ticket"]).await.done().json()["specs"], json!(["ivi"]));
+    assert_eq!(ask("none").await.refusal(), (403, "out-of-scope".into()));
 }

@@ -155,6 +155,11 @@ fn ticket_body() -> Object {
 
 fn ticket() -> Object {
     let device = exactly(vec![("device", plain(text())), ("used_by", plain(nullable(uuid())))], vec![]);
+    let specs = ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(text())
+        .description(Some("The specs whose profiles it is for, where who asked or approved is bound to some."))
+        .build();
     let members = vec![
         ("ticket", plain(uuid())),
         ("caller", plain(text())),
@@ -162,6 +167,7 @@ fn ticket() -> Object {
         ("at", plain(moment())),
         ("until", plain(moment())),
         ("approved_by", plain(nullable(text()))),
+        ("specs", Schema::from(specs).into()),
         ("devices", many(Schema::from(device)).into()),
     ];
     exactly(members, vec![])

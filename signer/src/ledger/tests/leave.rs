@@ -43,6 +43,7 @@ async fn requests_at_once_do_not_overrun_a_budget() {
 fn wanted(devices: &[&str]) -> TicketDraft {
     TicketDraft {
         devices: devices.iter().map(|name| device(name)).collect(),
+        specs: None,
         reason: "returned".into(),
         until: at(100),
     }
@@ -52,7 +53,7 @@ fn wanted(devices: &[&str]) -> TicketDraft {
 async fn approved(stage: &Stage) -> (TicketId, Basis) {
     let id = issue(stage, draft("d", "U", A)).await;
     let ticket = stage.ledger.create_ticket(&request("anna"), wanted(&["d", "e"])).await.unwrap().value.id;
-    stage.ledger.approve_ticket(&request("ben"), ticket).await.unwrap();
+    stage.ledger.approve_ticket(&request("ben"), ticket, None).await.unwrap();
     (ticket, Basis::Issuance(id))
 }
 
@@ -113,10 +114,10 @@ async fn a_ticket_is_approved_once_in_time_and_by_another() {
     let ticket = stage.ledger.create_ticket(&request("anna"), wanted(&["d"])).await.unwrap().value.id;
     let unapproved = with(ticket, "anna", 5, overwrite("d", "O", A, Basis::Issuance(id)));
     assert_eq!(code(stage.ledger.record(unapproved).await), "ticket-not-approved");
-    assert_eq!(code(stage.ledger.approve_ticket(&request("anna"), ticket).await), "ticket-self-approval");
+    assert_eq!(code(stage.ledger.approve_ticket(&request("anna"), ticket, None).await), "ticket-self-approval");
     let late = Request { at: at(100), ..request("ben") };
-    assert_eq!(code(stage.ledger.approve_ticket(&late, ticket).await), "ticket-expired");
-    stage.ledger.approve_ticket(&request("ben"), ticket).await.unwrap();
-    assert_eq!(code(stage.ledger.approve_ticket(&request("cleo"), ticket).await), "ticket-already-approved");
+    assert_eq!(code(stage.ledger.approve_ticket(&late, ticket, None).await), "ticket-expired");
+    stage.ledger.approve_ticket(&request("ben"), ticket, None).await.unwrap();
+    assert_eq!(code(stage.ledger.approve_ticket(&request("cleo"), ticket, None).await), "ticket-already-approved");
     assert_eq!(stage.last_event()["code"], "ticket-already-approved");
 }
