@@ -115,6 +115,9 @@ impl Daemon {
         let options = ledger_options(&state, &source, metrics.clone());
         let ledger = blocking(options, Ledger::open).await??;
         blocking(state.config.ledger.path.clone(), |ledger| Copy::remove_left(&ledger)).await?;
+        if let Some(warning) = control::unverified_checkpoints(&ledger, &state).await? {
+            tracing::warn!("{warning}");
+        }
         let stranded = ledger.stranded(&state.keyring.held()).await?;
         if stranded > 0 {
             tracing::warn!(devices = stranded, "devices cannot be freed: the key of what they have is not there");

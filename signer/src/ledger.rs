@@ -330,6 +330,15 @@ impl Ledger {
         self.read(move |db| writer::opens(db, &keys)).await
     }
 
+    /// The keys that signed checkpoints, by the digests of their public halves.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub async fn checkpoint_signers(&self) -> Result<Vec<Digest>> {
+        self.read(|db| Ok(chain::checkpoint_signers(db)?)).await
+    }
+
     /// The file to which the checkpoints are appended.
     pub fn checkpoint_file(&self) -> PathBuf {
         self.shared.checkpoints.clone()

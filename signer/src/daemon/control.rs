@@ -17,13 +17,13 @@ use uuid::Uuid;
 
 use super::{Source, blocking, chain, systemd, watch};
 use crate::{
-    audit::Event,
+    audit::{CheckpointVerifier, Event},
     backup::{self, BackupError, Record},
     config::ConfigError,
     device_id::DeviceId,
     digest::Digest,
     import::{self, Became, Offered},
-    ledger::{self, Request},
+    ledger::{self, Ledger, Request},
     reload::{Reloaded, Stranded, reload, stranded_by},
     role::Role,
     service::Service,
@@ -149,6 +149,7 @@ impl Control {
         let new = blocking(self.parts.source.clone(), |source| source.load()).await?.map_err(ReloadError::Config)?;
         let old = service.state();
         self.admit_ledger_keys(&old, &new).await?;
+        let unverified = unverified_checkpoints(&service.ledger, &new).await?;
         let stranded = self.stranded_by(&old, &new).await?;
         let Reloaded { state, restart } = reload(&old, new, stranded, accepted)?;
         let now = (service.clock)();
@@ -164,7 +165,7 @@ impl Control {
             self.undo(&old, &state).await;
             return Err(error);
         }
-        let warnings = state.warnings(now);
+        let warnings = state.warnings(now).into_iter().chain(unverified).collect();
         watch::show_ends(&service.metrics, &state);
         self.count_stranded().await;
         Ok(Changed { restart, warnings })
@@ -319,6 +320,21 @@ impl Control {
         self.service().metrics.stranded_devices.set(i64::try_from(stranded).unwrap_or(i64::MAX));
         Ok(())
     }
+}
+
+/// What is to be said of checkpoints that nobody can verify: neither a backup nor `signer audit verify` takes the ledger.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(super) async fn unverified_checkpoints(ledger: &Ledger, state: &State) -> Result<Option<String>, ledger::Error> {
+    let known: Vec<Digest> = state.secrets.verifiers().iter().map(CheckpointVerifier::id).collect();
+    let unknown = ledger.checkpoint_signers().await?.into_iter().find(|signer| !known.contains(signer));
+    Ok(unknown.map(|signer| {
+        format!(
+            "the audit has checkpoints of the key {signer}, which is not known: no backup can be made and the audit not be \
+             verified until the file of its public half is named in audit.former_keys"
+        )
+    }))
 }
 
 /// A copy of the record that is on its way to the operator.

@@ -59,6 +59,12 @@ pub(super) fn last_checkpoint(db: &Connection) -> rusqlite::Result<Option<Checkp
     db.query_row(last, [], checkpoint).optional()
 }
 
+/// The keys that signed checkpoints.
+pub(super) fn checkpoint_signers(db: &Connection) -> rusqlite::Result<Vec<Digest>> {
+    let mut select = db.prepare("SELECT DISTINCT key FROM checkpoint")?;
+    select.query_map([], |row| Ok(Digest(row.get(0)?)))?.collect()
+}
+
 /// Gives every record from a number on to `each`, in their order, without holding them all.
 pub(super) fn records<T>(db: &Connection, from: i64, each: impl FnOnce(&mut Records<'_>) -> T) -> rusqlite::Result<T> {
     let mut select = db.prepare("SELECT seq, time, previous, event, hash FROM audit WHERE seq >= ?1 ORDER BY seq")?;

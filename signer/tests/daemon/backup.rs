@@ -98,9 +98,15 @@ async fn a_checkpoint_key_can_be_changed_where_the_one_before_is_named() {
     let Answer::Refused { code, problems } = running.operate(Ask::Backup).await else { panic!() };
     assert_eq!(code, "not-copied");
     assert!(problems[0].contains("is not signed by a checkpoint key that was given"), "{problems:?}");
+    let warned = async |running: &Running| match running.reload(None).await {
+        Answer::Reloaded { warnings, .. } => warnings.iter().any(|it| it.contains("named in audit.former_keys")),
+        other => panic!("{other:?}"),
+    };
+    assert!(warned(&running).await);
     let (place, _) = running.end().await;
     place.change("[audit]\n", "[audit]\nformer_keys = [\"former.pem\"]\n");
     let running = place.start().await;
+    assert!(!warned(&running).await);
     let copy = back_up(&running).await;
     let (contents, _) = backup::verify(&copy, &record(&running.place)).unwrap();
     assert_eq!(contents.checkpoint_keys.len(), 2);
