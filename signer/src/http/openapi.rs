@@ -4,7 +4,7 @@
 mod operations;
 mod schemas;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use utoipa::openapi::{
     Components, Content, ContentBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, Ref,
@@ -44,7 +44,11 @@ fn describe(operation: &Operation) -> Described {
         .description(role)
         .parameters(Some(parameters(operation)))
         .request_body(body(&operation.takes))
-        .responses(answers(operation).fold(ResponsesBuilder::new(), |all, (status, one)| all.response(status, one)));
+        .responses(
+            answers(operation)
+                .into_iter()
+                .fold(ResponsesBuilder::new(), |all, (status, one)| all.response(status, one)),
+        );
     if operation.role.is_some() {
         described = described.security(SecurityRequirement::new::<_, [&str; 0], &str>(TOKEN, []));
     }
@@ -88,11 +92,18 @@ fn body(takes: &Takes) -> Option<RequestBody> {
     Some(types.iter().fold(body, |body, media_type| body.content(*media_type, content.clone())).build())
 }
 
-/// The answer that there is where all goes well, and the refusals by their status.
-fn answers(operation: &Operation) -> impl Iterator<Item = (String, Response)> {
-    let refusals = by_status(&operation.refusals());
-    let refused = refusals.into_iter().map(|(status, codes)| (status.to_string(), refused(&codes)));
-    given(operation).into_iter().chain(refused)
+/// The answer that there is where all goes well, and the refusals by their status: where they share one, it has the forms
+/// of both.
+fn answers(operation: &Operation) -> BTreeMap<String, Response> {
+    let mut answers: BTreeMap<String, Response> = given(operation).into_iter().collect();
+    for (status, codes) in by_status(&operation.refusals()) {
+        let refused = refused(&codes);
+        match answers.entry(status.to_string()) {
+            Entry::Vacant(place) => drop(place.insert(refused)),
+            Entry::Occupied(mut given) => given.get_mut().content.extend(refused.content),
+        }
+    }
+    answers
 }
 
 fn given(operation: &Operation) -> Vec<(String, Response)> {

@@ -1,6 +1,6 @@
 //! The document of the API, held against the router and against every answer of these tests.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{collections::BTreeSet, sync::LazyLock, time::Duration};
 
 use hyper::Method;
 use serde_json::{Map, Value};
@@ -159,6 +159,16 @@ async fn the_document_is_served_as_openapi_3_1_and_lists_every_refusal_somewhere
         Refusal::ALL_CODES.iter().filter(|code| !text.contains(&format!("\"{code}\""))).collect();
     // A path or a method that there is not is no operation.
     assert_eq!(unlisted, [&"not-found", &"method-not-allowed"]);
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_not_ready_says_so_in_the_form_that_the_document_has() {
+    let daemon = Daemon::start().await;
+    daemon.pass(Duration::from_secs(400 * 86_400));
+    let answer = daemon.by("read").get("/readyz").await;
+    assert_eq!((answer.status, &answer.json()["ready"]), (503, &Value::Bool(false)));
+    let content = &DOCUMENT["paths"]["/readyz"]["get"]["responses"]["503"]["content"];
+    assert!(content.get("application/json").is_some() && content.get("application/problem+json").is_some());
 }
 
 #[test]
