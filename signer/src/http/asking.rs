@@ -20,6 +20,7 @@ use crate::{
     device_id::DeviceId,
     http::RequestId,
     ledger::{Idempotency, Request as Order},
+    moment::{from_millis, millis},
     refusal::Denied,
     role::{Role, RoleType},
     server,
@@ -107,7 +108,8 @@ struct Door {
 }
 
 async fn guard(Shared(door): Shared<Arc<Door>>, mut request: Request, next: Next) -> Response {
-    let at = (door.service.clock)();
+    // As exact as the ledger keeps it, so that an answer that comes again is the same.
+    let at = from_millis(millis((door.service.clock)()));
     let id = request.extensions().get().cloned().unwrap_or_else(|| RequestId::of(request.headers()));
     let mut event = door.event(&mut request, &id).await;
     let peer = request.extensions().get::<server::Peer>().map(server::Peer::origin);

@@ -1,5 +1,7 @@
 //! The bytes of an issuance once more.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::daemon::Daemon;
@@ -32,6 +34,18 @@ async fn the_bytes_of_an_overwrite_are_for_the_role_overwrite_and_each_time_reco
         );
     }
     assert_eq!(daemon.last_event()["role"], "overwrite");
+}
+
+#[tokio::test]
+async fn what_is_told_of_an_issuance_is_as_exact_the_first_time_as_later() {
+    let daemon = Daemon::with(|_| ()).await;
+    daemon.pass(Duration::from_nanos(43_501_205_952));
+    let ask = async || daemon.by("core").key("k").accept("application/json").post(LOCKED, json!({})).await.done();
+    let (first, again) = (ask().await, ask().await);
+    assert_eq!(first.body, again.body);
+    assert_eq!(first.json()["issued"], "2030-01-01T00:00:43.501Z");
+    let path = format!("/v1/issuances/{}/profile", first.header("issuance-id"));
+    assert_eq!(daemon.by("core").accept("application/json").get(&path).await.done().body, first.body);
 }
 
 #[tokio::test]
