@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, header},
 };
 use http_body_util::BodyExt;
-use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::{Asking, Depth};
@@ -73,6 +73,8 @@ fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
             let place = format!("line {}, column {}", error.line(), error.column());
             match error.classify() {
                 serde_json::error::Category::Data => Err(other_members(&place)),
+                // A word of another type where one of a few is wanted, a number that no type holds.
+                _ if serde_json::from_slice::<IgnoredAny>(json).is_ok() => Err(other_members(&place)),
                 _ => Err(Refusal::MalformedJson { problem: format!("it breaks at {place}") }),
             }
         }
@@ -144,9 +146,23 @@ mod tests {
         struct Count {
             #[expect(dead_code, reason = "only its type matters")]
             count: u8,
+            #[serde(default)]
+            #[expect(dead_code, reason = "only its type matters")]
+            word: Option<Word>,
+            #[serde(default)]
+            #[expect(dead_code, reason = "only its type matters")]
+            any: Value,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Word {
+            One,
         }
         for (json, code) in [
-            (&br#"{"count": "hunter2"}"#[..], "invalid-request"),
+            (&br#"{"count": 1, "word": 5}"#[..], "invalid-request"),
+            (br#"{"count": 1, "word": "hunter2"}"#, "invalid-request"),
+            (br#"{"count": 1, "any": 1e999}"#, "invalid-request"),
+            (br#"{"count": "hunter2"}"#, "invalid-request"),
             (br#"{"hunter2": 1}"#, "invalid-request"),
             (br#"{"count": hunter2}"#, "malformed-json"),
             (br#"{"count": 1} hunter2"#, "malformed-json"),
