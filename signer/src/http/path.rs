@@ -68,8 +68,9 @@ impl<T: FromPath, S: Sync> FromRequestParts<S> for InPath<T> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        // Only a path whose escapes are no UTF-8 has no parts.
-        let params = parts.extract::<RawPathParams>().await.map_err(|_| Refusal::NotFound)?;
+        // Only a path whose escapes are no UTF-8 has no parts: what it says is no name of anything.
+        let no_text = |_| T::from_path("\u{fffd}").err().unwrap_or(Refusal::NotFound);
+        let params = parts.extract::<RawPathParams>().await.map_err(no_text)?;
         let part = params.iter().find(|(name, _)| *name == T::NAME).map(|(_, text)| text);
         T::from_path(part.ok_or(Refusal::NotFound)?).map(Self)
     }
