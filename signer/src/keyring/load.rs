@@ -1,6 +1,12 @@
 //! Reading identities from their files, and trying each of them out.
 
-use std::{collections::hash_map::Entry, path::Path, sync::Arc, time::SystemTime};
+use std::{
+    collections::hash_map::Entry,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use profile_kit::{Certificate, Identity, IdentityFiles, Pkcs12File};
 
@@ -22,9 +28,12 @@ pub(super) fn keyring(
         let added = match &config.duty {
             Duty::Active(files) => keyring.add(config, files, true, at),
             Duty::OverwriteOnly(files) => keyring.add(config, files, false, at),
-            Duty::Gone { certificate } => gone(config, certificate).and_then(|leaves| keyring.know(config, leaves)),
+            Duty::Gone { certificate } => {
+                let known = gone(config, certificate).and_then(|leaves| keyring.know(config, leaves));
+                known.map_err(|error| vec![error])
+            }
         };
-        errors.extend(added.err());
+        errors.extend(added.err().into_iter().flatten());
     }
     for spec in specs {
         // An identity that could not be read has an error of its own.
@@ -42,12 +51,15 @@ impl Keyring {
         files: &KeyFiles,
         active: bool,
         at: SystemTime,
-    ) -> Result<(), ConfigError> {
-        let wrong = |cause| ConfigError::of(config.place.clone(), cause);
-        let identity = read(files, &config.place)?;
-        try_out(&identity, at).map_err(wrong)?;
+    ) -> Result<(), Vec<ConfigError>> {
+        let identity = read(files, &config.place).map_err(|error| {
+            let missing = missing(files, &config.place);
+            // Reading stops at the first file that is not there, and there may be more.
+            if missing.is_empty() { vec![error] } else { missing }
+        })?;
+        try_out(&identity, at).map_err(|cause| vec![ConfigError::of(config.place.clone(), cause)])?;
         let leaves = identity.certificates().map(|leaf| (leaf.clone(), identity.with_leaf(leaf))).collect();
-        self.know(config, leaves)?;
+        self.know(config, leaves).map_err(|error| vec![error])?;
         let leaf = Digest::of(identity.certificate().der());
         self.keys.push(Arc::new(Key { name: config.name.as_str().into(), active, identity, leaf }));
         Ok(())
@@ -98,6 +110,21 @@ fn read(files: &KeyFiles, place: &Place) -> Result<Identity, ConfigError> {
         }
     };
     identity.map_err(|cause| ConfigError::of(place.clone(), cause))
+}
+
+/// An identity's files that cannot be opened.
+fn missing(files: &KeyFiles, place: &Place) -> Vec<ConfigError> {
+    let (named, passphrase): (Vec<&PathBuf>, _) = match files {
+        KeyFiles::Pem { certificate, chain, key, passphrase } => {
+            ([&key.path, certificate].into_iter().chain(chain).collect(), passphrase)
+        }
+        KeyFiles::Pkcs12 { archive, passphrase } => (vec![&archive.path], passphrase),
+    };
+    let secret = passphrase.as_ref().map(|secret| (&secret.path, &secret.place));
+    let named = named.into_iter().map(|path| (path, place)).chain(secret);
+    named
+        .filter_map(|(path, place)| Some(ConfigError::unreadable(place.clone(), path, File::open(path).err()?)))
+        .collect()
 }
 
 /// The leaves of a key that is gone: the certificates that issued no other one of the file.

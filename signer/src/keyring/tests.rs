@@ -186,6 +186,19 @@ fn what_is_wrong_with_every_identity_is_told_at_once() {
 }
 
 #[test]
+fn every_file_of_an_identity_that_is_not_there_is_told_at_once() {
+    let site = Site::new();
+    for name in ["new.key", "new.pem", "old.p12", "old.passphrase", "lost.pem"] {
+        std::fs::remove_file(site.folder.path().join(name)).unwrap();
+    }
+    let errors = site.errors();
+    assert_eq!(errors.len(), 5, "{errors:#?}");
+    for name in ["new.key", "new.pem", "old.p12", "old.passphrase", "lost.pem"] {
+        assert!(errors.iter().any(|error| error.contains(&format!("cannot read {name}"))), "{name}: {errors:#?}");
+    }
+}
+
+#[test]
 fn a_key_that_others_may_read_is_refused() {
     let site = Site::new();
     fs::set_permissions(site.folder.path().join("new.key"), fs::Permissions::from_mode(0o644)).unwrap();
