@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufReader, Read},
+    io::{self, BufReader, Read, Seek, SeekFrom},
     path::Path,
 };
 
@@ -30,7 +30,8 @@ enum Files<'a> {
 /// told `false`. Of rows that are not wanted there are no bytes.
 ///
 /// # Errors
-/// [`Error::Manifest`](crate::Error::Manifest); [`Error::Io`](crate::Error::Io) where the archive cannot be read.
+/// [`Error::Manifest`](crate::Error::Manifest), also where the archive of a whole batch has no end or holds more than is
+/// named: who unpacks it gets that; [`Error::Io`](crate::Error::Io) where it cannot be read.
 pub(super) fn each(out: &Out, reading: &mut Reading, is_wanted: impl Fn(u64) -> bool, hand: Hand<'_>) -> Result<()> {
     let cannot = || out.failed("cannot be read");
     let open = || File::open(out.path()).map(BufReader::new).map_err(cannot());
@@ -51,10 +52,11 @@ pub(super) fn each(out: &Out, reading: &mut Reading, is_wanted: impl Fn(u64) -> 
             Line::Failed(_) | Line::End(_) => Ok(Vec::new()),
         };
         if !hand(reading, line, bytes) {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
+    let surplus = if reading.is_at_end() { files.surplus(out, reading.files()).map_err(cannot())? } else { None };
+    surplus.map_or(Ok(()), |problem| Err(reading.refused(0, problem)))
 }
 
 impl Files<'_> {
@@ -82,6 +84,33 @@ impl Files<'_> {
         };
         read.map_err(|cause| format!("cannot be read: {cause}"))
     }
+
+    /// What is wrong with an archive behind the last file that a whole manifest names.
+    fn surplus(&mut self, out: &Out, named: u64) -> io::Result<Option<String>> {
+        let more = |name: &[u8]| format!("its archive holds more than it names: {:?}", String::from_utf8_lossy(name));
+        match self {
+            Files::Folder(_) => Ok(None),
+            Files::Tar(entries) => match entries.next() {
+                Some(entry) => Ok(Some(more(&entry?.path_bytes()))),
+                None => Ok((!has_end(out.path())?).then(|| "its archive has no end: it was cut off".into())),
+            },
+            Files::Zip(archive) if archive.len() as u64 == named => Ok(None),
+            Files::Zip(archive) => Ok(Some(format!("its archive holds {} files, and it names {named}", archive.len()))),
+        }
+    }
+}
+
+/// Whether a tar ends with the two empty blocks that POSIX wants.
+fn has_end(path: &Path) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    if length < TAR_END || !length.is_multiple_of(TAR_BLOCK) {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::Start(length - TAR_END))?;
+    let mut end = Vec::new();
+    file.read_to_end(&mut end)?;
+    Ok(end.iter().all(|byte| *byte == 0))
 }
 
 /// A file that is one: opening what is none may wait for ever.
@@ -101,7 +130,7 @@ pub(super) fn up_to(size: u64, from: impl Read) -> io::Result<Vec<u8>> {
 }
 
 /// A name, or a name in one folder.
-fn is_within(file: &str) -> bool {
+pub(super) fn is_within(file: &str) -> bool {
     let is_name = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0']);
     match file.split_once('/') {
         None => is_name(file) && name::folded(file) != MANIFEST,
@@ -111,6 +140,9 @@ fn is_within(file: &str) -> bool {
 
 /// In bytes.
 const USUAL: usize = 64 << 10;
+/// In bytes.
+pub(super) const TAR_BLOCK: u64 = 512;
+const TAR_END: u64 = 2 * TAR_BLOCK;
 /// In bytes: no profile is larger.
 const LARGEST: u64 = 64 << 20;
 

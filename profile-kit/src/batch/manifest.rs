@@ -109,13 +109,6 @@ pub(super) struct Tally {
     pub failed: u64,
 }
 
-impl Tally {
-    /// Whether it counts what the lines before it tell of.
-    pub fn counts(&self, told: &Self) -> bool {
-        (self.made, self.failed) == (told.made, told.failed)
-    }
-}
-
 impl Head {
     /// Everything in which another head differs, in words; signing times aside.
     pub fn differences(&self, other: &Self) -> Vec<String> {
@@ -202,8 +195,12 @@ pub(super) const FORMAT: u64 = 1;
 /// What is wrong with a line whose file another one names.
 pub(super) const DOUBLE: &str = "names a file that a line before names";
 /// Of a last line.
-pub(super) const MISCOUNTED: &str = "does not count what the lines before it say";
+const MISCOUNTED: &str = "does not count what the lines before it say";
 /// The option that says by which clock overwrites were judged.
 pub(super) const CLOCK: &str = "now";
+/// The option that names the device's column.
+pub(super) const DEVICE: &str = "device";
+/// The option that says how files are named.
+pub(super) const NAME: &str = "name";
 /// The option that a joined manifest has no more.
 pub(super) const SHARD: &str = "shard";

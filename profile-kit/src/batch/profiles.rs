@@ -127,8 +127,8 @@ fn head(batch: &Batch<'_>, table: &Table, plan: &Plan, out: &Out) -> Head {
     let Options { sign, device: _, name: _, fan_out, encrypt_to, shard, jobs: _ } = &batch.options;
     let mut options = manifest::signing(sign);
     options.insert("out".into(), out.kind().into());
-    options.insert("device".into(), plan.device_column().into());
-    options.insert("name".into(), plan.name.to_string());
+    options.insert(manifest::DEVICE.into(), plan.device_column().into());
+    options.insert(manifest::NAME.into(), plan.name.to_string());
     options.insert("encoding".into(), table.encoding().to_string());
     if *fan_out {
         options.insert("fan_out".into(), "yes".into());

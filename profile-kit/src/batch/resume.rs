@@ -13,7 +13,7 @@ use openssl::sha::sha256;
 
 use super::{
     Event, Report,
-    installed::up_to,
+    installed::{TAR_BLOCK, is_within, up_to},
     manifest::{self, CLOCK, Head, Line, Made, Reading, Tally},
     store::{Out, failed},
 };
@@ -195,6 +195,9 @@ fn walk(reading: &mut Reading, mut start: impl FnMut(&Made) -> Option<u64>) -> R
     while let Some(line) = reading.next()? {
         match line {
             Line::Made(made) => {
+                if !is_within(&made.file) {
+                    return Err(reading.refused(reading.line(), "names a file that is not in the batch's folder"));
+                }
                 let start = start(&made).ok_or_else(|| changed(reading, reading.line(), &made))?;
                 done.tally.made += 1;
                 done.last.push_back(Named { line: reading.line(), made, start });
@@ -234,6 +237,5 @@ const NO_ZIP: &str = "a zip has its table of contents at its end: begin again el
 const LONGEST_HEAD: u64 = 1 << 20;
 /// How a head begins.
 const HEAD: &[u8] = br#"{"format":"#;
-const TAR_BLOCK: u64 = 512;
 /// Files that are compared by their digests, not only by their sizes.
 const LAST: usize = 1024;

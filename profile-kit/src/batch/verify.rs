@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    CellProblem, Event, Out, Progress, Report, RowProblem, installed,
-    manifest::{self, DOUBLE, Head, Line, MISCOUNTED, Made, Tally},
+    CellProblem, Event, NamePattern, Out, Progress, Report, RowProblem, installed,
+    manifest::{self, DEVICE, DOUBLE, Head, Line, Made, NAME},
     name,
     pipeline::{self, Weigh},
     seen::Seen,
@@ -52,7 +52,7 @@ pub fn verify(
 ) -> Result<Report> {
     let (head, mut reading) = manifest::open(path)?;
     let out = Out::beside(path);
-    let (mut names, mut told, mut end) = (Seen::new(), Tally::default(), None);
+    let (mut names, pattern) = (Seen::new(), Pattern::of(&head));
     let (mut made, mut failed) = (0_u64, 0_u64);
     let length = reading.length();
     pipeline::run(
@@ -64,22 +64,19 @@ pub fn verify(
                 match line {
                     Line::Made(made) if !names.insert(&name::folded(&made.file)) => {
                         double = Some(reading.refused(number, DOUBLE));
-                        return false;
+                        false
                     }
                     Line::Made(made) => {
-                        told.made += 1;
                         let claim = Claim { made, bytes, line: number as u64, position };
-                        return !stop.load(Ordering::Relaxed) && hand(claim);
+                        !stop.load(Ordering::Relaxed) && hand(claim)
                     }
-                    Line::Failed(_) => told.failed += 1,
-                    Line::End(tally) => end = Some((number, tally)),
+                    Line::Failed(_) | Line::End(_) => true,
                 }
-                true
             })?;
             double.map_or(Ok(()), Err)
         },
         || Ok(Verifier::new(store, *options)),
-        |verifier, claim| Ok((claim.position, claim.check(verifier, &head))),
+        |verifier, claim| Ok((claim.position, claim.check(verifier, &head, pattern.as_ref()))),
         |(position, checked)| {
             match checked {
                 Ok(()) => made += 1,
@@ -94,15 +91,12 @@ pub fn verify(
             Ok(())
         },
     )?;
-    if let Some((line, _)) = end.filter(|(_, tally)| !tally.counts(&told)) {
-        return Err(manifest::refused(path, line, MISCOUNTED));
-    }
-    let rows = end.map_or(told.made + told.failed, |(_, tally)| tally.rows);
-    Ok(Report { rows, made, failed, resumed: 0, is_complete: end.is_some(), manifest: Some(path.to_owned()) })
+    let (rows, is_complete) = (reading.rows(), reading.is_at_end());
+    Ok(Report { rows, made, failed, resumed: 0, is_complete, manifest: Some(path.to_owned()) })
 }
 
 impl Claim {
-    fn check(self, verifier: &mut Verifier<'_>, head: &Head) -> Result<(), RowProblem> {
+    fn check(self, verifier: &mut Verifier<'_>, head: &Head, pattern: Option<&Pattern>) -> Result<(), RowProblem> {
         let Self { made, bytes, line, position: _ } = self;
         let wrong = |problem: String| RowProblem {
             row: made.row,
@@ -111,11 +105,30 @@ impl Claim {
             problems: vec![CellProblem::of_row(format!("{}: {problem}", made.file))],
         };
         let bytes = bytes.map_err(wrong)?;
-        if hex(&sha256(&bytes)) != made.signed {
+        if bytes.len() as u64 != made.size || hex(&sha256(&bytes)) != made.signed {
             return Err(wrong("is not the file that was made: its bytes are others".into()));
         }
         let found = verifier.verify(&bytes).map_err(|error| wrong(error.with_causes()))?;
+        if pattern.is_some_and(|pattern| !pattern.names(&made)) {
+            return Err(wrong(format!("is not how the file of device {:?} is named", made.device)));
+        }
         signature(&found, head).and_then(|()| content(&found, &made)).map_err(wrong)
+    }
+}
+
+/// How files are named, where that is by nothing but their device.
+struct Pattern(NamePattern);
+
+impl Pattern {
+    fn of(head: &Head) -> Option<Self> {
+        let pattern = NamePattern::of_column(head.options.get(DEVICE)?);
+        (head.options.get(NAME)? == &pattern.to_string()).then_some(Self(pattern))
+    }
+
+    /// Whether a line's file is its device's, in whatever sub-folder.
+    fn names(&self, made: &Made) -> bool {
+        let name = made.file.rsplit_once('/').map_or(&*made.file, |(_, name)| name);
+        self.0.name(|_| Some(&made.device)).is_ok_and(|wanted| wanted == name)
     }
 }
 

@@ -81,10 +81,27 @@ fn a_manifest_that_tells_less_or_other_than_was_made_frees_nobody_by_mistake() {
     let path = stage.path("installed/manifest.jsonl");
     let manifest = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = manifest.split_inclusive('\n').collect();
-    fs::write(&path, [lines[0], lines[1], lines[3], lines[4]].concat()).unwrap();
-    let told = stage.run(&["batch", "--overwrite", "installed", "--out", "freeing"]).failure(1);
-    assert!(told.contains("manifest.jsonl: line 4, column 1: does not count what the lines before it say"), "{told}");
-    assert!(!stage.path("freeing").exists());
+    let without_a_line = [lines[0], lines[1], lines[3], lines[4]].concat();
+    let fewer = manifest.replace("\"made\":3", "\"made\":2");
+    let more_rows = manifest.replace("{\"rows\":3", "{\"rows\":4");
+    for (changed, why) in [
+        (without_a_line, "line 3, column 1: is about row 3, and row 2 has no line"),
+        (fewer, "line 5, column 1: does not count what the lines before it say"),
+        (more_rows, "line 5, column 1: counts 4 rows of the table, and row 4 has no line"),
+        (manifest.replace(lines[1], &format!("{}\n", " ".repeat(9 << 20))), "line 2, column 1: is longer than 8 MiB"),
+    ] {
+        fs::write(&path, changed).unwrap();
+        let resume = ["batch", "spec.toml", "devices.csv", "--out", "installed", "--resume"];
+        for what in [
+            &["batch", "--overwrite", "installed", "--out", "freeing"][..],
+            &["batch", "--verify", "installed"],
+            &resume,
+        ] {
+            let told = stage.run(what).failure(1);
+            assert!(told.contains(&format!("manifest.jsonl: {why}")), "{what:?}: {told}");
+        }
+        assert!(!stage.path("freeing").exists());
+    }
     let line: serde_json::Value = serde_json::from_str(lines[2]).unwrap();
     let uuid = line["uuid"].as_str().unwrap();
     fs::write(&path, manifest.replace(uuid, "00000000-0000-0000-0000-000000000000")).unwrap();

@@ -126,3 +126,36 @@ fn no_link_leads_a_resume_out_of_its_folder() {
     assert!(told.contains("is a link, which may lead anywhere"), "{told}");
     assert_eq!(fs::read_dir(stage.path("elsewhere")).unwrap().count(), 0);
 }
+
+#[test]
+fn verify_sees_what_an_archive_holds_besides_and_a_line_that_tells_of_another_device() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(3);
+    for out in ["out", "out.tar", "out.zip"] {
+        stage.run(&["batch", "spec.toml", "devices.csv", "--out", out]).success();
+    }
+    let refused = |manifest: &str, why: &str| {
+        let told = stage.run(&["batch", "--verify", manifest]).failure(1);
+        assert!(told.contains(why), "{told}");
+    };
+    let tar = fs::read(stage.path("out.tar")).unwrap();
+    let (files, end) = tar.split_at(tar.len() - 1024);
+    fs::write(stage.path("out.tar"), files).unwrap();
+    refused("out.tar.manifest.jsonl", "out.tar.manifest.jsonl: its archive has no end: it was cut off");
+    // The first file once more: who unpacks it gets that.
+    fs::write(stage.path("out.tar"), [files, &files[..files.len() / 3], end].concat()).unwrap();
+    refused("out.tar.manifest.jsonl", "its archive holds more than it names: \"C02000000.mobileconfig\"");
+    let manifest = fs::read_to_string(stage.path("out.zip.manifest.jsonl")).unwrap();
+    let mut lines: Vec<&str> = manifest.lines().collect();
+    lines.remove(3);
+    let fewer = lines.join("\n").replace("{\"rows\":3,\"made\":3", "{\"rows\":2,\"made\":2") + "\n";
+    fs::write(stage.path("out.zip.manifest.jsonl"), fewer).unwrap();
+    refused("out.zip.manifest.jsonl", "its archive holds 3 files, and it names 2");
+    let manifest = fs::read_to_string(stage.path("out/manifest.jsonl")).unwrap();
+    let change =
+        |from: &str, to: &str| fs::write(stage.path("out/manifest.jsonl"), manifest.replace(from, to)).unwrap();
+    change("\"device\":\"C02000001\"", "\"device\":\"C02000002\"");
+    refused("out", "C02000001.mobileconfig: is not how the file of device \"C02000002\" is named");
+    change("\"size\":", "\"size\":1");
+    refused("out", "is not the file that was made: its bytes are others");
+}

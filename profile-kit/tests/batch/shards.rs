@@ -62,13 +62,19 @@ fn a_join_refuses_a_manifest_that_hides_a_row_or_tells_of_anothers() {
         kept.replace("\"made\":3", count)
     };
     for (changed, why) in [
-        (without(3, "\"made\":3"), "shard2/manifest.jsonl: line 4, column 1: counts 3 files and 0 rows that failed"),
-        (without(2, "\"made\":2"), "shard2/manifest.jsonl: lacks row 5, which is of its shard 2/3"),
-        (without(3, "\"made\":2"), "shard2/manifest.jsonl: lacks row 8, which is of its shard 2/3"),
+        (
+            without(3, "\"made\":3"),
+            "shard2/manifest.jsonl: line 4, column 1: does not count what the lines before it say",
+        ),
+        (without(2, "\"made\":2"), "shard2/manifest.jsonl: line 3, column 1: is about row 8, and row 5 has no line"),
+        (
+            without(3, "\"made\":2"),
+            "shard2/manifest.jsonl: line 4, column 1: counts 9 rows of the table, and row 8 has no line",
+        ),
         (without(4, ""), "shard2/manifest.jsonl: line 4, column 1: has no end"),
         (
             second.replace("{\"row\":5", "{\"row\":6"),
-            "shard2/manifest.jsonl: line 3, column 1: row 6 is not of shard 2/3",
+            "shard2/manifest.jsonl: line 3, column 1: is about row 6, and row 5 has no line",
         ),
         (
             second.replace("{\"rows\":9", "{\"rows\":8"),

@@ -8,8 +8,11 @@ use std::{
 
 use openssl::sha::Sha256;
 
-use super::{FORMAT, Head, Line, refused};
-use crate::{Error, Result, batch::store::failed};
+use super::{FORMAT, Head, Kind, Line, MISCOUNTED, SHARD, Tally, refused};
+use crate::{
+    Error, Result,
+    batch::{Shard, store::failed},
+};
 
 /// A manifest whose head was read, and its further lines.
 pub struct Reading {
@@ -22,6 +25,10 @@ pub struct Reading {
     position: u64,
     last_row: u64,
     is_at_end: bool,
+    /// What the lines have told so far.
+    told: Tally,
+    /// The row that the next line has to be about, and the way to the one after it; `None` where rows may be left out.
+    expected: Option<(u64, u64)>,
 }
 
 /// Opens a manifest and reads its head.
@@ -37,14 +44,28 @@ impl Reading {
     /// Reads the head from a file's start.
     pub fn new(path: &Path, file: File) -> Result<(Head, Self)> {
         let (path, reader) = (path.to_owned(), BufReader::with_capacity(64 << 10, file));
-        let mut reading =
-            Self { path, reader, hash: Sha256::new(), line: 0, position: 0, last_row: 0, is_at_end: false };
+        let mut reading = Self {
+            path,
+            reader,
+            hash: Sha256::new(),
+            line: 0,
+            position: 0,
+            last_row: 0,
+            is_at_end: false,
+            told: Tally::default(),
+            expected: None,
+        };
         let bytes =
             reading.bytes()?.ok_or_else(|| reading.refused(1, "has no first line: not a manifest of a batch"))?;
         let head: Head = serde_json::from_slice(&bytes)
             .map_err(|cause| reading.refused(1, format!("is not the first line of a manifest: {cause}")))?;
         if head.format != FORMAT {
             return Err(reading.refused(1, format!("has format {}, and only {FORMAT} is known", head.format)));
+        }
+        // Of overwrites there are none for the rows that failed before.
+        if head.made == Kind::Profiles {
+            let shard: Option<Shard> = head.options.get(SHARD).and_then(|text| text.parse().ok());
+            reading.expected = Some(shard.map_or((1, 1), |shard| (shard.index(), shard.count())));
         }
         Ok((head, reading))
     }
@@ -53,7 +74,7 @@ impl Reading {
     /// not count.
     ///
     /// # Errors
-    /// [`Error::Manifest`] for a line that is none of a manifest or out of order.
+    /// [`Error::Manifest`] for a line that is none of a manifest or out of order, and where one is missing.
     pub fn next(&mut self) -> Result<Option<Line>> {
         let before = self.position;
         let Some(bytes) = self.bytes()? else { return Ok(None) };
@@ -66,12 +87,55 @@ impl Reading {
             }
             Err(_) => return Err(self.refused(self.line, "is not a line of a manifest")),
         };
-        match line.row() {
-            Some(row) if row > self.last_row && !self.is_at_end => self.last_row = row,
-            None if !self.is_at_end => self.is_at_end = true,
-            _ => return Err(self.refused(self.line, "is out of order: rows come in their order, the count last")),
-        }
+        self.admit(&line).map_err(|problem| self.refused(self.line, problem))?;
         Ok(Some(line))
+    }
+
+    /// Takes note of a line, if it is one that may stand there.
+    fn admit(&mut self, line: &Line) -> Result<(), String> {
+        let is_in_order = line.row().is_none_or(|row| row > self.last_row);
+        if self.is_at_end || !is_in_order {
+            return Err("is out of order: rows come in their order, the count last".into());
+        }
+        if let (Some(row), Some((wanted, step))) = (line.row(), &mut self.expected) {
+            if row != *wanted {
+                return Err(format!(
+                    "is about row {row}, and row {wanted} has no line: cut the manifest off here to have the rest done anew"
+                ));
+            }
+            *wanted = wanted.saturating_add(*step);
+        }
+        match line {
+            Line::Made(_) => self.told.made += 1,
+            Line::Failed(_) => self.told.failed += 1,
+            Line::End(tally) => {
+                let Tally { rows, made, failed } = *tally;
+                if rows < self.last_row || (made, failed) != (self.told.made, self.told.failed) {
+                    return Err(MISCOUNTED.into());
+                }
+                if let Some((wanted, _)) = self.expected.filter(|(wanted, _)| *wanted <= rows) {
+                    return Err(format!("counts {rows} rows of the table, and row {wanted} has no line"));
+                }
+                (self.told.rows, self.is_at_end) = (rows, true);
+            }
+        }
+        self.last_row = line.row().unwrap_or(self.last_row);
+        Ok(())
+    }
+
+    /// Rows of the whole table; where the last line does not tell, those of the lines.
+    pub fn rows(&self) -> u64 {
+        if self.is_at_end { self.told.rows } else { self.told.made + self.told.failed }
+    }
+
+    /// How many files the lines have named.
+    pub fn files(&self) -> u64 {
+        self.told.made
+    }
+
+    /// Whether the last line was read: the batch is complete.
+    pub fn is_at_end(&self) -> bool {
+        self.is_at_end
     }
 
     /// What is wrong with a line, or with line 0: the whole.
@@ -109,6 +173,9 @@ impl Reading {
         let mut bytes = Vec::new();
         let read = (&mut self.reader).take(LONGEST).read_until(b'\n', &mut bytes);
         read.map_err(failed(&self.path, "cannot be read"))?;
+        if bytes.len() as u64 == LONGEST && bytes.last() != Some(&b'\n') {
+            return Err(self.refused(self.line + 1, format!("is longer than {} MiB", LONGEST >> 20)));
+        }
         if bytes.pop() != Some(b'\n') {
             return Ok(None);
         }
