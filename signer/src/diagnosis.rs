@@ -196,8 +196,8 @@ impl Found {
         // Of one that is locked by the device's word alone, the model knows nothing.
         let locked = case.installed.filter(|installed| may_lock(&installed.profile));
         self.outlook = locked.map(|locked| Outlook::of(locked, case.target, case.at));
-        if self.is(Verdict::AlreadyFree) {
-            self.reason(if is_past(case) { DATE_PAST } else { LOCK_IGNORED }, vec![]);
+        if self.is(Verdict::AlreadyFree) && !is_there_after_its_date(case, serving) {
+            self.reason(if date(case).is_some_and(|date| date <= case.at) { DATE_PAST } else { LOCK_IGNORED }, vec![]);
             self.next = AFTER.to_vec();
             self.restricted(case);
             return Standing::Deletable;
@@ -269,6 +269,11 @@ impl Found {
     /// Whether somebody can sign what would free it, and whether the device would take that.
     fn signed(&mut self, case: &Case<'_>, serving: &Serving) -> Standing {
         match self.key(case.keyring, &serving.leaf) {
+            Holding::Gone if is_guess(case, serving) => {
+                let standing = self.without_overwrite(case);
+                self.next.splice(0..0, [REPORT_LIST, HAND_IN]);
+                return if standing == Standing::NeedsWipe { Standing::Unknown } else { standing };
+            }
             Holding::Gone => return self.without_overwrite(case),
             Holding::Unknown => self.next.insert(0, BRING_KEY),
             Holding::Held if self.is(Verdict::Strands) && self.frees_by_mdm() => {
@@ -362,6 +367,11 @@ fn is_older(case: &Case<'_>, overwrite: &Held, serving: &Serving) -> bool {
     held.is_some_and(|held| overwrite.seq < held.seq)
 }
 
+/// Whether something else is known of the device than that it has this one, which was issued.
+fn is_guess(case: &Case<'_>, serving: &Serving) -> bool {
+    serving.evidence == EvidenceKind::Issued && !case.history.evidence.is_empty()
+}
+
 /// Whether the device was seen to have none after this one was issued.
 fn was_seen_without(case: &Case<'_>, serving: &Serving) -> bool {
     let issued = case.history.held.iter().find(|held| held.of == serving.of).map(|held| held.seq);
@@ -374,10 +384,16 @@ fn is_encrypted(case: &Case<'_>) -> bool {
     case.installed.is_some_and(|installed| installed.profile.is_encrypted())
 }
 
-/// Whether the date is past at which it removes itself.
-fn is_past(case: &Case<'_>) -> bool {
-    let date = case.installed.and_then(|installed| installed.profile.get(REMOVAL_DATE)?.as_date());
-    date.is_some_and(|date| SystemTime::from(date) <= case.at)
+/// When it removes itself, where it says so.
+fn date(case: &Case<'_>) -> Option<SystemTime> {
+    case.installed?.profile.get(REMOVAL_DATE)?.as_date().map(SystemTime::from)
+}
+
+/// Whether it was seen on the device after the date at which it should have removed itself.
+fn is_there_after_its_date(case: &Case<'_>, serving: &Serving) -> bool {
+    let was_seen = matches!(serving.evidence, EvidenceKind::Listed | EvidenceKind::Observed);
+    let seen = case.history.evidence.last().filter(|_| was_seen).map(|evidence| evidence.at);
+    date(case).zip(seen).is_some_and(|(date, seen)| date < seen)
 }
 
 fn error(link: &ErrorLink) -> String {

@@ -39,8 +39,10 @@ pub struct Held {
     pub leaf_key: Digest,
     /// Whether its owner cannot delete it.
     pub locked: bool,
-    /// What the device last answered.
+    /// What the device last answered; nothing where it was handed out again since.
     pub acknowledgement: Option<Acknowledgement>,
+    /// The place in the record at which it was last handed out again.
+    pub again: Option<u64>,
 }
 
 /// One thing that is known of the device.
@@ -232,7 +234,23 @@ impl Held {
             leaf_key: *leaf_key,
             locked: issuance.variant == Variant::Locked,
             acknowledgement: None,
+            again: None,
         }
+    }
+
+    /// The place in the record at which it was last handed out.
+    fn handed_out(&self) -> u64 {
+        self.again.unwrap_or(self.seq)
+    }
+
+    /// The place at which it was handed out to where it was known to be at another place.
+    fn handed_out_before(&self, seq: u64) -> u64 {
+        self.again.filter(|again| *again < seq).unwrap_or(self.seq)
+    }
+
+    /// Whether a device that tells no more than UUID and leaf may mean this one by the other.
+    pub(crate) fn looks_like(&self, other: &Held) -> bool {
+        self.leaf == other.leaf && self.uuid.eq_ignore_ascii_case(&other.uuid)
     }
 }
 
@@ -263,10 +281,18 @@ impl History {
         Reading::of(self).named(of)
     }
 
-    /// The profiles that a device may mean by a top-level `PayloadUUID` and, where it told it, a leaf; none that it refused.
+    /// The profiles that a device may mean by a top-level `PayloadUUID` and, where it told it, a leaf. One that it refused
+    /// only where there is no other: it may have come all the same, by hand or in another try.
     pub(crate) fn of_uuid(&self, uuid: &str, leaf: Option<Digest>) -> Vec<&Held> {
         let is = |held: &&Held| held.uuid.eq_ignore_ascii_case(uuid) && leaf.is_none_or(|leaf| leaf == held.leaf);
-        self.held.iter().filter(is).filter(|held| !is_refused(held)).collect()
+        let (refused, others): (Vec<_>, Vec<_>) = self.held.iter().filter(is).partition(|held| is_refused(held));
+        if others.is_empty() { refused } else { others }
+    }
+
+    /// Whether the device, the last time that it told, said of a profile that it is locked: less that is told later does
+    /// not take that back.
+    pub(crate) fn was_told_locked(&self, of: Basis) -> bool {
+        Reading::of(self).was_told_locked(of)
     }
 
     /// The newest locked profiles that were issued and that the device did not refuse, in the order of the record: what

@@ -1,9 +1,6 @@
 //! The rule: what a history says, read from its end.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::SystemTime,
-};
+use std::{collections::HashMap, time::SystemTime};
 
 use super::{
     Candidate, Evidence, EvidenceFact, EvidenceKind, Held, History, Installed, Serving, Sighting, candidate, is_issued,
@@ -18,8 +15,10 @@ use crate::{
 pub(super) struct Reading<'h> {
     history: &'h History,
     by_name: HashMap<Basis, &'h Held>,
-    /// What evidence names.
-    known: HashSet<Basis>,
+    /// What evidence names, and the place in the record of the last that does.
+    known: HashMap<Basis, u64>,
+    /// The place of the oldest of those that look alike: a device that tells no more may mean it.
+    oldest: HashMap<(String, Digest), u64>,
     /// The place in the record of the latest one that the device acknowledged.
     acknowledged: u64,
     /// That of the latest one that it acknowledged or was seen with, by leaf and of all.
@@ -32,32 +31,44 @@ pub(super) struct Reading<'h> {
 impl<'h> Reading<'h> {
     pub fn of(history: &'h History) -> Self {
         let by_name: HashMap<_, _> = history.held.iter().map(|held| (held.of, held)).collect();
-        let (mut known, mut acknowledged, mut seen) = (HashSet::new(), 0, HashMap::new());
-        for fact in history.evidence.iter().map(|evidence| &evidence.fact) {
+        let mut oldest = HashMap::new();
+        for held in history.held.iter().filter(|held| may_come(held)) {
+            oldest.entry(look(held)).or_insert(held.seq);
+        }
+        let (mut known, mut acknowledged, mut seen) = (HashMap::new(), 0, HashMap::new());
+        for Evidence { seq, fact, .. } in &history.evidence {
             let Some(of) = fact.basis() else { continue };
-            known.insert(of);
+            let is_acknowledged = matches!(fact, EvidenceFact::Acknowledged(_));
+            // One that was handed out again and is seen may be the first still.
+            if is_acknowledged || by_name.get(&of).is_none_or(|held| held.again.is_none()) {
+                known.insert(of, *seq);
+            }
             // Where what was handed in stands among what was issued, nobody knows.
             let Some(held) = by_name.get(&of).filter(|held| is_issued(held)) else { continue };
-            if matches!(fact, EvidenceFact::Acknowledged(_)) {
-                acknowledged = held.seq.max(acknowledged);
+            let place = match fact {
+                EvidenceFact::Acknowledged(_) => held.handed_out_before(*seq),
+                _ => oldest.get(&look(held)).copied().unwrap_or(held.seq),
+            };
+            if is_acknowledged {
+                acknowledged = place.max(acknowledged);
             }
             let latest = seen.entry(held.leaf).or_default();
-            *latest = held.seq.max(*latest);
+            *latest = place.max(*latest);
         }
         let mut overwrites: HashMap<_, Vec<_>> = HashMap::new();
         for held in history.held.iter().filter(|held| !held.locked && may_come(held)) {
             overwrites.entry(held.leaf).or_default().push(held.seq);
         }
         let latest = seen.values().copied().max().unwrap_or_default();
-        Self { history, by_name, known, acknowledged, seen, latest, overwrites }
+        Self { history, by_name, known, oldest, acknowledged, seen, latest, overwrites }
     }
 
     pub fn installed(&self) -> Installed {
         let Some(Evidence { seq, at, fact }) = self.history.evidence.last() else { return self.issued_after(0, None) };
         match fact {
-            EvidenceFact::Acknowledged(of) => self.acknowledged(*of),
-            EvidenceFact::Observed(of) => self.serving(*of, EvidenceKind::Observed),
-            EvidenceFact::Listed { of, locked } => self.listed(*of, *locked),
+            EvidenceFact::Acknowledged(of) => self.acknowledged(*of, *seq),
+            EvidenceFact::Observed(of) => self.seen_with(*of, *seq, EvidenceKind::Observed, false),
+            EvidenceFact::Listed { of, locked } => self.seen_with(*of, *seq, EvidenceKind::Listed, *locked),
             EvidenceFact::Foreign(sighting) => self.foreign(sighting, *seq),
             EvidenceFact::Absent => self.issued_after(*seq, Some(*at)),
         }
@@ -84,13 +95,38 @@ impl<'h> Reading<'h> {
         Some(Serving { seen: seen.filter(|seen| *seen != serving.leaf), ..serving })
     }
 
-    fn serving(&self, of: Basis, evidence: EvidenceKind) -> Installed {
-        self.find(of).map_or(Installed::Unknown, |held| Installed::Profile(self.serve(held, evidence, held.seq)))
+    /// A device that says that the overwrite is locked all the same is not free. One that says the opposite of a locked
+    /// profile is not believed: it may ignore the lock and honour it after an update. Of several that look alike it may
+    /// have the oldest.
+    fn seen_with(&self, of: Basis, seq: u64, evidence: EvidenceKind, locked: bool) -> Installed {
+        let Some(held) = self.find(of) else { return Installed::Unknown };
+        let oldest = self.oldest.get(&look(held)).copied().unwrap_or(held.seq);
+        let serving = self.taken(held, seq, evidence, oldest);
+        Installed::Profile(Serving { locked: serving.locked || locked, ..serving })
     }
 
-    fn acknowledged(&self, of: Basis) -> Installed {
+    /// What a device is known to have at a place in the record, and may have had from another on.
+    fn taken(&self, held: &Held, seq: u64, evidence: EvidenceKind, from: u64) -> Serving {
+        let until = held.handed_out_before(seq);
+        let mut serving = self.serve(held, evidence, until);
+        // Locked ones that were issued meanwhile and never heard of may still come.
+        let is_unheard_of = |other: &&Held| {
+            let place = other.handed_out();
+            let is_open = may_come(other) && other.acknowledgement.is_none() && !self.is_known(other);
+            (from..until).contains(&place)
+                && other.locked
+                && is_open
+                && other.of != held.of
+                && self.acknowledged < place
+        };
+        let unheard_of = self.history.held.iter().filter(is_unheard_of).map(candidate);
+        serving.later = unheard_of.chain(std::mem::take(&mut serving.later)).collect();
+        Serving { locked: serving.locked || self.was_told_locked(held.of), ..serving }
+    }
+
+    fn acknowledged(&self, of: Basis, seq: u64) -> Installed {
         let Some(held) = self.find(of) else { return Installed::Unknown };
-        let serving = self.serve(held, EvidenceKind::Acknowledged, held.seq);
+        let serving = self.taken(held, seq, EvidenceKind::Acknowledged, held.seq);
         Installed::Profile(match self.doubt(held) {
             None => serving,
             Some(Doubt::Held(before)) => {
@@ -102,15 +138,6 @@ impl<'h> Reading<'h> {
             Some(Doubt::Foreign(sighting, seq)) if !held.locked => return self.foreign(sighting, seq),
             Some(Doubt::Foreign(sighting, _)) => Serving { seen: sighting.leaf, ..serving },
         })
-    }
-
-    /// A device that says that the overwrite is locked all the same is not free. One that says the opposite of a locked
-    /// profile is not believed: it may ignore the lock and honour it after an update.
-    fn listed(&self, of: Basis, locked: bool) -> Installed {
-        match self.serving(of, EvidenceKind::Listed) {
-            Installed::Profile(serving) => Installed::Profile(Serving { locked: serving.locked || locked, ..serving }),
-            other => other,
-        }
     }
 
     /// With what may have come after a place in the record.
@@ -127,7 +154,8 @@ impl<'h> Reading<'h> {
 
     /// What speaks against the acknowledgement of this one being the newest: what the device was known to have before, where
     /// that is locked and cannot have been replaced by this one. By R4 what another signer signed cannot; and an overwrite
-    /// is not issued before what it frees. Answers may come late, several in a row.
+    /// is not issued before what it frees. Answers may come late, several in a row, and be for the first of several times that
+    /// this one was handed out.
     fn doubt(&self, held: &Held) -> Option<Doubt<'_>> {
         for evidence in self.history.evidence.iter().rev().skip(1) {
             let (of, locked, was_seen) = match &evidence.fact {
@@ -142,7 +170,8 @@ impl<'h> Reading<'h> {
                 EvidenceFact::Absent => return None,
             };
             let before = self.find(of)?;
-            if (before.locked || locked) && !self.may_follow(before, held) {
+            let was_at = before.handed_out_before(evidence.seq);
+            if (before.locked || locked) && !self.may_follow(before, was_at, held) {
                 return Some(Doubt::Held(before));
             }
             if was_seen {
@@ -152,15 +181,18 @@ impl<'h> Reading<'h> {
         None
     }
 
-    /// Whether a profile may have come to a device that had another, locked one, without anything between.
-    fn may_follow(&self, before: &Held, held: &Held) -> bool {
+    /// Whether a profile may have come to a device that had another, locked one, handed out at a place in the record, without
+    /// anything between.
+    fn may_follow(&self, before: &Held, was_at: u64, held: &Held) -> bool {
         let is_other = before.leaf != held.leaf;
-        match before.seq > held.seq {
+        match was_at > held.seq {
             true => held.locked && !is_other,
             // Made for something older, unless that signer locked the device again meanwhile.
             false if is_other && !held.locked => {
-                let between =
-                    |one: &Held| one.locked && one.leaf == held.leaf && one.seq > before.seq && one.seq < held.seq;
+                let between = |one: &Held| {
+                    let at = one.handed_out();
+                    one.locked && one.leaf == held.leaf && at > was_at && at < held.seq
+                };
                 self.history.held.iter().any(between)
             }
             false => true,
@@ -186,7 +218,7 @@ impl<'h> Reading<'h> {
     /// second overwrite fits as well when the first one did arrive.
     fn issued_after(&self, seq: u64, gone: Option<SystemTime>) -> Installed {
         let since = |held: &&Held| {
-            (held.seq > seq && may_come(held)) || self.is_put_off(held) || self.is_not_there_yet(held, seq)
+            (held.handed_out() > seq && may_come(held)) || self.is_put_off(held) || self.is_not_there_yet(held, seq)
         };
         let may_be: Vec<_> = self.history.held.iter().filter(since).collect();
         let locked: Vec<_> = may_be.iter().copied().filter(|held| held.locked).collect();
@@ -225,7 +257,7 @@ impl<'h> Reading<'h> {
 
     fn is_pending_after(&self, held: &Held, seq: u64) -> bool {
         let is_open = may_come(held) && held.acknowledgement != Some(Acknowledgement::Acknowledged);
-        (held.seq > seq && is_open) || self.is_put_off(held)
+        (held.handed_out() > seq && is_open) || self.is_put_off(held)
     }
 
     /// A locked one that the device did not take then: it asks for it again, whatever was seen on it meanwhile; until it
@@ -239,20 +271,37 @@ impl<'h> Reading<'h> {
     /// and its owner may install it still. Unless one that was issued later was there meanwhile, as what waits for a device
     /// comes in its order; or its overwrite was issued by then, which says that both are gone.
     fn is_not_there_yet(&self, held: &Held, seen: u64) -> bool {
-        let was_passed = self.known.contains(&held.of) || self.latest > held.seq;
-        held.locked && held.seq < seen && may_come(held) && !was_passed && !self.is_overwritten(held, seen)
+        let place = held.handed_out();
+        let was_passed = self.is_known(held) || self.latest > place;
+        held.locked && place < seen && may_come(held) && !was_passed && !self.is_overwritten(held, seen)
     }
 
     /// Whether an overwrite was issued after this one and before a place in the record.
     fn is_overwritten(&self, held: &Held, until: u64) -> bool {
         let overwrites = self.overwrites.get(&held.leaf).map_or(&[][..], Vec::as_slice);
-        overwrites.get(overwrites.partition_point(|seq| *seq < held.seq)).is_some_and(|seq| *seq < until)
+        overwrites.get(overwrites.partition_point(|seq| *seq < held.handed_out())).is_some_and(|seq| *seq < until)
     }
 
     /// Whether the device took this one, another that was issued later, or was seen with a later one of the same signer.
     fn is_past(&self, held: &Held) -> bool {
-        let later_of_its_signer = self.seen.get(&held.leaf).is_some_and(|latest| *latest > held.seq);
-        self.known.contains(&held.of) || self.acknowledged > held.seq || later_of_its_signer
+        let place = held.handed_out();
+        let later_of_its_signer = self.seen.get(&held.leaf).is_some_and(|latest| *latest > place);
+        self.is_known(held) || self.acknowledged > place || later_of_its_signer
+    }
+
+    /// Whether evidence names it since it was last handed out.
+    fn is_known(&self, held: &Held) -> bool {
+        self.known.get(&held.of).is_some_and(|seq| *seq > held.handed_out())
+    }
+
+    /// Whether the device, the last time that it told, said of a profile that it is locked.
+    pub fn was_told_locked(&self, of: Basis) -> bool {
+        let Some(one) = self.find(of) else { return false };
+        let told = |evidence: &Evidence| match evidence.fact {
+            EvidenceFact::Listed { of, locked } if self.find(of)?.looks_like(one) => Some(locked),
+            _ => None,
+        };
+        self.history.evidence.iter().rev().find_map(told).unwrap_or_default()
     }
 
     fn find(&self, of: Basis) -> Option<&'h Held> {
@@ -266,6 +315,11 @@ enum Doubt<'a> {
     Held(&'a Held),
     /// The device had one before that is not in the ledger, seen at this place in the record.
     Foreign(&'a Sighting, u64),
+}
+
+/// What a device tells of a profile.
+fn look(held: &Held) -> (String, Digest) {
+    (held.uuid.to_ascii_lowercase(), held.leaf)
 }
 
 fn is_of_one_leaf(all: &[&Held]) -> bool {

@@ -15,7 +15,7 @@ fn of(seq: u64) -> Basis {
 
 fn held(seq: u64, leaf: u8, locked: bool) -> Held {
     let (leaf, leaf_key) = (Digest([leaf; 32]), Digest([leaf; 32]));
-    Held { of: of(seq), seq, uuid: seq.to_string(), leaf, leaf_key, locked, acknowledgement: None }
+    Held { of: of(seq), seq, uuid: seq.to_string(), leaf, leaf_key, locked, acknowledgement: None, again: None }
 }
 
 fn locked(seq: u64, leaf: u8) -> Held {

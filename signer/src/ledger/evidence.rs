@@ -113,7 +113,7 @@ fn insert_leaves(db: &Connection, device: &DeviceId, identifier: &str, history: 
 
 fn is_known(db: &Connection, device: &DeviceId, identifier: &str, new: &Evidence) -> Result<bool> {
     let Some(last) = last_evidence(db, device, identifier)? else { return Ok(false) };
-    let since = "SELECT EXISTS (SELECT 1 FROM issuance WHERE device = ?1 AND identifier = ?2 AND seq > ?3)";
+    let since = "SELECT EXISTS (SELECT 1 FROM issuance WHERE device = ?1 AND identifier = ?2 AND max(seq, coalesce(again, 0)) > ?3)";
     let key = (device.as_str(), identifier, last.seq as i64);
     let issued: bool = db.prepare_cached(since)?.query_row(key, |row| row.get(0))?;
     Ok(last.fact == new.fact && !issued)
@@ -152,7 +152,7 @@ fn read_evidence(row: &Row<'_>) -> rusqlite::Result<Evidence> {
 }
 
 fn read_held(row: &Row<'_>) -> rusqlite::Result<Held> {
-    let acknowledgement: Option<String> = row.get(7)?;
+    let acknowledgement: Option<String> = row.get(8)?;
     Ok(Held {
         seq: number(row, 0)?,
         of: join(row.get(1)?, row.get(2)?).ok_or_else(|| wrong("no name".into()))?,
@@ -161,12 +161,14 @@ fn read_held(row: &Row<'_>) -> rusqlite::Result<Held> {
         leaf_key: Digest(row.get(5)?),
         locked: row.get(6)?,
         acknowledgement: acknowledgement.map(|text| from_json(&text)).transpose()?,
+        again: row.get::<_, Option<i64>>(7)?.map(i64::cast_unsigned),
     })
 }
 
-const HELD: &str = "SELECT seq, id, NULL, uuid, leaf, leaf_key, variant = 'locked', acknowledgement
+const HELD: &str = "SELECT seq, id, NULL, uuid, leaf, leaf_key, variant = 'locked', again,
+        CASE WHEN again > coalesce(answered, 0) THEN NULL ELSE acknowledgement END
     FROM issuance WHERE device = ?1 AND identifier = ?2
-    UNION ALL SELECT seq, NULL, id, uuid, leaf, leaf_key, locked, NULL
+    UNION ALL SELECT seq, NULL, id, uuid, leaf, leaf_key, locked, NULL, NULL
     FROM observation WHERE device = ?1 AND identifier = ?2 ORDER BY 1";
 const EVIDENCE: &str = "SELECT seq, at, kind, of_issuance, of_observation, uuid, leaf, locked
     FROM evidence WHERE device = ?1 AND identifier = ?2 ORDER BY seq";

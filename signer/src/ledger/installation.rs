@@ -73,6 +73,14 @@ pub struct ListedProfile {
     pub leaf: Option<Digest>,
 }
 
+impl ListedProfile {
+    /// Whether its owner cannot delete it, where the device told it.
+    fn is_locked(&self) -> Option<bool> {
+        let told = [self.removal_disallowed, self.has_removal_passcode];
+        (told != [None, None]).then(|| told.contains(&Some(true)))
+    }
+}
+
 /// What a profile list said of the identifiers that matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconciled {
@@ -200,9 +208,10 @@ fn acknowledge(
         Some(Acknowledgement::Acknowledged) => Acknowledgement::Acknowledged,
         _ => answer.clone(),
     };
-    let update = "UPDATE issuance SET acknowledgement = ?2, acknowledged_at = ?3 WHERE id = ?1";
-    writing.db.prepare_cached(update)?.execute((id.0.as_bytes(), rows::json(&kept), millis(at)))?;
-    let repeated = issuance.acknowledgement == Some(Acknowledgement::Acknowledged);
+    let was_again = rows::is_handed_out_again(writing.db, id)?;
+    let update = "UPDATE issuance SET acknowledgement = ?2, acknowledged_at = ?3, answered = ?4 WHERE id = ?1";
+    writing.db.prepare_cached(update)?.execute((id.0.as_bytes(), rows::json(&kept), millis(at), seq as i64))?;
+    let repeated = issuance.acknowledgement == Some(Acknowledgement::Acknowledged) && !was_again;
     match answer {
         Acknowledgement::Acknowledged
             if repeated && is_past(&evidence::history(writing.db, &device, &identifier)?, issuance.profile.leaf) => {}
@@ -237,7 +246,11 @@ fn reconcile(
     list: &ProfileList,
 ) -> Result<(u64, Reconciled)> {
     let mut identifiers = evidence::identifiers(writing.db, device)?;
-    let listed = |identifier: &str| list.profiles.iter().rfind(|listed| listed.identifier == identifier);
+    // Of several of one identifier, which a device should not have, one that is locked counts.
+    let listed = |identifier: &str| {
+        let named = list.profiles.iter().filter(|listed| listed.identifier == identifier);
+        named.max_by_key(|listed| listed.is_locked() == Some(true))
+    };
     identifiers.extend(list.expected.iter().filter(|expected| listed(expected).is_some()).cloned());
     identifiers.sort();
     identifiers.dedup();
@@ -278,23 +291,39 @@ fn reconcile(
 /// be.
 /// Nothing where the device told too little to say anything new.
 fn seen(history: &History, listed: &ListedProfile) -> Option<EvidenceFact> {
-    let told = [listed.removal_disallowed, listed.has_removal_passcode];
-    let locked = if told == [None, None] { None } else { Some(told.contains(&Some(true))) };
+    let locked = listed.is_locked();
     let sighting = Sighting { uuid: listed.uuid.clone(), leaf: listed.leaf, locked };
     if sighting.uuid.is_empty() {
         return seen_without_uuid(history, sighting);
     }
     let same = history.of_uuid(&sighting.uuid, sighting.leaf);
-    let known = match history.installed() {
-        Installed::Profile(known) if known.evidence != EvidenceKind::Issued => Some(known.of),
-        _ => None,
+    let (known, before) = match history.installed() {
+        Installed::Profile(known) if known.evidence != EvidenceKind::Issued => (Some(known.of), None),
+        Installed::Foreign { sighting, .. } => (None, Some(sighting)),
+        _ => (None, None),
     };
     let is_one = |last: &&&Held| same.iter().all(|held| held.leaf == last.leaf);
     let of = same.iter().find(|held| Some(held.of) == known).or(same.last().filter(is_one)).map(|held| held.of);
     Some(match of {
-        Some(of) => EvidenceFact::Listed { of, locked: locked.unwrap_or(false) },
-        None => EvidenceFact::Foreign(sighting),
+        Some(of) => EvidenceFact::Listed { of, locked: locked.unwrap_or_else(|| history.was_told_locked(of)) },
+        None => EvidenceFact::Foreign(match before {
+            Some(before) if sighting.may_be(&before) => sighting.with(&before),
+            _ => sighting,
+        }),
     })
+}
+
+impl Sighting {
+    /// Whether it may be of the same profile as another one.
+    fn may_be(&self, other: &Self) -> bool {
+        let is_other = |leaf: Digest| other.leaf.is_some_and(|told| told != leaf);
+        self.uuid.eq_ignore_ascii_case(&other.uuid) && !self.leaf.is_some_and(is_other)
+    }
+
+    /// With what was told before and not this time.
+    fn with(self, before: &Self) -> Self {
+        Self { leaf: self.leaf.or(before.leaf), locked: self.locked.or(before.locked), ..self }
+    }
 }
 
 /// Apple's schema has the UUID as optional. Without it the profile is the one that the device may have, if that is one;
@@ -317,7 +346,7 @@ fn seen_without_uuid(history: &History, sighting: Sighting) -> Option<EvidenceFa
     may_be.retain(|candidate| signed(&candidate.leaf));
     match &may_be[..] {
         [] => Some(EvidenceFact::Foreign(sighting)),
-        [one] => Some(EvidenceFact::Listed { of: one.of, locked: sighting.locked.unwrap_or(false) }),
+        [one] => Some(EvidenceFact::Listed { of: one.of, locked: sighting.locked.unwrap_or(one.locked) }),
         _ => None,
     }
 }

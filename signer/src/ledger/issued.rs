@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -168,7 +168,8 @@ impl Ledger {
         let issued = issuance.clone();
         let work = move |writing: &mut Writing<'_>| {
             if let Some(stored) = answers::find(writing.db, writing.keys, &request)? {
-                writing.append(millis(request.at), &replay(&request, stored.seq))?;
+                let seq = writing.append(millis(request.at), &replay(&request, stored.seq))?;
+                hand_out_again(writing.db, stored.seq, seq)?;
                 return Ok(Recorded::Before(stored.seq));
             }
             allow(writing.db, &issuance, evidence, ticket, budget)?;
@@ -231,7 +232,8 @@ impl Ledger {
         let work = move |writing: &mut Writing<'_>| {
             let found = answers::find(writing.db, writing.keys, &again)?.ok_or(Error::Conflict)?;
             let value = open(writing.keys, &again, &found)?;
-            writing.append(millis(again.at), &replay(&again, found.seq))?;
+            let seq = writing.append(millis(again.at), &replay(&again, found.seq))?;
+            hand_out_again(writing.db, found.seq, seq)?;
             Ok(value)
         };
         self.write(request.event(action), request.at, work).await.map(Some)
@@ -249,7 +251,8 @@ impl Ledger {
             let issuance = rows::issuance(writing.db, id)?.ok_or(Error::UnknownIssuance(id))?;
             let (device, identifier) = (Some(issuance.device), Some(issuance.profile.identifier));
             let event = Event { device, identifier, ..asked.clone() };
-            writing.append(millis(at), &event.with("variant", issuance.variant.word()))?;
+            let seq = writing.append(millis(at), &event.with("variant", issuance.variant.word()))?;
+            hand_out_again(writing.db, issuance.seq, seq)?;
             Ok(issuance.seq)
         };
         let seq = self.write(event, at, work).await?;
@@ -285,6 +288,15 @@ impl Ledger {
         };
         self.read(open).await
     }
+}
+
+/// A locked profile that leaves once more may be installed once more, whatever is known of the first time. `at` is the
+/// place in the record where that stands.
+fn hand_out_again(db: &Connection, seq: u64, at: u64) -> Result<()> {
+    let update = "UPDATE issuance SET again = ?2 WHERE seq = ?1 AND variant = 'locked' RETURNING device, identifier";
+    let read = |row: &Row<'_>| Ok((rows::device(row.get(0)?)?, row.get::<_, String>(1)?));
+    let locked = db.prepare_cached(update)?.query_row((seq as i64, at as i64), read).optional()?;
+    locked.map_or(Ok(()), |(device, identifier)| evidence::refresh(db, &device, &identifier))
 }
 
 enum Recorded {

@@ -118,6 +118,12 @@ pub(super) fn issuance_of_bytes(
     Ok(select.query_row((device.as_str(), profile, signed.0), read_issuance).optional()?)
 }
 
+/// Whether it was handed out again since its device last answered.
+pub(super) fn is_handed_out_again(db: &Connection, id: IssuanceId) -> Result<bool> {
+    let mut select = db.prepare_cached("SELECT again > coalesce(answered, 0) FROM issuance WHERE id = ?1")?;
+    Ok(select.query_row([id.0.as_bytes()], |row| row.get::<_, Option<bool>>(0)).optional()?.flatten().unwrap_or(false))
+}
+
 /// The last issuances to a device, newest first.
 pub(super) fn issuances_of(db: &Connection, device: &DeviceId, limit: usize) -> Result<Vec<Issuance>> {
     let newest = "device = ?1 ORDER BY seq DESC LIMIT ?2";

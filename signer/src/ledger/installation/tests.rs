@@ -25,6 +25,10 @@ enum Step {
     Stranger { leaf: u8, locked: bool },
     /// What the device has is handed in.
     HandIn,
+    /// The bytes of a locked profile leave once more, for a device that has answered for them.
+    Again(Index),
+    /// The device turns out to be one that keeps overwrites of the form at hand locked (L4), or no longer.
+    Stick(bool),
     /// The owner deletes what can be deleted.
     Delete,
     /// The device is wiped, and what waited for it is dropped.
@@ -43,6 +47,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => any::<Index>().prop_map(Step::Answer),
         1 => (0_u8..3, any::<bool>()).prop_map(|(leaf, locked)| Step::Stranger { leaf, locked }),
         1 => Just(Step::HandIn),
+        1 => any::<Index>().prop_map(Step::Again),
+        1 => any::<bool>().prop_map(Step::Stick),
         2 => Just(Step::Delete),
         1 => Just(Step::Wipe),
         3 => (told(), told()).prop_map(|(leaf, lock)| Step::List { leaf, lock }),
@@ -60,6 +66,10 @@ struct World {
     waiting: VecDeque<Held>,
     /// Answers that have not arrived yet.
     answers: Vec<(Held, Acknowledgement)>,
+    /// Whether it is locked whatever it has.
+    sticks: bool,
+    /// Whether it ever told that.
+    told_stuck: bool,
     /// Whether anything happened of which the record cannot know.
     is_hidden: bool,
 }
@@ -85,12 +95,18 @@ impl World {
                 self.is_hidden |= self.install(&stranger);
             }
             Step::HandIn => self.hand_in(),
+            Step::Again(which) => self.hand_out_again(which),
             Step::Answer(_) if self.answers.is_empty() => {}
             Step::Answer(which) => {
                 let (of, answer) = self.answers.remove(which.index(self.answers.len()));
                 self.answer(&of, answer);
             }
-            Step::Delete => self.has = self.has.take().filter(|has| has.locked),
+            Step::Stick(sticks) => {
+                if self.has.is_none() {
+                    (self.sticks, self.told_stuck) = (*sticks, false);
+                }
+            }
+            Step::Delete => self.has = self.has.take().filter(|has| has.locked || self.sticks),
             Step::Wipe => {
                 self.is_hidden |= self.has.is_some() || !self.waiting.is_empty();
                 (self.has, self.waiting) = (None, VecDeque::new());
@@ -100,20 +116,43 @@ impl World {
     }
 
     fn issue(&mut self, leaf: Digest, locked: bool) {
-        let issued = self.profile(|name| Basis::Issuance(IssuanceId(name.0)), leaf, locked);
+        let mut issued = self.profile(|name| Basis::Issuance(IssuanceId(name.0)), leaf, locked);
+        // Overwrites of the same profile have the same UUID.
+        if let (false, Installed::Profile(of)) = (locked, self.record.to_overwrite()) {
+            issued.uuid = format!("O{}", of.of.uuid());
+        }
         self.record.held.push(issued.clone());
         self.waiting.push_back(issued);
     }
 
     fn profile(&self, of: fn(ObservationId) -> Basis, leaf: Digest, locked: bool) -> Held {
         let (of, uuid) = (of(ObservationId(Uuid::from_u128(self.seq.into()))), format!("U{}", self.seq));
-        Held { of, seq: self.seq, uuid, leaf, leaf_key: leaf, locked, acknowledgement: None }
+        Held { of, seq: self.seq, uuid, leaf, leaf_key: leaf, locked, acknowledgement: None, again: None }
+    }
+
+    /// As `hand_out_again` records it. Answers of before do not come after it.
+    fn hand_out_again(&mut self, which: &Index) {
+        let is_answered = |held: &&mut Held| {
+            let waits = self.waiting.iter().any(|waiting| waiting.of == held.of);
+            held.locked && matches!(held.of, Basis::Issuance(_)) && !waits
+        };
+        let mut answered: Vec<&mut Held> = self.record.held.iter_mut().filter(is_answered).collect();
+        if answered.is_empty() {
+            return;
+        }
+        let held = answered.swap_remove(which.index(answered.len()));
+        (held.acknowledgement, held.again) = (None, Some(self.seq));
+        let held = held.clone();
+        self.is_hidden |= self.answers.iter().any(|(of, _)| of.of == held.of);
+        self.answers.retain(|(of, _)| of.of != held.of);
+        self.waiting.push_back(held);
     }
 
     /// By R4 a device takes the place of what it has only by one of the same signer.
     fn install(&mut self, new: &Held) -> bool {
         let is_taken = self.has.as_ref().is_none_or(|has| has.leaf == new.leaf);
         if is_taken {
+            self.told_stuck &= self.has.as_ref().is_some_and(|has| has.looks_like(new));
             self.has = Some(new.clone());
         }
         is_taken
@@ -148,7 +187,9 @@ impl World {
             self.drop_what_was_overwritten();
             self.record.held.push(Held { seq: self.seq, ..has.clone() });
         }
-        self.know(EvidenceFact::Observed(has.of));
+        // Their bytes are the same, and the newest is found.
+        let newest = self.record.held.iter().rfind(|held| held.looks_like(&has)).map_or(has.of, |held| held.of);
+        self.know(EvidenceFact::Observed(newest));
     }
 
     /// As `reconcile` records it.
@@ -159,12 +200,15 @@ impl World {
                 let listed = ListedProfile {
                     uuid: has.uuid.clone(),
                     leaf: leaf.then_some(has.leaf),
-                    removal_disallowed: lock.then_some(has.locked),
+                    removal_disallowed: lock.then_some(has.locked || self.sticks),
                     ..ListedProfile::default()
                 };
                 seen(&self.record, &listed)
             }
         };
+        if lock && matches!(fact, Some(EvidenceFact::Listed { .. })) {
+            self.told_stuck = self.sticks;
+        }
         if matches!(fact, Some(EvidenceFact::Absent | EvidenceFact::Foreign(_))) {
             self.drop_what_was_overwritten();
         }
@@ -195,7 +239,9 @@ impl World {
     fn needed(&self) -> BTreeSet<Digest> {
         let is_recorded = |one: &&Held| self.record.held.iter().any(|held| held.of == one.of);
         let all = self.has.iter().chain(&self.waiting).filter(is_recorded);
-        all.filter(|held| held.locked).map(|held| held.leaf).collect()
+        let mut needed: BTreeSet<_> = all.filter(|held| held.locked).map(|held| held.leaf).collect();
+        needed.extend(self.has.as_ref().filter(|_| self.told_stuck).map(|has| has.leaf));
+        needed
     }
 
     /// Whether the record has heard of everything.
@@ -236,7 +282,7 @@ proptest! {
                 continue;
             }
             world.go(&Step::List { leaf: true, lock: true });
-            let expected = match world.has.as_ref().map(|has| has.locked) {
+            let expected = match world.has.as_ref().map(|has| has.locked || world.sticks) {
                 None => State::Gone,
                 Some(true) => State::Locked,
                 Some(false) => State::Free,

@@ -260,3 +260,169 @@ async fn the_same_list_again_adds_a_record_but_no_evidence() {
     assert_eq!(history.evidence.len(), 1);
     assert_eq!(stage.events().iter().filter(|event| event["action"] == "profile-list").count(), 3);
 }
+
+async fn list(stage: &Stage, profiles: Vec<ListedProfile>) -> Reconciled {
+    let list = ProfileList { profiles, complete: true, expected: vec![] };
+    stage.ledger.reconcile(&request("mdm"), device("d"), list).await.unwrap().value
+}
+
+fn item(uuid: &str, leaf: Option<u8>, locked: Option<bool>) -> ListedProfile {
+    let leaf = leaf.map(|leaf| Digest([leaf; 32]));
+    ListedProfile {
+        identifier: IDENTIFIER.into(),
+        uuid: uuid.into(),
+        removal_disallowed: locked,
+        has_removal_passcode: None,
+        leaf,
+    }
+}
+
+/// Whether a key may go: no device needs it.
+async fn may_go(stage: &Stage, leaf: u8) -> bool {
+    let others: Vec<u8> = [A, B].into_iter().filter(|other| *other != leaf).collect();
+    let held = others.into_iter().map(|leaf| Digest([leaf; 32])).collect();
+    stage.ledger.stranded(&held).await.unwrap() == 0
+}
+
+#[tokio::test]
+async fn of_overwrites_that_look_alike_a_device_may_have_the_first_and_take_what_was_issued_after_it() {
+    for is_handed_in in [false, true] {
+        let stage = Stage::new();
+        let one = issue(&stage, draft("d", "U", A)).await;
+        acknowledge(&stage, one).await;
+        issue(&stage, overwrite("d", "O", A, Basis::Issuance(one))).await;
+        issue(&stage, draft("d", "V", B)).await;
+        issue(&stage, overwrite("d", "O", A, Basis::Issuance(one))).await;
+        match is_handed_in {
+            true => {
+                let handed_in = ObservedProfile { locked: false, ..observed("d", "O", A, "signed d O") };
+                let seen = stage.ledger.observe(&request("mdm"), handed_in).await.unwrap().value;
+                assert!(seen.known);
+            }
+            false => drop(list(&stage, vec![item("O", Some(A), Some(false))]).await),
+        }
+        assert_ne!(state(&stage, "d").await, Some(State::Free));
+        assert!(!may_go(&stage, B).await);
+    }
+}
+
+#[tokio::test]
+async fn a_locked_profile_that_is_handed_out_again_may_be_there_again() {
+    for is_fetched in [false, true] {
+        let stage = Stage::new();
+        let enrol = Draft { request: keyed("mdm", "enrol-d", "x"), ..draft("d", "U", A) };
+        let one = issue(&stage, enrol.clone()).await;
+        acknowledge(&stage, one).await;
+        let freed = issue(&stage, overwrite("d", "O", A, Basis::Issuance(one))).await;
+        acknowledge(&stage, freed).await;
+        list(&stage, vec![]).await;
+        assert_eq!((state(&stage, "d").await, may_go(&stage, A).await), (Some(State::Gone), true));
+        match is_fetched {
+            true => drop(stage.ledger.fetch(&request("mdm"), one).await.unwrap()),
+            false => assert!(stage.ledger.record(enrol).await.unwrap().is_replayed()),
+        }
+        assert_eq!((state(&stage, "d").await, may_go(&stage, A).await), (Some(State::Issued), false));
+        list(&stage, vec![]).await;
+        assert!(!may_go(&stage, A).await, "its owner may install it yet");
+        acknowledge(&stage, one).await;
+        assert_eq!(state(&stage, "d").await, Some(State::Locked));
+        let freed = issue(&stage, overwrite("d", "P", A, Basis::Issuance(one))).await;
+        acknowledge(&stage, freed).await;
+        list(&stage, vec![]).await;
+        assert_eq!((state(&stage, "d").await, may_go(&stage, A).await), (Some(State::Gone), true));
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_comes_again_at_once_changes_nothing() {
+    let stage = Stage::new();
+    let enrol = Draft { request: keyed("mdm", "enrol-d", "x"), ..draft("d", "U", A) };
+    let one = issue(&stage, enrol.clone()).await;
+    stage.ledger.record(enrol).await.unwrap();
+    acknowledge(&stage, one).await;
+    assert_eq!(state(&stage, "d").await, Some(State::Locked));
+    let freed = issue(&stage, overwrite("d", "O", A, Basis::Issuance(one))).await;
+    assert_eq!(state(&stage, "d").await, Some(State::Overwriting));
+    acknowledge(&stage, freed).await;
+    assert_eq!((state(&stage, "d").await, may_go(&stage, A).await), (Some(State::Free), true));
+}
+
+#[tokio::test]
+async fn an_answer_for_one_that_was_handed_out_again_is_doubted_where_another_signer_was_there() {
+    let stage = Stage::new();
+    let one = issue(&stage, draft("d", "U", A)).await;
+    acknowledge(&stage, one).await;
+    list(&stage, vec![]).await;
+    let two = issue(&stage, draft("d", "V", B)).await;
+    acknowledge(&stage, two).await;
+    stage.ledger.fetch(&request("mdm"), one).await.unwrap();
+    acknowledge(&stage, one).await;
+    let serving = serving(&stage, "d").await;
+    assert_eq!((serving.of, serving.later.len()), (Basis::Issuance(one), 1));
+    assert!(!may_go(&stage, A).await && !may_go(&stage, B).await);
+}
+
+#[tokio::test]
+async fn what_is_seen_is_in_the_record_also_where_the_device_once_refused_it() {
+    let stage = Stage::new();
+    let one = issue(&stage, draft("d", "U", A)).await;
+    let refused =
+        Acknowledgement::Error { chain: vec![ErrorLink { domain: "x".into(), code: 4009, description: None }] };
+    stage.ledger.acknowledge(&request("mdm"), one, refused.clone()).await.unwrap();
+    assert_eq!(state(&stage, "d").await, Some(State::Refused));
+    for _ in 0..2 {
+        let known = list(&stage, vec![item("U", None, Some(true))]).await;
+        assert_eq!(known.installed, [(IDENTIFIER.to_owned(), Basis::Issuance(one))]);
+        assert_eq!((state(&stage, "d").await, may_go(&stage, A).await), (Some(State::Locked), false));
+        stage.ledger.acknowledge(&request("mdm"), one, refused.clone()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_said_it_is_locked_is_not_free_by_saying_less() {
+    for less in 0..4 {
+        let stage = Stage::new();
+        let one = issue(&stage, draft("d", "U", A)).await;
+        acknowledge(&stage, one).await;
+        let freed = issue(&stage, overwrite("d", "O", A, Basis::Issuance(one))).await;
+        list(&stage, vec![item("O", Some(A), Some(true))]).await;
+        match less {
+            0 => drop(list(&stage, vec![item("O", Some(A), None)]).await),
+            1 => drop(list(&stage, vec![item("", None, None)]).await),
+            2 => {
+                let handed_in = ObservedProfile { locked: false, ..observed("d", "O", A, "signed d O") };
+                assert!(stage.ledger.observe(&request("mdm"), handed_in).await.unwrap().value.known);
+            }
+            _ => acknowledge(&stage, freed).await,
+        }
+        assert_eq!((state(&stage, "d").await, may_go(&stage, A).await), (Some(State::Locked), false), "{less}");
+        list(&stage, vec![item("O", Some(A), Some(false))]).await;
+        assert_eq!((state(&stage, "d").await, may_go(&stage, A).await), (Some(State::Free), true), "{less}");
+    }
+}
+
+#[tokio::test]
+async fn a_thinner_list_takes_nothing_away_of_what_was_seen_of_a_stranger() {
+    let stage = Stage::new();
+    let one = issue(&stage, draft("d", "U", A)).await;
+    acknowledge(&stage, one).await;
+    list(&stage, vec![item("X", Some(B), Some(true))]).await;
+    list(&stage, vec![item("x", None, None)]).await;
+    assert!(!may_go(&stage, B).await);
+    list(&stage, vec![item("Y", None, Some(true))]).await;
+    assert!(may_go(&stage, B).await);
+}
+
+#[tokio::test]
+async fn of_two_of_an_identifier_the_locked_one_counts() {
+    let stage = Stage::new();
+    let one = issue(&stage, draft("d", "U", A)).await;
+    issue(&stage, overwrite("d", "O", A, Basis::Issuance(one))).await;
+    let mut both = vec![item("U", Some(A), Some(true)), item("O", Some(A), Some(false))];
+    for _ in 0..2 {
+        list(&stage, both.clone()).await;
+        assert_eq!(state(&stage, "d").await, Some(State::Overwriting));
+        assert_eq!(serving(&stage, "d").await.of, Basis::Issuance(one));
+        both.reverse();
+    }
+}
