@@ -34,8 +34,9 @@ pub use crate::log::chain;
 use crate::{
     config::{self, ConfigError, credentials_directory},
     http::{Readiness, mount, routes},
+    issuance::Issuance,
     ledger::{self, Clock, Commit, Ledger},
-    metrics::Metrics,
+    metrics::{IssuanceLabels, Metrics},
     server::{self, Ended, Limits},
     service::Service,
     signing::Signing,
@@ -167,6 +168,12 @@ fn application(service: &Arc<Service>, stop: Watch) -> Router {
 fn ledger_options(state: &State, source: &Source, metrics: Arc<Metrics>) -> ledger::Options {
     let config = &state.config;
     let (keys, checkpoint_key) = (state.secrets.ledger_keys(), state.secrets.checkpoint_key.clone());
+    let issuances = metrics.issuances.clone();
+    // Counted where it is recorded: who asked for it may have gone away.
+    let on_issued = move |issuance: &Issuance| {
+        let labels = IssuanceLabels { variant: issuance.variant.word(), caller: issuance.request.caller.clone() };
+        issuances.get_or_create(&labels).inc();
+    };
     let on_commit = move |commit: Commit| {
         metrics.commit_time.observe(commit.took.as_secs_f64());
         metrics.commit_writes.observe(commit.writes as f64);
@@ -175,6 +182,7 @@ fn ledger_options(state: &State, source: &Source, metrics: Arc<Metrics>) -> ledg
         checkpoints: config.audit.checkpoints.clone(),
         clock: source.clock.clone(),
         on_commit: Some(Arc::new(on_commit)),
+        on_issued: Some(Arc::new(on_issued)),
         ..ledger::Options::new(&config.ledger.path, keys, checkpoint_key)
     }
 }

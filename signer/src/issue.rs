@@ -10,7 +10,6 @@ use crate::{
     caller::{Caller, Permit},
     issuance::{IssuanceId, SpecRef, Variant},
     ledger::{self, Draft, Issued, Request},
-    metrics::IssuanceLabels,
     refusal::Denied,
     role::{Issue, Overwrite, Role},
     service::Service,
@@ -112,18 +111,11 @@ pub(crate) async fn try_record(
     request: &Request,
     action: &'static str,
 ) -> Result<ledger::Result<Issued>, Denied> {
-    let recorded = match draft {
-        Ok(draft) => service.ledger.record(draft).await,
-        Err(denied) if denied.recorded || !denied.refusal.may_have_been_granted() => return Err(denied),
-        Err(denied) => Ok(service.ledger.replay(request, action).await?.ok_or(denied)?),
-    };
-    if let Ok(issued) = &recorded
-        && !issued.is_replayed()
-    {
-        let labels = IssuanceLabels { variant: issued.issuance().variant.word(), caller: request.caller.clone() };
-        service.metrics.issuances.get_or_create(&labels).inc();
+    match draft {
+        Ok(draft) => Ok(service.ledger.record(draft).await),
+        Err(denied) if denied.recorded || !denied.refusal.may_have_been_granted() => Err(denied),
+        Err(denied) => Ok(Ok(service.ledger.replay(request, action).await?.ok_or(denied)?)),
     }
-    Ok(recorded)
 }
 
 /// The same text for the same parameters, in whatever order they came.

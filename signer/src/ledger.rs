@@ -55,7 +55,7 @@ pub use write::Announcement;
 use crate::{
     audit::{Checkpoint, CheckpointKey, Detail, Event},
     digest::Digest,
-    issuance::{IdSource, IssuanceId, RequestFacts},
+    issuance::{IdSource, Issuance, IssuanceId, RequestFacts},
     moment::millis,
 };
 use reader::Readers;
@@ -86,7 +86,12 @@ pub struct Options {
     pub clock: Clock,
     /// Hears of every commit.
     pub on_commit: Option<Arc<dyn Fn(Commit) + Send + Sync>>,
+    /// Told of each issuance, once it is durable.
+    pub on_issued: Option<OnIssued>,
 }
+
+/// Who is told of issuances.
+pub type OnIssued = Arc<dyn Fn(&Issuance) + Send + Sync>;
 
 /// What tells the time.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
@@ -115,6 +120,7 @@ impl Options {
             busy_timeout: Duration::from_secs(5),
             clock: Arc::new(SystemTime::now),
             on_commit: None,
+            on_issued: None,
         }
     }
 
@@ -208,6 +214,7 @@ struct Shared {
     health: Arc<Mutex<Health>>,
     coming: Arc<AtomicUsize>,
     checkpoints: PathBuf,
+    on_issued: Option<OnIssued>,
 }
 
 impl Ledger {
@@ -222,10 +229,10 @@ impl Ledger {
         let (commands, waiting) = sync_channel(options.queue.max(1));
         let readers = Readers::new(options.path.clone(), options.busy_timeout);
         let (keys, checkpoints) = (options.keys.clone(), options.checkpoints.clone());
-        let coming = Arc::new(AtomicUsize::new(0));
+        let (coming, on_issued) = (Arc::new(AtomicUsize::new(0)), options.on_issued.clone());
         let writer = Writer::open(options, health.clone(), coming.clone())?;
         thread::Builder::new().name("ledger".into()).spawn(move || writer.run(&waiting)).map_err(Error::unavailable)?;
-        let shared = Shared { commands, readers, keys, ids: IdSource::new(), health, coming, checkpoints };
+        let shared = Shared { commands, readers, keys, ids: IdSource::new(), health, coming, checkpoints, on_issued };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -355,8 +362,23 @@ impl Ledger {
         T: Send + 'static,
         F: Fn(&mut Writing<'_>) -> Result<T> + Send + 'static,
     {
+        self.write_and(event, at, work, |_| ()).await
+    }
+
+    /// As [`write`](Ledger::write); `then` is told what was decided once that is durable, also where nobody waits any more.
+    async fn write_and<T, F>(
+        &self,
+        event: Event,
+        at: SystemTime,
+        work: F,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Writing<'_>) -> Result<T> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let task = Task { event, time: millis(at), work, decided: None, reply };
+        let task = Task { event, time: millis(at), work, decided: None, then: Box::new(then), reply };
         self.send(Command::Write(Box::new(task)))?;
         answer.await.map_err(|_| Error::Closed)?
     }

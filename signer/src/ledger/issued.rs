@@ -183,7 +183,12 @@ impl Ledger {
             evidence::refresh_after_issuance(writing.db, seq, &issuance)?;
             Ok(Recorded::Now(seq))
         };
-        match self.write(event, at, work).await? {
+        let (on_issued, told) = (self.shared.on_issued.clone(), issued.clone());
+        let then = move |recorded: &Recorded| match (recorded, on_issued) {
+            (Recorded::Now(_), Some(on_issued)) => on_issued(&told),
+            _ => {}
+        };
+        match self.write_and(event, at, work, then).await? {
             Recorded::Now(seq) => {
                 let issuance = Issuance { seq, ..Arc::unwrap_or_clone(issued) };
                 Ok(Issued { issuance, signed, replayed: false })

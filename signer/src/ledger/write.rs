@@ -55,6 +55,8 @@ pub(super) struct Task<T, F> {
     pub(super) time: i64,
     pub(super) work: F,
     pub(super) decided: Option<Result<T>>,
+    /// Told what was decided once that is durable, also where nobody waits for it any more.
+    pub(super) then: Box<dyn FnOnce(&T) + Send>,
     pub(super) reply: oneshot::Sender<Result<T>>,
 }
 
@@ -116,8 +118,12 @@ where
 
     fn answer(self: Box<Self>, committed: Result<()>) {
         let decided = self.decided.unwrap_or(Err(Error::Unavailable { source: None }));
+        let decided = committed.and(decided);
+        if let Ok(decided) = &decided {
+            (self.then)(decided);
+        }
         // Nobody may be waiting any more; what was written stays.
-        let _ = self.reply.send(committed.and(decided));
+        let _ = self.reply.send(decided);
     }
 }
 

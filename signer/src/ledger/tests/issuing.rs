@@ -200,6 +200,32 @@ async fn writes_that_wait_share_a_commit() {
     assert!(commits.len() <= 2, "{commits:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_issuance_is_told_of_once_it_is_recorded_also_where_nobody_waits_for_it_any_more() {
+    let (committed, is_committed) = std::sync::mpsc::channel();
+    let (go_on, may_go_on) = std::sync::mpsc::channel();
+    let (told, heard) = std::sync::mpsc::channel();
+    let may_go_on = Mutex::new(may_go_on);
+    let stage = Stage::with(|options| {
+        options.on_commit = Some(Arc::new(move |_| {
+            let _ = committed.send(());
+            let _ = may_go_on.lock().unwrap().recv_timeout(Duration::from_secs(60));
+        }));
+        options.on_issued = Some(Arc::new(move |issuance| {
+            let _ = told.send(issuance.id);
+        }));
+    });
+    let ledger = stage.ledger.clone();
+    let asking = tokio::spawn(async move { ledger.record(draft("d", "U", A)).await });
+    is_committed.recv_timeout(Duration::from_secs(60)).unwrap();
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    go_on.send(()).unwrap();
+    let id = heard.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(stage.ledger.issuance(id).await.unwrap().is_some());
+    drop(go_on);
+}
+
 #[tokio::test]
 async fn a_commit_waits_as_long_as_more_are_announced_than_are_ready() {
     let (commits, stage) = Stage::counting();
