@@ -5,7 +5,7 @@ use std::fmt;
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, Request},
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
 };
 use http_body_util::BodyExt;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -39,9 +39,16 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for PostedJson<T> {
     }
 }
 
-/// The media type of a body, without its parameters, in small letters.
+/// The media type of a body, without its parameters, in small letters; an empty one of a body that is compressed, or of
+/// which several are told.
 pub fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::CONTENT_TYPE)?.to_str().unwrap_or_default();
+    let is_coded = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
+    let mut told = headers.get_all(header::CONTENT_TYPE).iter();
+    let value = told.next();
+    if told.next().is_some() || headers.get_all(header::CONTENT_ENCODING).iter().any(is_coded) {
+        return Some(String::new());
+    }
+    let value = value?.to_str().unwrap_or_default();
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 

@@ -184,9 +184,10 @@ impl Ledger {
             Ok(Recorded::Now(seq))
         };
         let (on_issued, told) = (self.shared.on_issued.clone(), issued.clone());
-        let then = move |recorded: &Recorded| match (recorded, on_issued) {
-            (Recorded::Now(_), Some(on_issued)) => on_issued(&told),
-            _ => {}
+        let then = move |recorded: &Recorded| {
+            if let (Recorded::Now(_), Some(on_issued)) = (recorded, on_issued) {
+                on_issued(&told);
+            }
         };
         match self.write_and(event, at, work, then).await? {
             Recorded::Now(seq) => {

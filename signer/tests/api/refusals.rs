@@ -101,6 +101,10 @@ async fn a_request_that_cannot_be_read_is_refused_and_recorded() {
         assert_eq!((&event["caller"], &event["code"]), (&json!("core"), &json!(refusal.1)));
     }
     let typed = || daemon.by("core").header("content-type", "Application/JSON; charset=utf-8");
+    for (name, value) in [("content-encoding", "gzip"), ("content-type", "application/json")] {
+        let refused = typed().header(name, value).key("k-2").post_bytes(PATH, b"{}").await.refusal();
+        assert_eq!(refused, (415, "unsupported-media-type".into()), "{name}");
+    }
     typed().key("k-2").post_bytes(PATH, b"{}").await.done();
     daemon.by("core").key("k-3").post_bytes(PATH, b"").await.done();
 }
