@@ -42,19 +42,19 @@ use super::{
 )]
 pub struct Args {
     /// The spec (TOML) or profile.
-    #[arg(value_name = "SPEC", required_unless_present_any = OTHER)]
+    #[arg(value_name = "SPEC", required_unless_present_any = OTHER, conflicts_with_all = OVERWRITING, conflicts_with_all = VERIFYING)]
     spec: Option<PathBuf>,
     /// The table of devices; `-` is standard input.
     #[arg(value_name = "DEVICES", required_unless_present_any = OTHER)]
     devices: Option<PathBuf>,
     /// Make the overwrites of what a batch made: its manifest, or its folder.
-    #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE)]
+    #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE, conflicts_with_all = VERIFYING)]
     overwrite: Option<PathBuf>,
     /// Verify every file that a manifest names, and that it is what the manifest says.
-    #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE, conflicts_with_all = KeyOptions::IDS, conflicts_with_all = SIGNING, conflicts_with_all = ["overwrite", "join", "out", "resume", "shard"])]
+    #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE, conflicts_with_all = KeyOptions::IDS, conflicts_with_all = SIGNING, conflicts_with_all = OVERWRITING, conflicts_with_all = ["overwrite", "join", "out", "resume", "shard"])]
     verify: Option<PathBuf>,
     /// Join the manifests of all shards into one, written to --out or standard output.
-    #[arg(long, value_name = "MANIFEST", num_args = 1.., conflicts_with_all = TABLE, conflicts_with_all = KeyOptions::IDS, conflicts_with_all = SIGNING, conflicts_with_all = ["overwrite", "resume", "shard", "jobs"])]
+    #[arg(long, value_name = "MANIFEST", num_args = 1.., conflicts_with_all = TABLE, conflicts_with_all = KeyOptions::IDS, conflicts_with_all = SIGNING, conflicts_with_all = OVERWRITING, conflicts_with_all = VERIFYING, conflicts_with_all = ["overwrite", "resume", "shard", "jobs"])]
     join: Vec<PathBuf>,
     /// Where the files go: a folder that is not there yet, FILE.tar or FILE.zip. `profiles` or `overwrites`, unless given.
     #[arg(short = 'o', long, value_name = "DIR|FILE.tar|FILE.zip")]
@@ -141,6 +141,11 @@ const OTHER: [&str; 3] = ["overwrite", "verify", "join"];
 const TABLE: [&str; 8] = ["spec", "devices", "device", "name", "fan_out", "encoding", "encrypt_to", "dry_run"];
 /// What belongs to signing, besides the key.
 const SIGNING: [&str; 4] = ["digest", "signing_time", "allow", "allow_expired"];
+/// What belongs to --overwrite. That it requires --overwrite is not enough: clap asks for nothing that conflicts with what
+/// is there.
+const OVERWRITING: [&str; 6] = ["removal_password", "os", "platform", "strip", "sign_each", "allow_other_signer"];
+/// What belongs to --verify.
+const VERIFYING: [&str; 1] = ["roots"];
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     match (&args.spec, &args.devices, &args.overwrite, &args.verify) {
@@ -195,4 +200,77 @@ impl Args {
 fn whole_seconds(moment: SystemTime) -> SystemTime {
     let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
     UNIX_EPOCH + Duration::from_secs(since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, Args as _, Command, error::ErrorKind};
+
+    use super::*;
+
+    /// The forms of `batch`, each with what it takes besides `--quiet` and `--format`.
+    const FORMS: [(&[&str], &[&str]); 4] = [
+        (
+            &["spec.toml", "devices.csv"],
+            &["device", "name", "fan_out", "encoding", "encrypt_to", "dry_run", "out", "shard", "resume", "jobs"],
+        ),
+        (
+            &["--overwrite", "made"],
+            &[
+                "removal_password",
+                "os",
+                "platform",
+                "strip",
+                "sign_each",
+                "allow_other_signer",
+                "out",
+                "shard",
+                "resume",
+                "jobs",
+            ],
+        ),
+        (&["--verify", "made"], &["roots", "jobs"]),
+        (&["--join", "manifest.jsonl"], &["out"]),
+    ];
+
+    #[test]
+    fn each_form_refuses_the_options_of_the_others() {
+        let command = Args::augment_args(Command::new("batch"));
+        let options = command.get_arguments().filter(|option| option.get_long().is_some());
+        for option in options.filter(|option| !OTHER.contains(&option.get_id().as_str())) {
+            for (form, takes) in FORMS {
+                let id = option.get_id().as_str();
+                let signs = takes.contains(&"shard") && (KeyOptions::IDS.contains(&id) || SIGNING.contains(&id));
+                let takes = signs || takes.contains(&id) || ["quiet", "format"].contains(&id);
+                let words = ["batch"].into_iter().chain(form.iter().copied()).map(str::to_owned).chain(given(option));
+                let parsed = command.clone().try_get_matches_from(words);
+                let refused = parsed.is_err_and(|error| error.kind() == ErrorKind::ArgumentConflict);
+                assert_eq!(refused, !takes, "{form:?} with --{id}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_key_where_none_is_named() {
+        for option in [["--passphrase", "env:NONE"].as_slice(), &["--allow-readable-key"]] {
+            let words = [&["batch", "spec.toml", "devices.csv", "--dry-run"], option].concat();
+            let parsed = Args::augment_args(Command::new("batch")).try_get_matches_from(words);
+            assert_eq!(parsed.unwrap_err().kind(), ErrorKind::MissingRequiredArgument, "{option:?}");
+        }
+    }
+
+    /// An option as it is written, with a value that it takes.
+    fn given(option: &Arg) -> Vec<String> {
+        let long = format!("--{}", option.get_long().unwrap());
+        let value = match option.get_id().as_str() {
+            "name" => "{x}".to_owned(),
+            "os" => "17".to_owned(),
+            "jobs" => "2".to_owned(),
+            "shard" => "1/2".to_owned(),
+            "signing_time" => "2026-01-01T00:00:00Z".to_owned(),
+            "allow" => "MissingKey".to_owned(),
+            _ => option.get_possible_values().first().map_or("x".to_owned(), |value| value.get_name().to_owned()),
+        };
+        if option.get_action().takes_values() { vec![long, value] } else { vec![long] }
+    }
 }

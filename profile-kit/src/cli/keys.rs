@@ -14,7 +14,7 @@ use super::{outcome::Failure, text};
 #[derive(clap::Args)]
 pub struct KeyOptions {
     /// The signing certificate, PEM; the file may hold the chain too.
-    #[arg(long, value_name = "PEM", requires = "key", conflicts_with = "p12", help_heading = "Key options")]
+    #[arg(long, value_name = "PEM", requires = "key", group = "identity", help_heading = "Key options")]
     cert: Option<PathBuf>,
     /// Its private key, PEM.
     #[arg(long, value_name = "PEM", requires = "cert", conflicts_with = "p12", help_heading = "Key options")]
@@ -23,13 +23,13 @@ pub struct KeyOptions {
     #[arg(long, value_name = "PEM", requires = "cert", help_heading = "Key options")]
     chain: Option<PathBuf>,
     /// Certificate, chain and key in one PKCS#12 file.
-    #[arg(long, value_name = "FILE", help_heading = "Key options")]
+    #[arg(long, value_name = "FILE", group = "identity", help_heading = "Key options")]
     p12: Option<PathBuf>,
     /// Where the key's passphrase is: `file:PATH` or `env:NAME`. Without it the terminal is asked.
-    #[arg(long, value_name = "file:PATH|env:NAME", help_heading = "Key options")]
+    #[arg(long, value_name = "file:PATH|env:NAME", requires = "identity", help_heading = "Key options")]
     passphrase: Option<PassphraseSource>,
     /// Take a key file that group or others may read.
-    #[arg(long, help_heading = "Key options")]
+    #[arg(long, requires = "identity", help_heading = "Key options")]
     allow_readable_key: bool,
 }
 
