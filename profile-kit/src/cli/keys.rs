@@ -20,7 +20,7 @@ pub struct KeyOptions {
     #[arg(long, value_name = "PEM", requires = "cert", conflicts_with = "p12", help_heading = "Key options")]
     key: Option<PathBuf>,
     /// Intermediate certificates, PEM.
-    #[arg(long, value_name = "PEM", requires = "cert", help_heading = "Key options")]
+    #[arg(long, value_name = "PEM", requires = "identity", help_heading = "Key options")]
     chain: Option<PathBuf>,
     /// Certificate, chain and key in one PKCS#12 file.
     #[arg(long, value_name = "FILE", group = "identity", help_heading = "Key options")]
@@ -109,14 +109,15 @@ impl KeyOptions {
 
     fn identity(&self, decrypt_only: bool) -> Result<Identity, Failure> {
         let (passphrase, allow_readable_key) = (self.passphrase()?, self.allow_readable_key);
+        let chain = self.chain.clone();
         let identity = match (&self.cert, &self.key, &self.p12) {
             (Some(certificate), Some(key), None) => {
-                let (chain, files) = (self.chain.clone(), IdentityFiles::new(certificate, key));
+                let files = IdentityFiles::new(certificate, key);
                 let files = IdentityFiles { chain, passphrase, allow_readable_key, decrypt_only, ..files };
                 files.load_asking(|| prompt(key))
             }
             (None, None, Some(path)) => {
-                let file = Pkcs12File { path: path.clone(), passphrase, allow_readable_key, decrypt_only };
+                let file = Pkcs12File { path: path.clone(), chain, passphrase, allow_readable_key, decrypt_only };
                 file.load_asking(|| prompt(path))
             }
             _ => return Err(Failure::usage("no key is named: give --cert and --key, or --p12")),

@@ -9,7 +9,7 @@ use openssl::{
     pkey::{PKey, Private},
 };
 
-use super::{Identity, Passphrase, file, key, naming, passphrase, problem};
+use super::{Identity, Passphrase, certificates, file, key, naming, passphrase, problem};
 use crate::{
     Certificate, Error, Result,
     ber::{self, Element, Reader},
@@ -21,6 +21,8 @@ use crate::{
 pub struct Pkcs12File {
     /// The file, of at most 1 MiB.
     pub path: PathBuf,
+    /// Further certificates for the chain, in PEM, or one in DER: archives often hold the leaf alone.
+    pub chain: Option<PathBuf>,
     /// What opens it; without one the empty passphrase is tried.
     pub passphrase: Option<Passphrase>,
     /// Takes a file that group or others may read.
@@ -32,10 +34,10 @@ pub struct Pkcs12File {
 impl Pkcs12File {
     /// A file that nobody else may read.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), passphrase: None, allow_readable_key: false, decrypt_only: false }
+        Self { path: path.into(), chain: None, passphrase: None, allow_readable_key: false, decrypt_only: false }
     }
 
-    /// Reads the file.
+    /// Reads the file, and that of the chain, of at most 16 MiB.
     ///
     /// # Errors
     /// As [`IdentityFiles::load`](super::IdentityFiles::load).
@@ -43,15 +45,18 @@ impl Pkcs12File {
         self.load_asking(|| Ok(None))
     }
 
-    /// Reads the file, and asks for the passphrase where one is needed and none is given.
+    /// Reads the files, and asks for the passphrase where one is needed and none is given.
     ///
     /// # Errors
     /// As [`IdentityFiles::load_asking`](super::IdentityFiles::load_asking).
     pub fn load_asking(&self, ask: impl FnOnce() -> io::Result<Option<Passphrase>>) -> Result<Identity> {
         let der = file::read_key(&self.path, self.allow_readable_key)?;
         let opened = passphrase::opened(&self.path, self.passphrase.as_ref(), ask, |passphrase| read(&der, passphrase));
-        let assemble = |(key, candidates): Opened| Identity::assemble(key, &candidates, self.decrypt_only);
-        opened.and_then(assemble).map_err(naming(&self.path))
+        let (key, mut candidates) = opened.map_err(naming(&self.path))?;
+        if let Some(path) = &self.chain {
+            candidates.extend(certificates(&file::read(path)?).map_err(naming(path))?);
+        }
+        Identity::assemble(key, &candidates, self.decrypt_only).map_err(naming(&self.path))
     }
 }
 

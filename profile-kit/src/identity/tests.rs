@@ -308,6 +308,19 @@ fn reads_pkcs12_and_orders_its_chain() {
 }
 
 #[test]
+fn the_chain_of_a_pkcs12_file_may_be_a_file_of_its_own() {
+    let key = PKey::private_key_from_pem(&RSA.key_pem().unwrap()).unwrap();
+    let leaf_alone = Pkcs12::builder().pkey(&key).cert(RSA.certificate().x509()).build2("").unwrap().to_der().unwrap();
+    let files = Files::new(&INTERMEDIATE.certificate_pem().unwrap(), &leaf_alone);
+    let file = Pkcs12File::new(files.path("signer.key"));
+    assert_eq!(file.load().unwrap().chain(), [RSA.certificate().clone()]);
+    let file = Pkcs12File { chain: Some(files.path("signer.pem")), ..file };
+    assert_eq!(file.load().unwrap().chain(), [RSA.certificate().clone(), INTERMEDIATE.certificate().clone()]);
+    let file = Pkcs12File { chain: Some(files.path("missing.pem")), ..file };
+    assert!(matches!(file.load(), Err(Error::Io { path, .. }) if path.ends_with("missing.pem")));
+}
+
+#[test]
 fn says_that_a_pkcs12_passphrase_is_wrong() {
     let der = RSA.pkcs12(&PASSPHRASE.into()).unwrap();
     let message = refusal(Identity::from_pkcs12(&der, &"battery staple".into()));
