@@ -151,6 +151,28 @@ fn what_is_wrong_is_1_and_what_could_not_be_asked_is_2() {
 }
 
 #[test]
+fn an_option_that_nothing_would_come_of_is_refused() {
+    for (verb, options) in [
+        (["serve", "--config"], ["--dir", "elsewhere"].as_slice()),
+        (["reload", "--config"], &["--socket", "admin.sock"]),
+        (["stranded", "--config"], &["--socket", "admin.sock"]),
+        (["import", "--config"], &["--socket", "admin.sock", "signed"]),
+        (["backup", "--config"], &["--socket", "admin.sock", "copy"]),
+        (["audit", "verify"], &["--ledger", "ledger.db", "--key", "key.pem", "--credentials", "."]),
+        (["audit", "verify"], &["--export", "audit.jsonl", "--key", "key.pem", "--credentials", "."]),
+        (["audit", "export"], &["--ledger", "ledger.db", "--credentials", "."]),
+    ] {
+        let config = if verb[1] == "--config" { ["signer.toml"].as_slice() } else { &[] };
+        let output = signer(Path::new("."), &[&verb, config, options].concat());
+        let told = text(&output.stderr);
+        assert!(
+            output.status.code() == Some(2) && told.contains("cannot be used with"),
+            "{verb:?} {options:?}: {told}"
+        );
+    }
+}
+
+#[test]
 fn audit_verify_names_the_first_record_that_was_touched() {
     if !has("openssl") {
         return;

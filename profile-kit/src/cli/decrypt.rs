@@ -6,7 +6,7 @@ use profile_kit::encrypt;
 
 use super::{
     files::{Content, Input, Output},
-    keys::KeyOptions,
+    keys::KeyFiles,
     outcome::{Exit, Failure},
 };
 
@@ -20,13 +20,13 @@ pub struct Args {
     #[arg(value_name = "IN")]
     file: PathBuf,
     #[command(flatten)]
-    keys: KeyOptions,
+    keys: KeyFiles,
     #[command(flatten)]
     output: Output,
 }
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let mut named = args.keys.files();
+    let mut named = args.keys.named();
     named.push(("IN", &args.file));
     args.output.spare(&named)?;
     let input = Input::read(&args.file)?;

@@ -10,19 +10,26 @@ use profile_kit::{Certificate, Identity, IdentityFiles, IdentityWarning, Passphr
 
 use super::{outcome::Failure, text};
 
-/// A certificate and its key: PEM files, or one PKCS#12 file.
+/// Who signs: a key, its certificate and the chain.
 #[derive(clap::Args)]
 pub struct KeyOptions {
-    /// The signing certificate, PEM; the file may hold the chain too.
+    #[command(flatten)]
+    files: KeyFiles,
+    /// Intermediate certificates, PEM.
+    #[arg(long, value_name = "PEM", requires = "identity", help_heading = "Key options")]
+    chain: Option<PathBuf>,
+}
+
+/// A certificate and its key: PEM files, or one PKCS#12 file.
+#[derive(clap::Args)]
+pub struct KeyFiles {
+    /// The certificate, PEM; the file may hold its chain too.
     #[arg(long, value_name = "PEM", requires = "key", group = "identity", help_heading = "Key options")]
     cert: Option<PathBuf>,
     /// Its private key, PEM.
     #[arg(long, value_name = "PEM", requires = "cert", conflicts_with = "p12", help_heading = "Key options")]
     key: Option<PathBuf>,
-    /// Intermediate certificates, PEM.
-    #[arg(long, value_name = "PEM", requires = "identity", help_heading = "Key options")]
-    chain: Option<PathBuf>,
-    /// Certificate, chain and key in one PKCS#12 file.
+    /// Certificate and key in one PKCS#12 file, which may hold the chain too.
     #[arg(long, value_name = "FILE", group = "identity", help_heading = "Key options")]
     p12: Option<PathBuf>,
     /// Where the key's passphrase is: `file:PATH` or `env:NAME`. Without it the terminal is asked.
@@ -58,32 +65,24 @@ impl KeyOptions {
 
     /// Whether any identity is named.
     pub fn given(&self) -> bool {
-        self.cert.is_some() || self.p12.is_some()
+        self.files.cert.is_some() || self.files.p12.is_some()
     }
 
     /// The files that are named, each with its option.
     pub fn files(&self) -> Vec<(&'static str, &Path)> {
-        let passphrase = match &self.passphrase {
-            Some(PassphraseSource::File(path)) => Some(path),
-            _ => None,
-        };
-        let named = [
-            ("--cert", self.cert.as_ref()),
-            ("--key", self.key.as_ref()),
-            ("--chain", self.chain.as_ref()),
-            ("--p12", self.p12.as_ref()),
-            ("--passphrase", passphrase),
-        ];
-        named.into_iter().filter_map(|(option, path)| Some((option, path?.as_path()))).collect()
+        let mut named = self.files.named();
+        named.extend(self.chain.as_deref().map(|path| ("--chain", path)));
+        named
     }
 
     /// Loads the identity to sign with, and tells what is doubtful about it at a time; its leaf is the one that is
     /// asked for, if the key has it.
     pub fn load(&self, at: SystemTime, leaf: Option<&Certificate>) -> Result<Identity, Failure> {
-        let identity = self.identity(false)?;
+        let identity = self.files.load(self.chain.as_deref(), false)?;
         let identity = leaf.and_then(|leaf| identity.with_leaf(leaf)).unwrap_or(identity);
+        let name = self.files.name();
         for warning in identity.warnings(at) {
-            let message = format!("{}: {warning}", self.name());
+            let message = format!("{name}: {warning}");
             match warning {
                 // With an intermediate there, what is missing is a root as a rule, and that is as it should be.
                 IdentityWarning::ChainEnds { .. } if identity.chain().len() > 1 => text::note(&message),
@@ -93,23 +92,37 @@ impl KeyOptions {
         let now = SystemTime::now();
         for expired in identity.warnings(now).into_iter().filter(|it| matches!(it, IdentityWarning::Expired { .. })) {
             if at < now && !identity.warnings(at).contains(&expired) {
-                text::warning(&format!(
-                    "{}: {expired}; the signing time that is asked for is before that",
-                    self.name()
-                ));
+                text::warning(&format!("{name}: {expired}; the signing time that is asked for is before that"));
             }
         }
         Ok(identity)
     }
+}
+
+impl KeyFiles {
+    /// The files that are named, each with its option.
+    pub fn named(&self) -> Vec<(&'static str, &Path)> {
+        let passphrase = match &self.passphrase {
+            Some(PassphraseSource::File(path)) => Some(path),
+            _ => None,
+        };
+        let named = [
+            ("--cert", self.cert.as_ref()),
+            ("--key", self.key.as_ref()),
+            ("--p12", self.p12.as_ref()),
+            ("--passphrase", passphrase),
+        ];
+        named.into_iter().filter_map(|(option, path)| Some((option, path?.as_path()))).collect()
+    }
 
     /// Loads the identity to decrypt with: its key usage need not allow signing.
     pub fn load_to_decrypt(&self) -> Result<Identity, Failure> {
-        self.identity(true)
+        self.load(None, true)
     }
 
-    fn identity(&self, decrypt_only: bool) -> Result<Identity, Failure> {
+    fn load(&self, chain: Option<&Path>, decrypt_only: bool) -> Result<Identity, Failure> {
         let (passphrase, allow_readable_key) = (self.passphrase()?, self.allow_readable_key);
-        let chain = self.chain.clone();
+        let chain = chain.map(Path::to_owned);
         let identity = match (&self.cert, &self.key, &self.p12) {
             (Some(certificate), Some(key), None) => {
                 let files = IdentityFiles::new(certificate, key);

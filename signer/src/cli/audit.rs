@@ -45,7 +45,7 @@ struct Verify {
     #[command(flatten)]
     ledger: Ledger,
     /// An export instead of a ledger
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "ledger"], requires = "key")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "credentials", "ledger"], requires = "key")]
     export: Option<PathBuf>,
     /// A checkpoint file, or a copy of one; may be given several times
     #[arg(long, value_name = "FILE")]
@@ -73,7 +73,7 @@ struct Ledger {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The folder of systemd's credentials [default: $CREDENTIALS_DIRECTORY]
-    #[arg(long, value_name = "DIR", requires = "config")]
+    #[arg(long, value_name = "DIR", requires = "config", conflicts_with = "ledger")]
     credentials: Option<PathBuf>,
     /// The ledger's file, without a configuration
     #[arg(long, value_name = "FILE", conflicts_with = "config")]

@@ -33,7 +33,7 @@ use super::{
 #[command(after_help = "Examples: signer serve --config /etc/signer/signer.toml\n          signer serve --dev")]
 pub struct Args {
     /// The configuration file
-    #[arg(long, value_name = "FILE", required_unless_present = "dev", conflicts_with = "dev")]
+    #[arg(long, value_name = "FILE", required_unless_present = "dev", conflicts_with_all = ["dev", "dir"])]
     config: Option<PathBuf>,
     /// Try it out: makes a test identity, a ledger, an example spec and a token in a folder, or goes on with them, and
     /// prints commands that ask it
