@@ -145,7 +145,8 @@ impl<'a> OverwriteOf<'a> {
         self.build_at(SystemTime::now())
     }
 
-    /// Makes it; a `RemovalDate` before `at` is dropped, since a device would refuse it (L7).
+    /// Makes it for a device that gets it at `at` or later: now, or a signing time to come. A `RemovalDate` before that is
+    /// dropped, since a device would refuse it (L7).
     ///
     /// # Errors
     /// [`Error::NoOverwrite`] for encrypted payloads that are to stay (a removal password could be among them), and
@@ -295,9 +296,10 @@ fn was_added(payload: &Payload, changes: &[Change]) -> bool {
 }
 
 fn drop_past_date(profile: &mut Profile, at: SystemTime, changes: &mut Vec<Change>) {
-    if check::past(profile, "RemovalDate", at) {
+    let date = profile.get("RemovalDate").and_then(Value::as_date);
+    if let Some(was) = date.filter(|date| SystemTime::from(*date) < at) {
         profile.unset("RemovalDate").expect("no profile needs a RemovalDate");
-        changes.push(Change::RemovalDateDropped);
+        changes.push(Change::RemovalDateDropped { was, at });
     }
 }
 

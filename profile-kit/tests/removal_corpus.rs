@@ -181,8 +181,10 @@ fn changes(installed: &Installed, made: &Made) -> Vec<Change> {
     if !empty && (made.strip || others.is_empty()) {
         changes.push(Change::InertPayloadAdded);
     }
-    if old.get("RemovalDate").is_some_and(|date| SystemTime::from(date.as_date().unwrap()) < now()) {
-        changes.push(Change::RemovalDateDropped);
+    if let Some(was) = old.get("RemovalDate").map(|date| date.as_date().unwrap())
+        && SystemTime::from(was) < now()
+    {
+        changes.push(Change::RemovalDateDropped { was, at: now() });
     }
     changes
 }

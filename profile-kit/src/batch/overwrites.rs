@@ -24,8 +24,9 @@ use crate::{
     Arrival, Digest, Error, Identity, Os, Overwrite, PasswordForm, Result, SignOptions, SignedProfile, Signer,
     VerifiedProfile,
     certificate::hex,
-    check, device,
+    device,
     identity::shown,
+    overwrite::Change,
     preflight::{self, Devices, Question},
     sha256::sha256,
 };
@@ -54,8 +55,8 @@ pub struct Overwrites<'a> {
     pub sign_each: bool,
     /// The rows to do; all of them unless it is given.
     pub shard: Option<Shard>,
-    /// The clock, in whole seconds: an overwrite whose `RemovalDate` is past then would be refused by devices, and is not
-    /// made. A resume keeps the one that the manifest names.
+    /// The clock, in whole seconds: a `RemovalDate` that is past by then, or by a signing time to come, is left out, since
+    /// devices would refuse it. A resume keeps the one that the manifest names.
     pub now: SystemTime,
     /// Signing threads, as [`Options::jobs`](super::Options::jobs) has them.
     pub jobs: usize,
@@ -86,8 +87,8 @@ struct Overwritten {
     signed: String,
     /// The identifier and the UUID of what is installed.
     of: [String; 2],
-    /// What the installed profile brings that may keep the overwrite from freeing.
-    faults: Vec<String>,
+    /// What the installed profile brings that may keep the overwrite from freeing, and what was left out for that.
+    warnings: Vec<String>,
 }
 
 impl Weigh for Job {
@@ -113,9 +114,8 @@ impl<'a> Overwrites<'a> {
         }
     }
 
-    /// Makes all of them, or what is left; as [`Batch::run`](super::Batch::run). A `RemovalDate` that is past at the signing
-    /// time is left out of an overwrite; one that is past at [`now`](Self::now), a resumed batch's first, is that row's
-    /// error.
+    /// Makes all of them, or what is left; as [`Batch::run`](super::Batch::run). A `RemovalDate` that is left out is
+    /// warned of.
     ///
     /// # Errors
     /// [`Error::OtherSigner`] before anything is made where the identity lacks the certificate that signed the batch;
@@ -228,6 +228,13 @@ impl<'a> Overwrites<'a> {
     }
 }
 
+/// What is to be said of an overwrite besides that it was made.
+fn warnings(overwrite: &Overwrite) -> Vec<String> {
+    let left_out = overwrite.changes().iter().filter(|change| matches!(change, Change::RemovalDateDropped { .. }));
+    let faults = overwrite.faults().iter().map(|fault| format!("inherited: {fault}"));
+    left_out.map(ToString::to_string).chain(faults).collect()
+}
+
 /// What preflight says, and why; and what may help.
 fn because(report: &preflight::Report) -> String {
     let cases = report.rows.iter().flat_map(|row| &row.cases);
@@ -320,7 +327,7 @@ impl Maker<'_> {
         let mut warnings = Vec::new();
         let (line, result) = match overwritten {
             Ok(overwritten) => {
-                warnings.clone_from(&overwritten.faults);
+                warnings.clone_from(&overwritten.warnings);
                 let made = overwritten.made(&installed);
                 (manifest::written(&made), Ok(Signed { file: made.file, bytes: overwritten.bytes }))
             }
@@ -341,7 +348,8 @@ impl Maker<'_> {
         }
         let of = Overwrite::of(&verified).removal_password(self.batch.form).strip(self.batch.strip);
         let of = self.batch.target.map_or(of.clone(), |target| of.target(target));
-        let overwrite = of.build_at(self.batch.sign.signing_time).map_err(failed)?;
+        // What is past by the clock is past on the device, whatever time the signature tells.
+        let overwrite = of.build_at(self.batch.sign.signing_time.max(self.batch.now)).map_err(failed)?;
         let (signed, digest) = self.signer.sign_and_digest(&overwrite, Digest::Sha256).map_err(failed)?;
         self.frees(&verified, &overwrite)?;
         let profile = overwrite.profile();
@@ -353,16 +361,13 @@ impl Maker<'_> {
             signed: hex(&sha256(signed.as_bytes())),
             bytes: Arc::new(signed.into_bytes()),
             of: [verified.profile().identifier(), verified.profile().uuid().unwrap_or_default()].map(str::to_owned),
-            faults: overwrite.faults().iter().map(|fault| format!("inherited: {fault}")).collect(),
+            warnings: warnings(&overwrite),
         })
     }
 
     /// Whether the owner can delete the profile after the overwrite, on every device of the target.
     fn frees(&self, installed: &VerifiedProfile, overwrite: &Overwrite) -> Result<(), Vec<CellProblem>> {
         let refused = |problem: String| Err(vec![CellProblem::of_row(problem)]);
-        if check::past(overwrite.profile(), "RemovalDate", self.batch.now) {
-            return refused("its RemovalDate is past, and a device would refuse it: sign at a time after it".into());
-        }
         let Some(target) = self.batch.target else { return Ok(()) };
         let signer = match self.batch.sign.allow_other_signer {
             true => self.batch.identity.certificates().cloned().collect(),

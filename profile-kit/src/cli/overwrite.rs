@@ -18,7 +18,8 @@ use super::{
 
 /// Make the overwrite of an installed profile: the variant that its owner can delete.
 ///
-/// INSTALLED is the very file that the device got. The overwrite must be signed by the certificate that signed it.
+/// INSTALLED is the very file that the device got. The overwrite must be signed by the certificate that signed it. A
+/// RemovalDate that is past, by the clock or by a --signing-time to come, is left out: a device would refuse it.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  profile-kit overwrite ivi-mdm.signed.mobileconfig --os 17 --cert signer.pem --key signer.key -o overwrite.signed.mobileconfig"
@@ -78,7 +79,7 @@ pub enum PlatformName {
 }
 
 /// The options that say how to sign, besides the key.
-const SIGNING: [&str; 3] = ["digest", "allow_other_signer", "allow_expired"];
+const SIGNING: [&str; 4] = ["digest", "signing_time", "allow_other_signer", "allow_expired"];
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     if !args.unsigned && !args.keys.given() {

@@ -1,10 +1,10 @@
 //! What an overwrite changed, told.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
-use plist::Value;
+use plist::{Date, Value};
 
-use crate::{PasswordForm, Payload};
+use crate::{PasswordForm, Payload, identity::shown};
 
 /// One difference between an installed profile and its overwrite.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +30,13 @@ pub enum Change {
     EmptyPasswordAdded,
     /// Removal-password payloads are gone.
     PasswordsDropped(usize),
-    /// A `RemovalDate` that was past is gone (L7).
-    RemovalDateDropped,
+    /// A `RemovalDate` is gone: it is past by the moment that the overwrite is made for, and a device would refuse it (L7).
+    RemovalDateDropped {
+        /// The date.
+        was: Date,
+        /// That moment.
+        at: SystemTime,
+    },
     /// A payload was left out, as asked.
     PayloadStripped {
         /// Its `PayloadType`.
@@ -76,7 +81,7 @@ impl Change {
             Change::PasswordEmptied => "PasswordEmptied",
             Change::EmptyPasswordAdded => "EmptyPasswordAdded",
             Change::PasswordsDropped(_) => "PasswordsDropped",
-            Change::RemovalDateDropped => "RemovalDateDropped",
+            Change::RemovalDateDropped { .. } => "RemovalDateDropped",
             Change::PayloadStripped { .. } => "PayloadStripped",
             Change::EncryptionFlagDropped => "EncryptionFlagDropped",
             Change::EncryptedContentStripped => "EncryptedContentStripped",
@@ -103,7 +108,10 @@ impl fmt::Display for Change {
             Change::EmptyPasswordAdded => f.write_str("a removal-password payload with an empty password was added"),
             Change::PasswordsDropped(1) => f.write_str("the removal-password payload is gone"),
             Change::PasswordsDropped(count) => write!(f, "{count} removal-password payloads are gone"),
-            Change::RemovalDateDropped => f.write_str("RemovalDate was past, is gone"),
+            Change::RemovalDateDropped { was, at } => {
+                let (was, at) = (was.to_xml_format(), shown(*at));
+                write!(f, "RemovalDate {was} is gone: a device refuses one that is past, and it is at {at} (L7)")
+            }
             Change::PayloadStripped { kind, identifier } => write!(f, "payload {identifier:?} ({kind}) was left out"),
             Change::EncryptionFlagDropped => f.write_str("IsEncrypted is gone: there is nothing encrypted"),
             Change::EncryptedContentStripped => f.write_str("the encrypted payloads were left out"),

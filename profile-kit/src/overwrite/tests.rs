@@ -128,13 +128,14 @@ fn a_flag_that_is_a_string_becomes_false() {
 
 #[test]
 fn a_past_removal_date_goes_and_a_future_one_stays() {
-    let at = |seconds| Value::Date(Date::from(UNIX_EPOCH + Duration::from_secs(seconds)));
+    let date = |seconds| Date::from(UNIX_EPOCH + Duration::from_secs(seconds));
+    let at = |seconds| Value::Date(date(seconds));
     let now = UNIX_EPOCH + Duration::from_secs(1000);
     let mut installed = locked();
     installed.set("RemovalDate", at(999)).unwrap();
     let overwrite = Overwrite::of_unsigned(&installed).build_at(now).unwrap();
     assert_eq!(overwrite.profile().get("RemovalDate"), None);
-    assert!(overwrite.changes().contains(&Change::RemovalDateDropped));
+    assert!(overwrite.changes().contains(&Change::RemovalDateDropped { was: date(999), at: now }));
     installed.set("RemovalDate", at(1001)).unwrap();
     let overwrite = Overwrite::of_unsigned(&installed).build_at(now).unwrap();
     assert_eq!(overwrite.profile().get("RemovalDate"), Some(&at(1001)));

@@ -215,7 +215,9 @@ fn a_resume_of_overwrites_judges_by_the_clock_that_they_were_begun_by() {
         overwrites.run(&Out::of(stage.path(out)), start, &AtomicBool::new(false), &mut |_| ()).unwrap()
     };
     assert_eq!(overwrite("whole", Start::Fresh, at(1)).made, 20);
-    assert_eq!(overwrite("late", Start::Fresh, at(100)).failed, 20);
+    assert_eq!(overwrite("late", Start::Fresh, at(100)).made, 20);
+    assert!(stage.bare(&["show", "whole/C02000000.mobileconfig"]).success().contains("RemovalDate"));
+    assert!(!stage.bare(&["show", "late/C02000000.mobileconfig"]).success().contains("RemovalDate"));
     overwrite("broken", Start::Fresh, at(1));
     let manifest = fs::read_to_string(stage.path("broken/manifest.jsonl")).unwrap();
     let cut: usize = manifest.split_inclusive('\n').take(11).map(str::len).sum();
@@ -224,6 +226,35 @@ fn a_resume_of_overwrites_judges_by_the_clock_that_they_were_begun_by() {
     assert_eq!((resumed.made, resumed.resumed), (20, 10));
     if profile_kit::sign::deterministic_ecdsa() {
         stage.assert_same("whole", "broken", "overwrites");
+    }
+}
+
+#[test]
+fn the_overwrites_of_a_batch_have_the_removal_dates_that_single_ones_have() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(1);
+    let spec = fs::read_to_string(stage.path("spec.toml")).unwrap();
+    for (date, signed) in [
+        ("2024-06-01T00:00:00Z", "2024-01-01T00:00:00Z"),
+        ("2024-06-01T00:00:00Z", "2025-01-01T00:00:00Z"),
+        ("2050-01-01T00:00:00Z", "2025-01-01T00:00:00Z"),
+        ("2050-01-01T00:00:00Z", "2060-01-01T00:00:00Z"),
+    ] {
+        let ends = format!("format = 1\nsettings = {{ RemovalDate = {{ date = \"{date}\" }} }}");
+        fs::write(stage.path("spec.toml"), spec.replacen("format = 1", &ends, 1)).unwrap();
+        let (year, time) = (&date[..4], &signed[..4]);
+        let [locked, freeing] = ["locked", "freeing"].map(|name| format!("{name}-{year}-{time}"));
+        stage.run(&["batch", "spec.toml", "devices.csv", "--out", &locked, "--signing-time", signed]).success();
+        let all = ["batch", "--overwrite", &locked, "--os", "17", "--out", &freeing, "--signing-time", signed];
+        let told = String::from_utf8(stage.output(&all).stderr).unwrap();
+        let single = [&locked, "/C02000000.mobileconfig"].concat();
+        let one = ["overwrite", &single, "--os", "17", "-o", "one", "--signing-time", signed];
+        stage.run(&one).success();
+        let shown = |file: &str| stage.bare(&["unwrap", file]).success();
+        assert_eq!(shown(&format!("{freeing}/C02000000.mobileconfig")), shown("one"), "{date} {signed}");
+        let stays = year == "2050" && time == "2025";
+        assert_eq!(shown("one").contains("RemovalDate"), stays, "{date} {signed}");
+        assert_eq!(told.contains(&format!("warning: {locked}/manifest.jsonl: RemovalDate {date} is gone")), !stays);
     }
 }
 
