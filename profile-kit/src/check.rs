@@ -76,7 +76,8 @@ impl Findings {
                 1 => "1 more finding like these is not told".into(),
                 rest => format!("{rest} more findings like these are not told"),
             };
-            Some(Finding::new(code, KeyPath::root(), message).of_severity(severity))
+            let finding = Finding::new(code, KeyPath::root(), message).of_severity(severity);
+            Some(Finding { count: rest, ..finding })
         });
         self.list.into_iter().chain(left_out).collect()
     }
@@ -158,11 +159,13 @@ mod tests {
 
     #[test]
     fn what_is_not_told_is_counted() {
-        for (count, told) in [(100, None), (101, Some("1 more finding like these is not told"))] {
+        let (one, many) = ("1 more finding like these is not told", "50 more findings like these are not told");
+        for (count, told) in [(100, None), (101, Some(one)), (150, Some(many))] {
             let mut findings = Findings::default();
             (0..count).for_each(|_| findings.push(Finding::new(Code::MissingKey, KeyPath::root().key("x"), "")));
             let all = findings.told();
             assert_eq!(all.get(100).map(|last| last.message.as_str()), told);
+            assert_eq!(all.iter().map(|finding| finding.count).sum::<usize>(), count);
             assert_eq!(all.last().and_then(Finding::device_error).is_none(), told.is_some());
         }
     }

@@ -16,11 +16,13 @@ pub struct Finding {
     pub path: KeyPath,
     /// One sentence.
     pub message: String,
+    /// How many it stands for: one, but where it says how many others of its code are not told.
+    pub count: usize,
 }
 
 impl Finding {
     pub(crate) fn new(code: Code, path: KeyPath, message: impl Into<String>) -> Self {
-        Self { code, severity: code.severity(), path, message: message.into() }
+        Self { code, severity: code.severity(), path, message: message.into(), count: 1 }
     }
 
     /// The same, mattering more or less than its code says.

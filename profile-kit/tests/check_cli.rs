@@ -278,6 +278,17 @@ fn warnings_fail_only_where_they_are_denied() {
 }
 
 #[test]
+fn the_summary_counts_also_what_is_not_told() {
+    let many = xml(|payload| (0..150).for_each(|number| payload.insert(&format!("x{number}"), "x")));
+    let folder = folder(&[("a", many.as_bytes())]);
+    for (options, summary) in [(&[][..], "150 warnings"), (&["--deny", "warnings"], "150 errors")] {
+        let told = text(folder.path(), &[&["a"], options].concat());
+        assert!(told.contains("50 more findings like these are not told"), "{told}");
+        assert!(told.ends_with(&format!("\n1 file: {summary}\n")), "{told}");
+    }
+}
+
+#[test]
 fn the_answer_is_the_same_whatever_the_number_of_jobs() {
     let clean = xml(|_| ());
     let flawed = xml(|payload| payload.insert("Lable", "x"));

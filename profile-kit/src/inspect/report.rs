@@ -109,10 +109,10 @@ impl Report {
         Self { file: file.into(), signature, findings }
     }
 
-    /// How many findings there are.
+    /// How many findings there are, those that are not told included.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        self.findings.iter().for_each(|located| counts.add(located.finding.severity));
+        self.findings.iter().for_each(|located| counts.add(&located.finding));
         counts
     }
 
@@ -136,7 +136,7 @@ impl fmt::Display for Report {
 
 impl Located {
     fn painted(&self, file: &str, paint: &Paint<'_>) -> String {
-        let Finding { code, severity, path, message } = &self.finding;
+        let Finding { code, severity, path, message, .. } = &self.finding;
         let sentence = if path.0.is_empty() { message.clone() } else { format!("{path}: {message}") };
         let place = place(file, self.position, self.in_signed_content);
         let mut text = head(&place, *severity, code.word(), &sentence, paint);
@@ -216,12 +216,12 @@ fn found(place: Place, content: &[u8]) -> Place {
 }
 
 impl Counts {
-    /// One more.
-    pub fn add(&mut self, severity: Severity) {
-        match severity {
-            Severity::Error => self.errors += 1,
-            Severity::Warning => self.warnings += 1,
-            Severity::Note => self.notes += 1,
+    /// As many more as a finding stands for.
+    pub fn add(&mut self, finding: &Finding) {
+        match finding.severity {
+            Severity::Error => self.errors += finding.count,
+            Severity::Warning => self.warnings += finding.count,
+            Severity::Note => self.notes += finding.count,
         }
     }
 }
