@@ -22,11 +22,14 @@ use profile_kit::{
     check::Code,
 };
 
+use self::told::Subject;
 use super::{
+    files,
     keys::KeyOptions,
     outcome::{Exit, Failure},
     overwrite::{Form, PlatformName},
     sign::{self, SigningOptions},
+    text,
     verify::ReportFormat,
 };
 
@@ -148,6 +151,17 @@ const OVERWRITING: [&str; 6] = ["removal_password", "os", "platform", "strip", "
 const VERIFYING: [&str; 1] = ["roots"];
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
+    match asked(args) {
+        // The manifest itself is what stands on standard output.
+        Err(failure) if args.format == ReportFormat::Json && !args.joins_to_standard_output() => {
+            text::print_json(&[told::failed(&args.subject(), &failure)])?;
+            Ok(failure.exit)
+        }
+        done => done,
+    }
+}
+
+fn asked(args: &Args) -> Result<Exit, Failure> {
     match (&args.spec, &args.devices, &args.overwrite, &args.verify) {
         (Some(spec), Some(devices), ..) => make::run(args, spec, devices),
         (_, _, Some(installed), _) => overwrite::run(args, installed),
@@ -162,6 +176,21 @@ fn manifest(path: &Path) -> PathBuf {
 }
 
 impl Args {
+    fn joins_to_standard_output(&self) -> bool {
+        !self.join.is_empty() && self.out.is_none()
+    }
+
+    /// What the summary is about.
+    fn subject(&self) -> Subject {
+        let of = |key, path: &Path| Subject { key, name: files::name(path, "standard input") };
+        match (&self.devices, &self.overwrite, &self.verify) {
+            (Some(devices), ..) => of("input", devices),
+            (_, Some(installed), _) => of("input", &manifest(installed)),
+            (.., Some(path)) => of("manifest", &manifest(path)),
+            _ => of("manifest", self.out.as_deref().unwrap_or(Path::new("-"))),
+        }
+    }
+
     fn start(&self) -> Start {
         if self.resume { Start::Resume } else { Start::Fresh }
     }

@@ -3,7 +3,11 @@
 mod json;
 mod told;
 
-use std::{collections::HashSet, path::PathBuf, time::SystemTime};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use clap::ValueEnum;
 use profile_kit::{
@@ -15,7 +19,7 @@ use profile_kit::{
 use serde_json::json;
 
 use super::{
-    files::Input,
+    files::{self, Input},
     outcome::{Exit, Failure},
     text,
     verify::ReportFormat,
@@ -102,19 +106,18 @@ enum Preset {
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let devices = args.devices()?;
-    let input = Input::read(&args.installed)?;
-    let installed = match arrival(&input).and_then(|arrival| hold(&input.name, arrival)) {
-        Ok(arrival) => (input.name, arrival),
-        Err(failure) => return args.unasked(&input.name, failure),
+    let name = |path: &Path| files::name(path, "standard input");
+    let installed = match arrival(&args.installed).and_then(|arrival| hold(&name(&args.installed), arrival)) {
+        Ok(arrival) => (name(&args.installed), arrival),
+        Err(failure) => return args.unasked(&name(&args.installed), failure),
     };
     let at = SystemTime::now();
     let ways = (args.installed_by.by(), args.overwrite_by.by());
     let verdict = match &args.overwrite {
         Some(path) => {
-            let input = Input::read(path)?;
-            let overwrite = match arrival(&input) {
-                Ok(arrival) => (input.name, arrival),
-                Err(failure) => return args.unasked(&input.name, failure),
+            let overwrite = match arrival(path) {
+                Ok(arrival) => (name(path), arrival),
+                Err(failure) => return args.unasked(&name(path), failure),
             };
             let mut question = Question::new(&installed.1, &overwrite.1, at);
             (question.installed_by, question.overwrite_by) = ways;
@@ -139,7 +142,8 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 /// What a file holds.
-fn arrival(input: &Input) -> Result<Arrival, Failure> {
+fn arrival(path: &Path) -> Result<Arrival, Failure> {
+    let input = Input::read(path)?;
     Arrival::from_bytes(&input.bytes).map_err(|error| Failure::of(&input.name, &error))
 }
 
@@ -151,7 +155,7 @@ fn hold(name: &str, installed: Arrival) -> Result<Arrival, Failure> {
 }
 
 impl Args {
-    /// The answer where the content of a file is such that nothing can be asked of it.
+    /// The answer where a file cannot be read, or nothing can be asked of what is in it.
     fn unasked(&self, file: &str, failure: Failure) -> Result<Exit, Failure> {
         match self.format {
             ReportFormat::Text => Err(failure),

@@ -11,7 +11,7 @@ use profile_kit::{
 use serde_json::json;
 
 use super::{
-    files::Input,
+    files::{self, Input},
     outcome::{Exit, Failure},
     text,
     verify::{self, ReportFormat},
@@ -32,17 +32,17 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let input = Input::read(&args.file)?;
-    let inspection = match inspect(&input) {
+    let name = files::name(&args.file, "standard input");
+    let inspection = match Input::read(&args.file).and_then(|input| inspect(&input)) {
         Err(failure) if args.format == ReportFormat::Json => {
-            text::print_json(&[json!({"file": input.name, "error": failure.message})])?;
+            text::print_json(&[json!({"file": name, "error": failure.message})])?;
             return Ok(failure.exit);
         }
         inspected => inspected?,
     };
     match args.format {
-        ReportFormat::Text => text::print(&report(&input.name, &inspection))?,
-        ReportFormat::Json => text::print_json(&[json(&input.name, &inspection)])?,
+        ReportFormat::Text => text::print(&report(&name, &inspection))?,
+        ReportFormat::Json => text::print_json(&[json(&name, &inspection)])?,
     }
     let intact = inspection.verification.is_none_or(|found| found.integrity().is_good());
     Ok(if intact { Exit::Yes } else { Exit::No })

@@ -24,19 +24,19 @@ pub fn run(args: &Args, spec: &Path, devices: &Path) -> Result<Exit, Failure> {
     let spec = Spec::read(spec)?;
     let table = source::table(devices, args.encoding())?;
     let stop = interrupt::flag()?;
-    let mut told = Told::new(devices, args.quiet, args.format);
+    let mut told = Told::new(args.subject(), args.quiet, args.format);
     if args.dry_run {
         if args.keys.given() {
             let identity = args.keys.load(options.sign.signing_time, None)?;
             Batch::new(&spec.template, &spec.bytes, &identity, options.clone()).try_signing().map_err(failed)?;
         }
         let report = batch::dry_run(&spec.template, table, &options, &stop, &mut |event| told.tell(event));
-        return told.end(&report.map_err(failed)?, None);
+        return told.end(report.map_err(failed), None);
     }
     let identity = args.keys.load(options.sign.signing_time, None)?;
     let batch = Batch::new(&spec.template, &spec.bytes, &identity, options);
     let report = batch.run(table, &out, args.start(), &stop, &mut |event| told.tell(event));
-    told.end(&report.map_err(failed)?, Some(&out))
+    told.end(report.map_err(failed), Some(&out))
 }
 
 fn options(args: &Args, out: &Out) -> Result<Options, Failure> {

@@ -32,13 +32,13 @@ pub fn run(args: &Args, installed: &Path) -> Result<Exit, Failure> {
     let name = installed.display().to_string();
     tell_form(&name, args.removal_password, target);
     let stop = interrupt::flag()?;
-    let mut told = Told::new(&installed, args.quiet, args.format);
+    let mut told = Told::new(args.subject(), args.quiet, args.format);
     let report = overwrites.run(&out, args.start(), &stop, &mut |event| told.tell(event));
     let failed = |error: Error| match &error {
         Error::OtherSigner { .. } => Failure::of(&name, &error),
         _ => Failure::plain(&error),
     };
-    told.end(&report.map_err(failed)?, Some(&out))
+    told.end(report.map_err(failed), Some(&out))
 }
 
 /// As the verb `overwrite` tells it.

@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, IsTerminal},
-    path::Path,
     time::{Duration, Instant},
 };
 
@@ -11,16 +10,22 @@ use profile_kit::batch::{Event, Out, Progress, Report, RowProblem};
 use serde_json::{Value, json};
 
 use crate::cli::{
-    files::name,
     outcome::{Exit, Failure},
     text,
     verify::ReportFormat,
 };
 
+/// What a batch is made of, or the manifest that is asked about.
+pub struct Subject {
+    /// Its name.
+    pub name: String,
+    /// What that is called in JSON.
+    pub key: &'static str,
+}
+
 /// Takes what happens and tells it, as it was asked for.
 pub struct Told {
-    /// The input's name.
-    input: String,
+    subject: Subject,
     format: ReportFormat,
     quiet: bool,
     bar: Option<ProgressBar>,
@@ -36,10 +41,10 @@ pub struct Told {
 }
 
 impl Told {
-    pub fn new(input: &Path, quiet: bool, format: ReportFormat) -> Self {
+    pub fn new(subject: Subject, quiet: bool, format: ReportFormat) -> Self {
         let now = Instant::now();
         Self {
-            input: name(input, "standard input"),
+            subject,
             format,
             quiet,
             bar: (!quiet && io::stderr().is_terminal()).then(bar),
@@ -80,10 +85,10 @@ impl Told {
             Event::Note(note) | Event::Warning(note) if self.format == ReportFormat::Json => {
                 self.notes.push(note.to_owned());
             }
-            Event::Note(note) => self.aside(|| text::note(&format!("{}: {note}", self.input))),
-            Event::Warning(warning) => self.aside(|| text::warning(&format!("{}: {warning}", self.input))),
+            Event::Note(note) => self.aside(|| text::note(&format!("{}: {note}", self.subject.name))),
+            Event::Warning(warning) => self.aside(|| text::warning(&format!("{}: {warning}", self.subject.name))),
             Event::Row(problem) if self.format == ReportFormat::Json => self.keep(problem),
-            Event::Row(problem) => self.aside(|| text::error(&format!("{}: {problem}", self.input))),
+            Event::Row(problem) => self.aside(|| text::error(&format!("{}: {problem}", self.subject.name))),
             Event::Progress(progress) => self.progress(progress),
             _ => {}
         }
@@ -131,15 +136,27 @@ impl Told {
         }
         self.last = now;
         let percent = progress.position * 100 / progress.length.max(1);
-        Some(format!("{}: {words}, {percent} % of it read", self.input))
+        Some(format!("{}: {words}, {percent} % of it read", self.subject.name))
     }
 
-    /// Tells the end, and what it means for the exit status.
-    pub fn end(self, report: &Report, out: Option<&Out>) -> Result<Exit, Failure> {
+    /// Tells the end, and what it means for the exit status; a failure for machines, with what was told before it.
+    pub fn end(self, report: Result<Report, Failure>, out: Option<&Out>) -> Result<Exit, Failure> {
         self.clear();
+        let report = match report {
+            Ok(report) => report,
+            Err(failure) if self.format == ReportFormat::Json => {
+                let mut result = failed(&self.subject, &failure);
+                result["notes"] = json!(self.notes);
+                result["errors"] = json!(self.errors);
+                result["more_errors"] = json!(self.more_errors);
+                text::print_json(&[result])?;
+                return Ok(failure.exit);
+            }
+            Err(failure) => return Err(failure),
+        };
         match self.format {
-            ReportFormat::Json => text::print_json(&[self.json(report, out)])?,
-            ReportFormat::Text if !self.quiet => text::print(&format!("{}\n", self.summary(report, out)))?,
+            ReportFormat::Json => text::print_json(&[self.json(&report, out)])?,
+            ReportFormat::Text if !self.quiet => text::print(&format!("{}\n", self.summary(&report, out)))?,
             ReportFormat::Text => {}
         }
         if !report.is_complete && self.format == ReportFormat::Text {
@@ -159,7 +176,7 @@ impl Told {
 
     fn summary(&self, report: &Report, out: Option<&Out>) -> String {
         let Report { made, failed, resumed, .. } = report;
-        let input = text::escape(&self.input);
+        let input = text::escape(&self.subject.name);
         let files = if *made == 1 { "file" } else { "files" };
         let rows = if *failed == 1 { "row" } else { "rows" };
         let before = if *resumed > 0 { format!(" ({resumed} rows were done before)") } else { String::new() };
@@ -174,7 +191,7 @@ impl Told {
 
     fn json(&self, report: &Report, out: Option<&Out>) -> Value {
         json!({
-            "input": self.input,
+            self.subject.key: self.subject.name,
             "out": out.map(|out| out.path().display().to_string()),
             "manifest": report.manifest.as_ref().map(|path| path.display().to_string()),
             "rows": report.rows,
@@ -187,6 +204,11 @@ impl Told {
             "more_errors": self.more_errors,
         })
     }
+}
+
+/// The result of what ended with a failure.
+pub fn failed(subject: &Subject, failure: &Failure) -> Value {
+    json!({subject.key: subject.name, "error": failure.message})
 }
 
 fn row(problem: &RowProblem) -> Value {
@@ -210,7 +232,8 @@ mod tests {
 
     /// The lines of a batch of ten rows a second, asked for every second.
     fn lines(quiet: bool) -> Vec<String> {
-        let mut told = Told { bar: None, ..Told::new(Path::new("devices.csv"), quiet, ReportFormat::Text) };
+        let subject = Subject { name: "devices.csv".into(), key: "input" };
+        let mut told = Told { bar: None, ..Told::new(subject, quiet, ReportFormat::Text) };
         let begun = told.begun;
         let line = |second: u64| {
             let progress = Progress { made: 9 * second, failed: second, position: second, length: 40 };

@@ -21,13 +21,14 @@ pub fn run(args: &Args, path: &Path) -> Result<Exit, Failure> {
     let store = args.roots.as_deref().map(roots).transpose()?;
     let options = VerifyOptions::new(SystemTime::now());
     let stop = interrupt::flag()?;
-    let mut told = Told::new(&path, args.quiet, args.format).verifying();
+    let mut told = Told::new(args.subject(), args.quiet, args.format).verifying();
     let report = batch::verify(&path, store.as_ref(), &options, args.jobs(), &stop, &mut |event| told.tell(event));
-    let report = report.map_err(|error| Failure::plain(&error))?;
+    let report = match report.map_err(|error| Failure::plain(&error)) {
+        Ok(_) if stop.load(Ordering::Relaxed) => return told.end(Err(Failure::usage("interrupted")), None),
+        Ok(report) => report,
+        Err(failure) => return told.end(Err(failure), None),
+    };
     told.clear();
-    if stop.load(Ordering::Relaxed) {
-        return Err(Failure::usage("interrupted"));
-    }
     match args.format {
         ReportFormat::Json => text::print_json(&[json!({
             "manifest": name,
