@@ -89,7 +89,7 @@ pub struct Args {
     /// Signing threads, or those that verify; as many as there are processors, unless given.
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// No progress, and no summary.
+    /// No progress, and no summary but that of --format json.
     #[arg(short, long)]
     quiet: bool,
     /// How the summary is written.
