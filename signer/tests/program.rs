@@ -143,6 +143,9 @@ fn what_is_wrong_is_1_and_what_could_not_be_asked_is_2() {
     assert_eq!(code(&["reload", "--config", "site/signer.toml"]), Some(2));
     assert_eq!(code(&["reload", "--config", "missing.toml"]), Some(2));
     assert_eq!(code(&["audit", "verify", "--ledger", "site/ledger.db"]), Some(2));
+    let told = |arguments: &[&str]| text(&signer(folder.path(), arguments).stderr);
+    assert!(told(&["audit", "verify", "--ledger", "site/ledger.db"]).starts_with("error: --ledger needs --key"));
+    assert_eq!(told(&["audit", "verify"]), "error: neither --config nor --ledger nor --export is given\n");
     assert_eq!(code(&["serve"]), Some(2));
     assert_eq!(code(&["serve", "--config", "missing.toml"]), Some(2));
     fs::write(folder.path().join("site/ivi-mdm.toml"), "format = 1").unwrap();
@@ -224,6 +227,22 @@ fn every_verb_has_help_with_an_example_and_a_manual_page() {
         assert!(text(&signer(Path::new("."), &["man", verb]).stdout).contains(".TH"), "{verb}");
     }
     assert!(text(&signer(Path::new("."), &["completions", "bash"]).stdout).contains("_signer"));
+}
+
+#[test]
+fn every_manual_page_that_one_names_can_be_written() {
+    let mut pages = vec![String::new()];
+    let mut next = 0;
+    while let Some(page) = pages.get(next).cloned() {
+        let arguments: &[&str] = if page.is_empty() { &["man"] } else { &["man", &page] };
+        let output = signer(Path::new("."), arguments);
+        assert!(output.status.success(), "{page}: {}", text(&output.stderr));
+        let named = text(&output.stdout).replace("\\-", "-");
+        let named = named.lines().filter_map(|line| line.strip_prefix("signer-")?.strip_suffix("(1)"));
+        pages.extend(named.filter(|page| !page.starts_with("help") && !page.ends_with("-help")).map(str::to_owned));
+        next += 1;
+    }
+    assert!(pages.contains(&"audit-verify".to_owned()), "{pages:?}");
 }
 
 /// A daemon that ends with the test.

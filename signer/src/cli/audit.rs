@@ -99,7 +99,7 @@ impl Verify {
             paths.push(record.checkpoints);
             ledger = Some(record.ledger);
         }
-        if verifiers.is_empty() {
+        if verifiers.is_empty() && ledger.is_some() {
             return Err(Failure::could_not_ask("--ledger needs --key: the public half of the checkpoint key"));
         }
         let read = paths.iter().map(|path| checkpoints(path)).collect::<Result<Vec<_>, _>>()?;

@@ -12,7 +12,7 @@ use super::{
 #[derive(clap::Args)]
 #[command(after_help = "Example: signer man reload > signer-reload.1")]
 pub struct Args {
-    /// The verb; without it the page of the whole program
+    /// The verb, such as `reload` or `audit-verify`; without it the page of the whole program
     verb: Option<String>,
 }
 
@@ -21,9 +21,9 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let mut command = Cli::command();
     command.build();
     if let Some(verb) = &args.verb {
-        let found = command.find_subcommand(verb).cloned();
+        let found = verb.split('-').try_fold(&command, |above, verb| above.find_subcommand(verb));
         let found = found.ok_or_else(|| Failure::could_not_ask(format!("{verb:?} is no verb")))?;
-        command = found.display_name(format!("signer-{verb}"));
+        command = found.clone().display_name(format!("signer-{verb}"));
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page).map_err(|error| Failure::of(&error))?;
