@@ -154,6 +154,37 @@ fn what_is_wrong_is_1_and_what_could_not_be_asked_is_2() {
 }
 
 #[test]
+fn a_backup_that_is_no_good_is_1_and_what_stands_in_its_way_is_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let code = |arguments: &[&str]| signer(folder.path(), arguments).status.code();
+    let restore = |config: &str, backup: &str| code(&["restore", "--config", config, backup]);
+    for site in ["site", "other"] {
+        let mut daemon = Daemon::dev_in(folder.path(), site, &[]);
+        daemon.introduction();
+        if site == "site" {
+            let backup = ["backup", "--config", "site/signer.toml", "copy"];
+            assert_eq!(
+                (code(&backup), code(&backup)),
+                (Some(0), Some(2)),
+                "a folder that is there is not written over"
+            );
+            assert_eq!(restore("site/signer.toml", "copy"), Some(2), "a daemon is at work");
+        }
+        assert_eq!(daemon.end(), Some(0));
+    }
+    assert_eq!(restore("site/signer.toml", "copy"), Some(2), "a record that is there is not written over");
+    for name in ["ledger.db", "checkpoints.jsonl"] {
+        fs::remove_file(folder.path().join("other").join(name)).unwrap();
+    }
+    let refused = signer(folder.path(), &["restore", "--config", "other/signer.toml", "copy"]);
+    assert!(text(&refused.stderr).starts_with("error: the backup needs"), "{}", text(&refused.stderr));
+    assert_eq!(refused.status.code(), Some(2), "the keys are others");
+    let file = folder.path().join("copy/checkpoints.jsonl");
+    fs::write(&file, fs::read_to_string(&file).unwrap() + "\n").unwrap();
+    assert_eq!(code(&["restore", "--check", "--config", "site/signer.toml", "copy"]), Some(1), "the copy was changed");
+}
+
+#[test]
 fn an_option_that_nothing_would_come_of_is_refused() {
     for (verb, options) in [
         (["serve", "--config"], ["--dir", "elsewhere"].as_slice()),
@@ -255,8 +286,12 @@ struct Daemon {
 impl Daemon {
     /// In a folder `site` of its own.
     fn dev(folder: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::dev_in(folder, "site", environment)
+    }
+
+    fn dev_in(folder: &Path, site: &str, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_signer"))
-            .args(["serve", "--dev", "--dir", "site", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--dev", "--dir", site, "--listen", "127.0.0.1:0"])
             .envs(environment.iter().copied())
             .current_dir(folder)
             .stdin(Stdio::null())

@@ -23,7 +23,7 @@ use super::{
 ///
 /// A scenario is a TOML file, or the name of one that comes with the program (--list). Tells what owner and console see
 /// at each step, and which facts and policies decided. Exit status 1 where something that the scenario expects does not
-/// come.
+/// come, 2 where the scenario cannot be run: it is the question, so that nothing was asked.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  profile-kit simulate hybrid\n  profile-kit simulate --print hybrid > my.toml")]
 pub struct Args {

@@ -11,6 +11,7 @@ use signer::{
     admin::{Answer, Ask, Client},
     backup::{self, BackupError, Contents},
     daemon::chain,
+    ledger::Error,
 };
 
 use super::{
@@ -72,11 +73,13 @@ fn kept_elsewhere(contents: &Contents) -> String {
     )
 }
 
-/// A backup that is no good was looked at; a file that cannot be read was not.
+/// A backup that is no good was looked at; where a file, a key or a daemon stands in the way it was not.
 pub fn failure(error: &BackupError) -> Failure {
     match error {
-        BackupError::File { .. } => Failure::of(error),
-        other => Failure::no(vec![chain(other)]),
+        BackupError::Damaged { .. } | BackupError::Ledger(Error::Damaged { .. } | Error::Audit(_)) => {
+            Failure::no(vec![chain(error)])
+        }
+        other => Failure::of(other),
     }
 }
 
