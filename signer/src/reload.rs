@@ -8,7 +8,7 @@ use crate::{
     state::State,
 };
 
-/// Devices that could be freed before a reload, and not after it.
+/// Devices that could be freed before a reload, and not after it; none where others were accepted than there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stranded {
     /// How many devices.
@@ -21,6 +21,11 @@ pub struct Stranded {
 impl fmt::Display for Stranded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let devices = self.devices;
+        if devices == 0 {
+            return f.write_str(
+                "no device would be left without its key: nothing is to be accepted, leave --accept-stranded out",
+            );
+        }
         write!(f, "{devices} devices have profiles whose signing key would be gone, signed by ")?;
         for (position, (leaf, count)) in self.leaves.iter().enumerate() {
             let comma = if position > 0 { ", " } else { "" };
@@ -44,14 +49,16 @@ pub struct Reloaded {
 /// Decides about a reload, and about the devices that [`stranded_by`] says it would strand.
 ///
 /// # Errors
-/// [`Stranded`] where devices would be left without the key of their leaf, unless exactly that number is accepted.
+/// [`Stranded`] where devices would be left without the key of their leaf, unless exactly that number is accepted; also
+/// where there are none and a number is: whoever gives devices up has another reload in mind.
 pub fn reload(
     old: &State,
     new: State,
     stranded: Option<Stranded>,
     accepted: Option<u64>,
 ) -> Result<Reloaded, Stranded> {
-    if let Some(stranded) = stranded.filter(|it| accepted != Some(it.devices)) {
+    let stranded = stranded.unwrap_or(Stranded { devices: 0, leaves: Vec::new() });
+    if accepted.unwrap_or(0) != stranded.devices {
         return Err(stranded);
     }
     let restart = waits_for_restart(old, &new);

@@ -44,6 +44,15 @@ fn a_reload_that_strands_devices_is_refused_with_their_number() {
 }
 
 #[test]
+fn a_number_is_not_accepted_where_a_reload_strands_nobody() {
+    let site = Site::new();
+    let stranded = reload(&site.state(), site.state(), &recorded(&site), Some(5)).unwrap_err();
+    assert_eq!(stranded.devices, 0);
+    assert!(stranded.to_string().starts_with("no device would be left without its key"), "{stranded}");
+    assert!(reload(&site.state(), site.state(), &recorded(&site), Some(0)).is_ok());
+}
+
+#[test]
 fn an_identity_that_is_left_out_strands_as_one_that_is_gone() {
     let site = Site::new();
     let old = site.state();
