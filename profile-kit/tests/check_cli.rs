@@ -213,10 +213,22 @@ fn a_directory_is_walked_in_order_without_hidden_files_and_directories_behind_li
     symlink("..", folder.path().join("d/b/up")).unwrap();
     symlink("../e", folder.path().join("d/e")).unwrap();
     symlink("../e/x.mobileconfig", folder.path().join("d/z.mobileconfig")).unwrap();
-    symlink("nowhere", folder.path().join("d/dangling.mobileconfig")).unwrap();
     let results = json(folder.path(), &["d"]);
     let names: Vec<&str> = results["results"].as_array().unwrap().iter().map(|r| r["file"].as_str().unwrap()).collect();
     assert_eq!(names, ["d/a.MOBILECONFIG", "d/b/x.mobileconfig", "d/c.signed.mobileconfig", "d/z.mobileconfig"]);
+}
+
+#[test]
+fn a_link_that_leads_nowhere_could_not_be_asked_in_a_directory_either() {
+    let folder = folder(&[("d/a.mobileconfig", xml(|_| ()).as_bytes())]);
+    symlink("nowhere", folder.path().join("d/broken.mobileconfig")).unwrap();
+    symlink("round.mobileconfig", folder.path().join("d/round.mobileconfig")).unwrap();
+    symlink("nowhere", folder.path().join("d/notes.xml")).unwrap();
+    let output = check(folder.path(), &["d"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "1 file: no findings, 2 could not be checked\n");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.starts_with("error: d/broken.mobileconfig: cannot be opened: No such file"), "{told}");
 }
 
 #[test]

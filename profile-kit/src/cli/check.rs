@@ -29,7 +29,8 @@ use super::{
 /// Check profiles, signed or not: whether devices take them, and whether they do what you think.
 ///
 /// A directory is searched for files whose names end in .mobileconfig, in whatever case; hidden ones are passed over,
-/// links to files are followed, links to directories are not. Exit status 1 where anything is an error.
+/// links to files are followed, links to directories are not. Exit status 1 where anything is an error, 2 where a file
+/// cannot be read.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  profile-kit check profiles/ --os 17 --supervised yes --deny warnings")]
 pub struct Args {

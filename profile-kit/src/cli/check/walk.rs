@@ -44,11 +44,12 @@ fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 
-/// A file, or a link to one: links to directories could lead anywhere, and round and round.
+/// A file, or a link to one: links to directories could lead anywhere, and round and round. One that leads nowhere is a
+/// profile that cannot be read.
 fn is_profile(entry: &DirEntry) -> bool {
     let name = entry.file_name().as_encoded_bytes().to_ascii_lowercase();
     let is_file = || match entry.path_is_symlink() {
-        true => fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_file()),
+        true => fs::metadata(entry.path()).map_or(true, |metadata| metadata.is_file()),
         false => entry.file_type().is_file(),
     };
     name.ends_with(b".mobileconfig") && is_file()
