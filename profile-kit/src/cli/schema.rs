@@ -1,6 +1,6 @@
 //! The verb `schema`.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, ptr};
 
 use clap::ValueEnum;
 use profile_kit::{
@@ -77,13 +77,18 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn find(kind: &str) -> Result<impl Iterator<Item = &'static PayloadSchema>, Failure> {
-    let top = (kind == "Configuration").then(schema::top_level);
+    let top = (kind == TOP_LEVEL).then(schema::top_level);
     let found = schema::find(kind);
     if top.is_none() && found.is_empty() {
         let message = format!("{} is no payload type of Apple's schema{}", text::quoted(kind), suggestion(kind));
         return Err(Failure { exit: Exit::No, message });
     }
     Ok(top.into_iter().chain(found))
+}
+
+/// The type as it is asked for: Apple's schema has a title in its place for the top level.
+fn kind(payload: &PayloadSchema) -> &str {
+    if ptr::eq(payload, schema::top_level()) { TOP_LEVEL } else { payload.kind }
 }
 
 /// The types that are a typing error away, or have the word in their names.
@@ -100,6 +105,7 @@ fn suggestion(kind: &str) -> String {
     }
 }
 
+const TOP_LEVEL: &str = "Configuration";
 const MOST_SUGGESTIONS: usize = 5;
 
 /// What is shown: everything, or what works on a platform.
@@ -135,13 +141,15 @@ impl View {
     }
 
     fn tree(&self, payload: &PayloadSchema) -> String {
-        let (bold, mut tree) = (text::bold(), String::new());
-        let file = if payload.file == payload.kind { String::new() } else { format!(" [{}]", payload.file) };
-        writeln!(tree, "{bold}{}{bold:#}{file}", payload.kind).expect(TAKES_ANY);
+        let (bold, mut tree, kind) = (text::bold(), String::new(), kind(payload));
+        let file = if payload.file == kind { String::new() } else { format!(" [{}]", payload.file) };
+        writeln!(tree, "{bold}{kind}{bold:#}{file}").expect(TAKES_ANY);
         for (platform, support) in self.shown(&payload.support) {
             line(&mut tree, 1, &format!("on {platform}"), &words(support).join(", "));
         }
-        self.keys(&mut tree, payload.keys, &mut Vec::new());
+        if self.works(&payload.support) {
+            self.keys(&mut tree, payload.keys, &mut Vec::new());
+        }
         tree
     }
 
@@ -163,12 +171,15 @@ impl View {
     }
 
     fn head(&self, payload: &PayloadSchema) -> Value {
-        json!({"type": payload.kind, "file": payload.file, "support": self.support(&payload.support)})
+        json!({"type": kind(payload), "file": payload.file, "support": self.support(&payload.support)})
     }
 
     fn json(&self, payload: &PayloadSchema) -> Value {
         let mut head = self.head(payload);
-        head["keys"] = self.json_keys(payload.keys, &mut Vec::new());
+        head["keys"] = match self.works(&payload.support) {
+            true => self.json_keys(payload.keys, &mut Vec::new()),
+            false => json!([]),
+        };
         head
     }
 
