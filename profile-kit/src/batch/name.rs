@@ -149,11 +149,15 @@ pub(super) fn folder(name: &str) -> String {
     hex(&sha256(name.as_bytes())[..1])
 }
 
-/// As systems know a name for one that is written twice: in large and small letters, or with accents apart from letters or
-/// not (Unicode's form NFC).
+/// As systems know a name for one that is written twice: in large and small letters, `ß` as `ss`, or with accents apart from
+/// letters or not. Unicode's full case folding between its forms NFD and NFC, where `ı` is an `i` too.
 pub(super) fn folded(name: &str) -> String {
-    let lower = name.to_lowercase();
-    if lower.is_ascii() { lower } else { lower.nfc().collect() }
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
+    // Small first, for the large ẞ; large next, which takes ß and ligatures apart; small again.
+    let small = name.nfd().collect::<String>().to_lowercase();
+    small.to_uppercase().to_lowercase().nfc().collect()
 }
 
 const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
@@ -207,6 +211,11 @@ mod tests {
     fn letters_and_accents_are_one_name_however_they_are_written() {
         assert_eq!(folded("CAF\u{c9}"), folded("cafe\u{301}"));
         assert_ne!(folded("cafe"), folded("café"));
+        for street in ["STRASSE", "straße", "STRAẞE", "ſtrasse"] {
+            assert_eq!(folded(street), "strasse");
+        }
+        assert_eq!(folded("ﬁ"), folded("FI"));
+        assert_eq!(folded("ΟΔΟΣ"), folded("οδος"));
     }
 
     #[test]
