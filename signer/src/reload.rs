@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, fmt};
 
 use crate::{
-    Digest, config,
+    Config, Digest, config,
     keyring::{Holding, Keyring},
-    state::State,
+    state::{Secrets, State},
 };
 
 /// Devices that could be freed before a reload, and not after it; none where others were accepted than there are.
@@ -37,12 +37,26 @@ impl fmt::Display for Stranded {
 
 impl std::error::Error for Stranded {}
 
+/// What a daemon was started with, as far as nothing but a start takes it up.
+#[derive(Clone, Debug)]
+pub struct Started {
+    config: Config,
+    secrets: Secrets,
+}
+
+impl Started {
+    /// With this state.
+    pub fn with(state: &State) -> Self {
+        Self { config: state.config.clone(), secrets: state.secrets.clone() }
+    }
+}
+
 /// The state that takes the place of the one at work, and what of it waits for a restart.
 #[derive(Debug)]
 pub struct Reloaded {
     /// What to work with from now on.
     pub state: State,
-    /// The parts of the configuration that have changed and are taken up at the next start only.
+    /// The parts of the configuration that are others than at the start, and are taken up at the next one only.
     pub restart: Vec<&'static str>,
 }
 
@@ -52,7 +66,7 @@ pub struct Reloaded {
 /// [`Stranded`] where devices would be left without the key of their leaf, unless exactly that number is accepted; also
 /// where there are none and a number is: whoever gives devices up has another reload in mind.
 pub fn reload(
-    old: &State,
+    started: &Started,
     new: State,
     stranded: Option<Stranded>,
     accepted: Option<u64>,
@@ -61,7 +75,7 @@ pub fn reload(
     if accepted.unwrap_or(0) != stranded.devices {
         return Err(stranded);
     }
-    let restart = waits_for_restart(old, &new);
+    let restart = waits_for_restart(started, &new);
     Ok(Reloaded { state: new, restart })
 }
 
@@ -90,7 +104,7 @@ impl Stranded {
 }
 
 /// Sockets, files and threads are made at the start.
-fn waits_for_restart(old: &State, new: &State) -> Vec<&'static str> {
+fn waits_for_restart(old: &Started, new: &State) -> Vec<&'static str> {
     let (was, is) = (&old.config, &new.config);
     // Routes ask the state of the moment how deep a body may be; the other limits are the server's own.
     let config::Limits { json_depth, plist_depth, .. } = is.limits;

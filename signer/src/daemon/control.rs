@@ -24,7 +24,7 @@ use crate::{
     digest::Digest,
     import::{self, Became, Offered},
     ledger::{self, Ledger, Request},
-    reload::{Reloaded, Stranded, reload, stranded_by},
+    reload::{Reloaded, Started, Stranded, reload, stranded_by},
     role::Role,
     service::Service,
     state::State,
@@ -39,6 +39,8 @@ pub struct Control {
 
 struct Parts {
     service: Arc<Service>,
+    /// What sockets, ledger and threads were made by.
+    started: Started,
     /// As it was at the start: another ledger, or other keys for it, wait for the next one.
     record: Record,
     source: Source,
@@ -77,7 +79,7 @@ pub enum ReloadError {
 /// What a reload has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed {
-    /// The parts of the configuration that have changed and are taken up at the next start only.
+    /// The parts of the configuration that are others than at the start, and are taken up at the next one only.
     pub restart: Vec<&'static str>,
     /// What is worth knowing although nothing is wrong.
     pub warnings: Vec<String>,
@@ -115,7 +117,8 @@ impl Control {
             keys: state.secrets.ledger_keys(),
             verifiers: state.secrets.verifiers(),
         };
-        Self { parts: Arc::new(Parts { service, record, source, tls, turn: Arc::default() }) }
+        let started = Started::with(&state);
+        Self { parts: Arc::new(Parts { service, started, record, source, tls, turn: Arc::default() }) }
     }
 
     /// What the daemon works with.
@@ -151,7 +154,7 @@ impl Control {
         self.admit_ledger_keys(&old, &new).await?;
         let unverified = unverified_checkpoints(&service.ledger, &new).await?;
         let stranded = self.stranded_by(&old, &new).await?;
-        let Reloaded { state, restart } = reload(&old, new, stranded, accepted)?;
+        let Reloaded { state, restart } = reload(&self.parts.started, new, stranded, accepted)?;
         let now = (service.clock)();
         let mut event = Event::done("reload").with("by", by);
         if let Some(accepted) = accepted {

@@ -9,7 +9,7 @@ fn reload(
     accepted: Option<u64>,
 ) -> Result<Reloaded, Stranded> {
     let stranded = stranded_by(&old.keyring, &new.keyring, recorded);
-    super::reload(old, new, stranded, accepted)
+    super::reload(&Started::with(old), new, stranded, accepted)
 }
 
 fn recorded(site: &Site) -> BTreeMap<Digest, u64> {

@@ -149,6 +149,11 @@ async fn what_waits_for_a_restart_is_told() {
     running.place.change("[admin]", "[limits]\nqueue = 9\n[admin]");
     let Answer::Reloaded { restart, .. } = running.reload(None).await else { panic!() };
     assert_eq!(restart, ["limits (but json_depth and plist_depth)"]);
+    let Answer::Reloaded { restart: again, .. } = running.reload(None).await else { panic!() };
+    assert_eq!(again, restart, "it still waits");
+    running.place.change("[limits]\nqueue = 9\n[admin]", "[admin]");
+    let Answer::Reloaded { restart, .. } = running.reload(None).await else { panic!() };
+    assert_eq!(restart, Vec::<String>::new(), "nothing waits any more");
 }
 
 #[tokio::test]
