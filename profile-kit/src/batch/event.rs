@@ -10,7 +10,10 @@ use super::table::RowProblem;
 pub enum Event<'a> {
     /// Something worth knowing that stands in nobody's way.
     Note(&'a str),
-    /// What a check has to say of the first profile, and so of all: of some device, or of the overwrite to come.
+    /// What a check has to say of a profile, once for all that say the same: of some device, or of the overwrite to
+    /// come. It names the line of the first row that says it, unless that is the first of all. Rows are checked that
+    /// bring something new to a placeholder: a value, where there are no more than 32, or a combination of boolean
+    /// ones, no more than 256.
     Warning(&'a str),
     /// A row that was not done.
     Row(&'a RowProblem),

@@ -4,6 +4,7 @@ mod committer;
 
 use std::{
     collections::BTreeSet,
+    fmt,
     fs::{File, OpenOptions},
     io::{self, Seek, SeekFrom, Write},
     path::Path,
@@ -29,8 +30,14 @@ pub(super) struct Outcome {
     pub result: Result<Signed, RowProblem>,
     /// Bytes of the input that were read when the row was.
     pub position: u64,
-    /// What is to be warned of, once for all rows that say the same.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Something to be warned of, once for all rows that say the same.
+pub(super) struct Warning {
+    text: String,
+    /// The line of the row, unless that is the table's first: what is said of that one holds of all, as a rule.
+    line: Option<u64>,
 }
 
 /// A signed file, and where it goes.
@@ -142,7 +149,7 @@ impl<'scope> Output<'scope> {
                 tell(Event::Row(&problem));
             }
         }
-        self.warned.tell(&outcome.warnings, tell);
+        self.warned.tell(outcome.warnings, tell);
         self.group.lines.extend_from_slice(&outcome.line);
         if self.group.is_full() || self.since.elapsed() > LONGEST_GROUP {
             self.commit()?;
@@ -202,12 +209,32 @@ impl<'scope> Output<'scope> {
 pub(super) struct Warned(BTreeSet<String>);
 
 impl Warned {
-    /// Tells what is new, up to a bound.
-    pub fn tell(&mut self, warnings: &[String], tell: &mut dyn FnMut(Event<'_>)) {
+    /// Tells what is new, up to a bound, and that there is more.
+    pub fn tell(&mut self, warnings: Vec<Warning>, tell: &mut dyn FnMut(Event<'_>)) {
         for warning in warnings {
-            if self.0.len() < MOST_WARNINGS && self.0.insert(warning.clone()) {
-                tell(Event::Warning(warning));
+            if self.0.len() > MOST_WARNINGS || self.0.contains(&warning.text) {
+                continue;
             }
+            match self.0.len() < MOST_WARNINGS {
+                true => tell(Event::Warning(&warning.to_string())),
+                false => tell(Event::Warning(MORE_WARNINGS)),
+            }
+            self.0.insert(warning.text);
+        }
+    }
+}
+
+impl Warning {
+    pub fn of(row: u64, line: u64, text: String) -> Self {
+        Self { text, line: (row > 1).then_some(line) }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            None => f.write_str(&self.text),
+            Some(line) => write!(f, "line {line}, and others perhaps: {}", self.text),
         }
     }
 }
@@ -221,5 +248,27 @@ fn folder_of(path: &Path) -> io::Result<File> {
 /// So long at most a row that is done waits for its manifest line, with the slowest keys.
 const LONGEST_GROUP: Duration = Duration::from_secs(2);
 const MOST_WARNINGS: usize = 100;
+const MORE_WARNINGS: &str = "there is more to be warned of than is told: check a profile of each kind";
 /// Rows.
 const PROGRESS: u64 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warns_once_of_the_same_and_of_so_much_at_most_and_says_that_there_is_more() {
+        let (mut warned, mut told) = (Warned::default(), Vec::new());
+        for row in 1..=200_u64 {
+            let warnings = ["the same".to_owned(), format!("of {row}")];
+            let warnings = warnings.map(|text| Warning::of(row, row + 1, text)).into();
+            warned.tell(warnings, &mut |event| {
+                if let Event::Warning(text) = event {
+                    told.push(text.to_owned());
+                }
+            });
+        }
+        assert_eq!(told[..3], ["the same", "of 1", "line 3, and others perhaps: of 2"]);
+        assert_eq!((told.len(), told[MOST_WARNINGS].as_str()), (MOST_WARNINGS + 1, MORE_WARNINGS));
+    }
+}

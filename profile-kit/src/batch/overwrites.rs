@@ -15,7 +15,7 @@ use super::{
     CellProblem, Event, Out, Report, RowProblem, Shard, Start, installed,
     manifest::{self, DOUBLE, FORMAT, Failed, Head, Kind, Line, Made},
     name,
-    output::{Outcome, Output, Signed},
+    output::{Outcome, Output, Signed, Warning},
     pipeline::{self, Weigh},
     resume,
     seen::Seen,
@@ -327,7 +327,8 @@ impl Maker<'_> {
         let mut warnings = Vec::new();
         let (line, result) = match overwritten {
             Ok(overwritten) => {
-                warnings.clone_from(&overwritten.warnings);
+                let warning = |text: &String| Warning::of(installed.row, line, text.clone());
+                warnings.extend(overwritten.warnings.iter().map(warning));
                 let made = overwritten.made(&installed);
                 (manifest::written(&made), Ok(Signed { file: made.file, bytes: overwritten.bytes }))
             }

@@ -1,11 +1,13 @@
 //! Rows into signed profiles.
 
+mod checked;
 mod maker;
 mod rows;
 
 use std::{sync::atomic::AtomicBool, thread};
 
 use self::{
+    checked::Checked,
     maker::{Maker, Worked, try_out},
     rows::Reader,
 };
@@ -84,13 +86,13 @@ pub(super) fn dry_run(
     pipeline::run(
         options.jobs,
         |hand| reader.read(hand),
-        || Ok(false),
-        |is_checked, job| Ok(try_out(&cut, &plan, options, is_checked, job)),
+        || Ok(Checked::new(template)),
+        |checked, job| Ok(try_out(&cut, &plan, options, checked, job)),
         |tried| {
             match tried {
                 Ok(warnings) => {
                     made += 1;
-                    warned.tell(&warnings, tell);
+                    warned.tell(warnings, tell);
                 }
                 Err(problem) => {
                     failed += 1;

@@ -47,18 +47,64 @@ fn a_dry_run_warns_of_what_the_run_warns_of() {
                 type = \"com.apple.applicationaccess\"\ndisplay_name = \"{{serial}}\"\n\
                 settings = { allowUIConfigurationProfileInstallation = false }\n";
     std::fs::write(stage.path("spec.toml"), spec).unwrap();
-    let warnings = |arguments: &[&str]| {
-        let output = stage.output(arguments);
-        assert!(output.status.success());
-        let told = String::from_utf8(output.stderr).unwrap();
-        let warnings = told.lines().filter_map(|line| line.strip_prefix("warning: ")?.split_once(": "));
-        warnings.map(|(_, warning)| warning.to_owned()).collect::<Vec<_>>()
-    };
+    let warnings = |arguments: &[&str]| warnings(&stage, arguments);
     let dry = warnings(&["batch", "spec.toml", "devices.csv", "--dry-run"]);
     assert!(dry.iter().any(|warning| warning.starts_with("OverwriteForbidden")), "{dry:?}");
     assert_eq!(warnings(&["batch", "spec.toml", "devices.csv"]), dry);
     let overwritten = warnings(&["batch", "--overwrite", "profiles"]);
     assert!(overwritten.iter().any(|warning| warning.starts_with("inherited: OverwriteForbidden")), "{overwritten:?}");
+}
+
+/// Without the name of the input.
+fn warnings(stage: &Stage, arguments: &[&str]) -> Vec<String> {
+    let output = stage.output(arguments);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}");
+    let warnings = told.lines().filter_map(|line| line.strip_prefix("warning: ")?.split_once(": "));
+    warnings.map(|(_, warning)| warning.to_owned()).collect()
+}
+
+#[test]
+fn a_profile_that_strands_is_warned_of_whichever_row_brings_it() {
+    let stage = Stage::new(KeySpec::P256);
+    let spec = "format = 1\nidentifier = \"x\"\nremoval = \"disallowed\"\n[placeholders.serial]\n\
+                [placeholders.open]\ntype = \"boolean\"\n[[payload]]\ntype = \"com.apple.applicationaccess\"\n\
+                display_name = \"{{serial}}\"\nsettings = { allowUIConfigurationProfileInstallation = \"{{open}}\" }\n";
+    fs::write(stage.path("spec.toml"), spec).unwrap();
+    let table = |name: &str, is_open: fn(u32) -> bool| {
+        let rows = (1..=60).map(|row| format!("C02{row},{}\n", is_open(row)));
+        fs::write(stage.path(name), format!("serial,open\n{}", rows.collect::<String>())).unwrap();
+    };
+    table("at-first.csv", |row| row > 20);
+    table("later.csv", |row| row < 40);
+    for (devices, place) in [("at-first.csv", ""), ("later.csv", "line 41, and others perhaps: ")] {
+        for jobs in ["1", "2"] {
+            let out = format!("{devices}-{jobs}");
+            for how in [&["--out", &out][..], &["--dry-run"]] {
+                let told = warnings(&stage, &[&["batch", "spec.toml", devices, "--jobs", jobs], how].concat());
+                let told: Vec<&String> = told.iter().filter(|told| told.contains("OverwriteForbidden")).collect();
+                assert!(told.len() == 1 && told[0].starts_with(&format!("{place}OverwriteForbidden")), "{told:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_encrypted_is_checked_before() {
+    let stage = Stage::new(KeySpec::P256);
+    let spec = "format = 1\nidentifier = \"x\"\nremoval = \"disallowed\"\n[[payload]]\n\
+                type = \"com.apple.applicationaccess\"\n\
+                settings = { allowUIConfigurationProfileInstallation = false }\n";
+    fs::write(stage.path("spec.toml"), spec).unwrap();
+    let leaf = Leaf::new("Device", KeySpec::Rsa(2048), validity());
+    let device = Authority::new("Devices", KeySpec::P256, validity()).unwrap();
+    let device = device.issue(&Leaf { key_usage: vec![KeyUse::KeyEncipherment], ..leaf }).unwrap();
+    let pem = String::from_utf8(device.certificate_pem().unwrap()).unwrap();
+    fs::write(stage.path("devices.csv"), format!("serial,certificate\nA,\"{pem}\"\n")).unwrap();
+    let batch = ["batch", "spec.toml", "devices.csv", "--encrypt-to", "certificate"];
+    let told = warnings(&stage, &batch);
+    assert!(told.iter().any(|told| told.starts_with("OverwriteForbidden")), "{told:?}");
+    assert_eq!(told, warnings(&stage, &[&batch[..], &["--dry-run"]].concat()));
 }
 
 /// A file of 16 KiB at most stands for a full disk.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::rows::Job;
+use super::{checked::Checked, rows::Job};
 use crate::{
     Certificate, ContentCipher, Digest, Error, Profile, Result, SignOptions, Signable, Signer, Target, Template,
     UuidSource,
     batch::{
         Batch, Options,
         manifest::{self, Failed, Made},
-        output::{Outcome, Signed},
+        output::{Outcome, Signed, Warning},
         plan::Plan,
         table::{CellProblem, Row, RowProblem},
     },
@@ -31,16 +31,16 @@ pub(super) struct Maker<'a> {
     signer: Signer,
     /// What the last row was filled into.
     buffer: String,
-    /// Whether a first profile was checked for more than what refuses it.
-    is_checked: bool,
-    warnings: Vec<String>,
+    /// What was checked for more than what refuses it.
+    checked: Checked,
+    warnings: Vec<Warning>,
 }
 
 /// A row that was worked on: all that takes the signing thread.
 pub(super) struct Worked {
     result: Result<Done, RowProblem>,
     position: u64,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
 }
 
 /// A signed file, and what its line in the manifest tells that the file itself does not.
@@ -82,13 +82,18 @@ impl Done {
 /// What is signed for a row.
 enum Content<'c> {
     Filled(Filled<'c>),
-    Encrypted(Profile),
+    Encrypted {
+        profile: Profile,
+        /// What it was before.
+        clear: Profile,
+    },
 }
 
 impl<'a> Maker<'a> {
     pub fn new(batch: &'a Batch<'a>, plan: &'a Plan, cut: &'a Cut) -> Result<Self> {
         let signer = Signer::new(batch.identity, batch.options.sign.clone())?;
-        Ok(Self { batch, plan, cut, signer, buffer: String::new(), is_checked: false, warnings: Vec::new() })
+        let checked = Checked::new(batch.template);
+        Ok(Self { batch, plan, cut, signer, buffer: String::new(), checked, warnings: Vec::new() })
     }
 
     /// # Errors
@@ -107,17 +112,14 @@ impl<'a> Maker<'a> {
             Ok(content) => content,
             Err(problem) => return Ok(Err(problem)),
         };
-        let what = content.signable();
-        let (bytes, digest) = match self.signer.sign_and_digest(what, Digest::Sha256) {
+        let (bytes, digest) = match self.signer.sign_and_digest(content.signable(), Digest::Sha256) {
             Ok((signed, digest)) => (signed.into_bytes(), digest),
             Err(error @ (Error::Unwritable { .. } | Error::Refused { .. })) => {
                 return Ok(Err(row.problem(Some(&device), vec![CellProblem::of_row(error.with_causes())])));
             }
             Err(error) => return Err(error),
         };
-        if !std::mem::replace(&mut self.is_checked, true) {
-            self.warnings = warnings(self.cut.template(), what.profile(), &self.batch.options.sign);
-        }
+        self.warnings = content.warnings(self.cut, self.plan, row, &self.batch.options.sign, &mut self.checked);
         let done = Done {
             row: row.number,
             device,
@@ -139,28 +141,47 @@ impl Content<'_> {
     fn signable(&self) -> &dyn Signable {
         match self {
             Content::Filled(filled) => filled,
-            Content::Encrypted(profile) => profile,
+            Content::Encrypted { profile, .. } => profile,
         }
+    }
+
+    /// What a check has to say, where the row brings something new; of what is in the envelope, where there is one.
+    fn warnings(
+        &self,
+        cut: &Cut,
+        plan: &Plan,
+        row: &Row,
+        options: &SignOptions,
+        checked: &mut Checked,
+    ) -> Vec<Warning> {
+        let is_new = row.cells.as_ref().is_ok_and(|cells| checked.add(&plan.row(cut.names(), cells)));
+        let profile = match self {
+            _ if !is_new => return Vec::new(),
+            Content::Filled(filled) => filled.profile(),
+            Content::Encrypted { clear, .. } => clear,
+        };
+        let warnings = warnings(cut.template(), profile, options).into_iter();
+        warnings.map(|text| Warning::of(row.number, row.line, text)).collect()
     }
 
     fn identifier(&self) -> &str {
         match self {
             Content::Filled(filled) => filled.identifier(),
-            Content::Encrypted(profile) => profile.identifier(),
+            Content::Encrypted { profile, .. } => profile.identifier(),
         }
     }
 
     fn uuid(&self) -> Option<&str> {
         match self {
             Content::Filled(filled) => filled.uuid(),
-            Content::Encrypted(profile) => profile.uuid(),
+            Content::Encrypted { profile, .. } => profile.uuid(),
         }
     }
 
     fn payload_uuids(&self) -> Vec<String> {
         match self {
             Content::Filled(filled) => filled.payload_uuids().map(|uuid| uuid.unwrap_or_default().to_owned()).collect(),
-            Content::Encrypted(_) => Vec::new(),
+            Content::Encrypted { .. } => Vec::new(),
         }
     }
 }
@@ -170,23 +191,19 @@ pub(super) fn try_out(
     cut: &Cut,
     plan: &Plan,
     options: &Options,
-    is_checked: &mut bool,
+    checked: &mut Checked,
     job: Job,
-) -> Result<Vec<String>, RowProblem> {
+) -> Result<Vec<Warning>, RowProblem> {
     let Job { row, named, .. } = job;
     let (device, _) = named?;
     let content = content(cut, plan, &row, &device, String::new())?;
-    let what = content.signable();
-    let mut findings = what.refusals();
+    let mut findings = content.signable().refusals();
     findings.retain(|finding| !options.sign.allow.contains(&finding.code));
     if !findings.is_empty() {
         let problem = CellProblem::of_row(Error::Refused { findings }.with_causes());
         return Err(row.problem(Some(&device), vec![problem]));
     }
-    match std::mem::replace(is_checked, true) {
-        true => Ok(Vec::new()),
-        false => Ok(warnings(cut.template(), what.profile(), &options.sign)),
-    }
+    Ok(content.warnings(cut, plan, &row, &options.sign, checked))
 }
 
 /// A row's profile, its payloads encrypted where that is asked for.
@@ -197,9 +214,10 @@ fn content<'c>(cut: &'c Cut, plan: &Plan, row: &Row, device: &str, buffer: Strin
     match plan.recipient(cells) {
         None => cut.fill_row(&plan.row(cut.names(), cells), buffer).map(Content::Filled).map_err(blamed),
         Some(recipient) => {
-            let profile = cut.template().fill(&plan.values(cells), UuidSource::Content).map_err(blamed)?;
-            let encrypted = recipient.and_then(|text| encrypted(&profile, text, plan));
-            encrypted.map(Content::Encrypted).map_err(|problem| refused(vec![problem]))
+            let clear = cut.template().fill(&plan.values(cells), UuidSource::Content).map_err(blamed)?;
+            let encrypted = recipient.and_then(|text| encrypted(&clear, text, plan));
+            let encrypted = encrypted.map_err(|problem| refused(vec![problem]))?;
+            Ok(Content::Encrypted { profile: encrypted, clear })
         }
     }
 }
@@ -220,7 +238,7 @@ fn certificate(text: &str) -> Result<Certificate> {
     Certificate::from_der(&STANDARD.decode(compact).unwrap_or_default())
 }
 
-/// What a check has to say of a profile, and so of all that are made of the template. Values of secrets are not told.
+/// What a check has to say of a profile. Values of secrets are not told.
 fn warnings(template: &Template, profile: &Profile, options: &SignOptions) -> Vec<String> {
     let mut findings = check::check(profile, &Target::default(), options.signing_time);
     findings.retain(|finding| finding.severity >= Severity::Warning && !options.allow.contains(&finding.code));
