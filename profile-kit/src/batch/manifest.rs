@@ -18,7 +18,7 @@ use super::{
     store::failed,
     table::{CellProblem, RowProblem},
 };
-use crate::{Error, Place, Result, SignOptions, redact};
+use crate::{Certificate, Error, Identity, Place, Result, SignOptions, redact};
 
 pub(super) use reading::{Reading, open};
 
@@ -163,9 +163,13 @@ pub(super) fn written(line: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// The options of a signature that decide its bytes.
-pub(super) fn signing(options: &SignOptions) -> BTreeMap<String, String> {
+/// What decides a signature's bytes, besides the leaf: options, and the intermediates that every file has in it.
+pub(super) fn signing(options: &SignOptions, identity: &Identity) -> BTreeMap<String, String> {
     let mut told = BTreeMap::from([("digest".to_owned(), options.digest.to_string())]);
+    let intermediates: Vec<String> = identity.chain().iter().skip(1).map(Certificate::fingerprint).collect();
+    if !intermediates.is_empty() {
+        told.insert("chain".into(), intermediates.join(","));
+    }
     if !options.allow.is_empty() {
         let mut codes: Vec<String> = options.allow.iter().map(ToString::to_string).collect();
         codes.sort();

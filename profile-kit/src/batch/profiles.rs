@@ -127,7 +127,7 @@ fn unused_column(column: &str) -> String {
 
 fn head(batch: &Batch<'_>, table: &Table, plan: &Plan, out: &Out) -> Head {
     let Options { sign, device: _, name: _, fan_out, encrypt_to, shard, jobs: _ } = &batch.options;
-    let mut options = manifest::signing(sign);
+    let mut options = manifest::signing(sign, batch.identity);
     options.insert("out".into(), out.kind().into());
     options.insert(manifest::DEVICE.into(), plan.device_column().into());
     options.insert(manifest::NAME.into(), plan.name.to_string());

@@ -2,9 +2,9 @@
 
 use std::{fs, os::unix::fs::symlink};
 
-use profile_kit::pki::KeySpec;
+use profile_kit::pki::{Authority, KeySpec, Leaf};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, validity};
 
 #[test]
 fn a_resume_refuses_another_input_spec_leaf_or_option_and_leaves_what_is_not_the_batchs() {
@@ -86,6 +86,35 @@ fn a_resume_refuses_a_file_that_has_its_size_and_other_bytes() {
             bytes == fs::read(stage.path(file)).unwrap()
                 && lines[..cut] == fs::read_to_string(stage.path(manifest)).unwrap()
         );
+    }
+}
+
+#[test]
+fn files_with_the_intermediate_certificate_and_without_are_not_one_batch() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(4);
+    let root = Authority::new("Example Root CA", KeySpec::P256, validity()).unwrap();
+    let issuing = root.intermediate("Example Issuing CA", KeySpec::P256, validity()).unwrap();
+    let signer = issuing.issue(&Leaf::new("Example Profile Signer", KeySpec::P256, validity())).unwrap();
+    fs::write(stage.path("signer.pem"), signer.certificate_pem().unwrap()).unwrap();
+    fs::write(stage.path("signer.key"), signer.key_pem().unwrap()).unwrap();
+    fs::write(stage.path("issuing.pem"), issuing.certificate_pem().unwrap()).unwrap();
+    let chain = ["--chain", "issuing.pem"];
+    let profiles = ["batch", "spec.toml", "devices.csv"];
+    stage.run(&[&profiles[..], &["--out", "installed"]].concat()).success();
+    let fingerprint = issuing.certificate().fingerprint();
+    for (what, out) in [(&profiles[..], "profiles"), (&["batch", "--overwrite", "installed"], "overwrites")] {
+        let (first, second) = (format!("{out}1"), format!("{out}2"));
+        stage.run(&[what, &["--out", &first, "--shard", "1/2"]].concat()).success();
+        stage.run(&[what, &["--out", &second, "--shard", "2/2"], &chain].concat()).success();
+        let manifests = [&first, &second].map(|out| format!("{out}/manifest.jsonl"));
+        let told = stage.bare(&["batch", "--join", &manifests[0], &manifests[1]]).failure(1);
+        assert!(told.contains(&format!("chain (none there, {fingerprint} now)")), "{told}");
+        stage.cut(&manifests[1], 1);
+        let resume = ["--out", &second, "--shard", "2/2", "--resume"];
+        let told = stage.run(&[what, &resume].concat()).failure(1);
+        assert!(told.contains(&format!("chain ({fingerprint} there, none now)")), "{told}");
+        stage.run(&[what, &resume, &chain].concat()).success();
     }
 }
 
