@@ -46,8 +46,10 @@ pub struct Report {
     pub failed: u64,
     /// Rows that an earlier run had done.
     pub resumed: u64,
-    /// Whether it came to its end, or was stopped before.
+    /// Whether all is done: it came to its end, and so did the batch that was overwritten or verified.
     pub is_complete: bool,
+    /// Whether it was stopped before its end.
+    pub is_stopped: bool,
     /// Where the manifest is; `None` where nothing was written.
     pub manifest: Option<PathBuf>,
 }

@@ -58,7 +58,7 @@ pub fn join(manifests: &[PathBuf], to: &mut dyn Write, name: &Path) -> Result<Re
     tally.rows = rows(&parts)?;
     write(&manifest::written(&tally))?;
     let Tally { rows, made, failed } = tally;
-    Ok(Report { rows, made, failed, resumed: 0, is_complete: true, manifest: None })
+    Ok(Report { rows, made, failed, resumed: 0, is_complete: true, is_stopped: false, manifest: None })
 }
 
 /// The head of the whole, and each manifest's shard; which of the manifests does not fit, and why.

@@ -199,6 +199,7 @@ impl<'scope> Output<'scope> {
             failed: self.tally.failed,
             resumed: self.resumed,
             is_complete,
+            is_stopped: !is_complete,
             manifest: Some(manifest),
         })
     }

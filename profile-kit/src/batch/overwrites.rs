@@ -115,7 +115,7 @@ impl<'a> Overwrites<'a> {
     }
 
     /// Makes all of them, or what is left; as [`Batch::run`](super::Batch::run). A `RemovalDate` that is left out is
-    /// warned of.
+    /// warned of. Of a batch whose manifest has no end, what it names is overwritten, and the report is not complete.
     ///
     /// # Errors
     /// [`Error::OtherSigner`] before anything is made where the identity lacks the certificate that signed the batch;
@@ -138,8 +138,10 @@ impl<'a> Overwrites<'a> {
         if !was.is_complete {
             tell(Event::Warning("the batch is not complete: only what its manifest names is overwritten"));
         }
+        // Who got what no line names yet would keep it.
+        let of_all = |report: Report| Report { is_complete: report.is_complete && was.is_complete, ..report };
         if let Some(done) = resumed.as_ref().filter(|done| done.is_complete) {
-            return Ok(done.report(out));
+            return Ok(of_all(done.report(out)));
         }
         let last_row = resumed.as_ref().map_or(0, |done| done.last_row);
         thread::scope(|scope| {
@@ -158,7 +160,7 @@ impl<'a> Overwrites<'a> {
                 tell(Event::Note(&told_same(reader.same, out)));
             }
             let report = output.finish(was.rows, done.is_ok() && !reader.is_stopped, tell);
-            done.and(report)
+            done.and(report.map(of_all))
         })
     }
 

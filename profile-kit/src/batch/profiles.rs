@@ -103,7 +103,8 @@ pub(super) fn dry_run(
         },
     )?;
     reader.unused.iter().for_each(|key| tell(Event::Note(&unused_column(key))));
-    Ok(Report { rows: reader.rows, made, failed, resumed: 0, is_complete: !reader.is_stopped, manifest: None })
+    let (rows, is_stopped) = (reader.rows, reader.is_stopped);
+    Ok(Report { rows, made, failed, resumed: 0, is_complete: !is_stopped, is_stopped, manifest: None })
 }
 
 /// What would be wrong with every row is told once.

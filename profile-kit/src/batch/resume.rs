@@ -113,6 +113,7 @@ impl Resumed {
             failed: self.tally.failed,
             resumed: self.tally.made + self.tally.failed,
             is_complete: true,
+            is_stopped: false,
             manifest: Some(out.manifest()),
         }
     }

@@ -92,7 +92,8 @@ pub fn verify(
         },
     )?;
     let (rows, is_complete) = (reading.rows(), reading.is_at_end());
-    Ok(Report { rows, made, failed, resumed: 0, is_complete, manifest: Some(path.to_owned()) })
+    let is_stopped = stop.load(Ordering::Relaxed);
+    Ok(Report { rows, made, failed, resumed: 0, is_complete, is_stopped, manifest: Some(path.to_owned()) })
 }
 
 impl Claim {

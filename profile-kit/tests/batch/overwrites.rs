@@ -110,6 +110,25 @@ fn a_manifest_that_tells_less_or_other_than_was_made_frees_nobody_by_mistake() {
     assert_eq!(stage.files("freeing").len(), 3);
 }
 
+#[test]
+fn the_overwrites_of_a_batch_without_an_end_are_made_and_are_no_success() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(3);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "installed"]).success();
+    stage.cut("installed/manifest.jsonl", 2);
+    for start in [&[][..], &["--resume"]] {
+        for (format, out) in [("text", "text"), ("json", "json")] {
+            let overwrite = ["batch", "--overwrite", "installed", "--os", "17", "--format", format, "--out", out];
+            let output = stage.output(&[&overwrite[..], start].concat());
+            let told = String::from_utf8(output.stdout).unwrap();
+            assert_eq!((output.status.code(), stage.files(out).len()), (Some(1), 3), "{told}");
+            let expected = [r#""complete": false"#, "it has no end: devices may be left out"];
+            assert!(expected.iter().any(|expected| told.contains(expected)), "{told}");
+        }
+    }
+    stage.run(&["batch", "--verify", "text"]).success();
+}
+
 /// Who opens one waits for somebody who writes into it.
 #[test]
 fn a_pipe_in_the_place_of_a_file_does_not_hold_a_batch_up() {

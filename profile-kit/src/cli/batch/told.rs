@@ -159,7 +159,7 @@ impl Told {
             ReportFormat::Text if !self.quiet => text::print(&format!("{}\n", self.summary(&report, out)))?,
             ReportFormat::Text => {}
         }
-        if !report.is_complete && self.format == ReportFormat::Text {
+        if report.is_stopped && self.format == ReportFormat::Text {
             let hint = match out {
                 Some(Out::Zip(_)) => ": a zip cannot be gone on with, begin again elsewhere",
                 Some(_) => ": the same command with --resume goes on",
@@ -168,8 +168,8 @@ impl Told {
             text::warning(&format!("interrupted{hint}"));
         }
         Ok(match report {
-            Report { is_complete: false, .. } => Exit::CouldNotAsk,
-            Report { failed: 0, .. } => Exit::Yes,
+            Report { is_stopped: true, .. } => Exit::CouldNotAsk,
+            Report { failed: 0, is_complete: true, .. } => Exit::Yes,
             _ => Exit::No,
         })
     }
@@ -180,10 +180,14 @@ impl Told {
         let files = if *made == 1 { "file" } else { "files" };
         let rows = if *failed == 1 { "row" } else { "rows" };
         let before = if *resumed > 0 { format!(" ({resumed} rows were done before)") } else { String::new() };
+        let end = match report {
+            Report { is_complete: false, is_stopped: false, .. } => "; it has no end: devices may be left out",
+            _ => "",
+        };
         match out {
             Some(out) => {
                 let out = text::escape(&out.path().display().to_string());
-                format!("{input}: {made} {files} in {out}, {failed} {rows} failed{before}")
+                format!("{input}: {made} {files} in {out}, {failed} {rows} failed{before}{end}")
             }
             None => format!("{input}: {made} {files} would be signed, {failed} {rows} would fail"),
         }
