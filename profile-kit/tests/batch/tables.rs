@@ -31,6 +31,26 @@ fn a_row_that_makes_a_profile_unfit_is_that_rows_fault() {
 }
 
 #[test]
+fn a_row_that_no_manifest_can_tell_is_not_made() {
+    let stage = Stage::new(KeySpec::P256);
+    let spec = "format = 1\nidentifier = \"{{site}}\"\nremoval = \"disallowed\"\n[placeholders.site]\n\
+                [[payload]]\ntype = \"com.apple.applicationaccess\"\nuuid = \"{{site}}\"\n";
+    fs::write(stage.path("spec.toml"), spec).unwrap();
+    let rows = [("A", 400 << 10), ("B", 600 << 10), ("C", 1)];
+    let rows = rows.map(|(serial, length)| format!("{serial},{}\n", "x".repeat(length)));
+    fs::write(stage.path("devices.csv"), format!("serial,site\n{}", rows.concat())).unwrap();
+    for how in [&["--out", "out"][..], &["--dry-run"]] {
+        let told = stage.run(&[&["batch", "spec.toml", "devices.csv"], how].concat()).failure(1);
+        let errors: Vec<&str> = told.lines().filter(|line| line.starts_with("error: ")).collect();
+        let problem = "the identifier and the UUIDs are longer than a manifest can tell: over 1 MiB";
+        assert_eq!(errors, [format!("error: devices.csv: line 3: {problem}")]);
+    }
+    let files: Vec<String> = stage.files("out").into_keys().collect();
+    assert_eq!(files, ["A.mobileconfig", "C.mobileconfig", "manifest.jsonl"]);
+    stage.run(&["batch", "--verify", "out"]).success();
+}
+
+#[test]
 fn no_cell_takes_the_manifests_name() {
     let stage = Stage::new(KeySpec::P256);
     fs::write(stage.path("devices.csv"), "serial,name\nA,Manifest.JSONL\nB,b\n").unwrap();

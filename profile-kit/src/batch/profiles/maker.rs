@@ -178,6 +178,15 @@ impl Content<'_> {
         }
     }
 
+    /// Bytes of what the manifest tells of it in its own words.
+    fn told(&self) -> usize {
+        let payloads = match self {
+            Content::Filled(filled) => filled.payload_uuids().flatten().map(str::len).sum(),
+            Content::Encrypted { .. } => 0,
+        };
+        self.identifier().len() + self.uuid().unwrap_or_default().len() + payloads
+    }
+
     fn payload_uuids(&self) -> Vec<String> {
         match self {
             Content::Filled(filled) => filled.payload_uuids().map(|uuid| uuid.unwrap_or_default().to_owned()).collect(),
@@ -211,14 +220,20 @@ fn content<'c>(cut: &'c Cut, plan: &Plan, row: &Row, device: &str, buffer: Strin
     let refused = |problems| row.problem(Some(device), problems);
     let cells = row.cells.as_ref().map_err(|problem| refused(vec![problem.clone()]))?;
     let blamed = |error: Error| refused(plan.blame(cut.template(), cells, &error));
-    match plan.recipient(cells) {
-        None => cut.fill_row(&plan.row(cut.names(), cells), buffer).map(Content::Filled).map_err(blamed),
+    let content = match plan.recipient(cells) {
+        None => Content::Filled(cut.fill_row(&plan.row(cut.names(), cells), buffer).map_err(blamed)?),
         Some(recipient) => {
             let clear = cut.template().fill(&plan.values(cells), UuidSource::Content).map_err(blamed)?;
             let encrypted = recipient.and_then(|text| encrypted(&clear, text, plan));
             let encrypted = encrypted.map_err(|problem| refused(vec![problem]))?;
-            Ok(Content::Encrypted { profile: encrypted, clear })
+            Content::Encrypted { profile: encrypted, clear }
         }
+    };
+    match content.told() <= MOST_TOLD {
+        true => Ok(content),
+        false => Err(refused(vec![CellProblem::of_row(
+            "the identifier and the UUIDs are longer than a manifest can tell: over 1 MiB",
+        )])),
     }
 }
 
@@ -248,3 +263,6 @@ fn warnings(template: &Template, profile: &Profile, options: &SignOptions) -> Ve
     };
     findings.iter().map(told).collect()
 }
+
+/// In bytes: as JSON it is a line that every reader of a manifest takes.
+const MOST_TOLD: usize = 1 << 20;
