@@ -90,6 +90,14 @@ impl Template {
         secret
     }
 
+    /// Where a secret stands in what names a profile: its identifier, its UUID and those of its payloads.
+    pub(crate) fn secrets_in_names(&self) -> Vec<KeyPath> {
+        let payloads = self.dictionary.get("PayloadContent").and_then(Value::as_array).map_or(0, Vec::len);
+        let payload = |index| KeyPath::root().key("PayloadContent").index(index).key(uuids::KEY);
+        let own = ["PayloadIdentifier", uuids::KEY].map(|key| KeyPath::root().key(key));
+        own.into_iter().chain((0..payloads).map(payload)).filter(|path| self.is_secret_at(path)).collect()
+    }
+
     /// The names that stand somewhere. A `{{` that starts none is an error, and so is an undeclared one if asked.
     fn names(&self, declared_only: bool) -> Result<BTreeSet<String>> {
         let mut used = BTreeSet::new();

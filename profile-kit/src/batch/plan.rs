@@ -24,7 +24,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::Table`] for everything that can be known from the columns alone: a placeholder that has neither a column
-    /// nor a default, no column for the device, the file's name or the certificate.
+    /// nor a default, no column for the device, the file's name or the certificate, a secret where it would be told.
     pub fn new(template: &Template, table: &mut Table, options: &Options) -> Result<Self> {
         let device = device(table, options)?;
         let name = options.name.clone().unwrap_or_else(|| NamePattern::of_column(&device));
@@ -40,6 +40,10 @@ impl Plan {
         problems.extend(secrets.map(|name| {
             format!("column {name:?} is declared secret: it names no device and no file, which manifest and names would tell")
         }));
+        let told = template.secrets_in_names().into_iter().take(MOST_PROBLEMS);
+        problems.extend(
+            told.map(|path| format!("{path} has a placeholder that is declared secret: the manifest would tell it")),
+        );
         let named = name.columns().chain(options.encrypt_to.as_deref()).chain([device.as_str()]);
         let missing = named.filter(|name| !is_there(name)).map(|name| format!("there is no column {name:?}"));
         problems.extend(missing);

@@ -178,6 +178,36 @@ fn a_secret_names_neither_device_nor_file() {
 }
 
 #[test]
+fn a_secret_stands_in_no_identifier_or_uuid_that_the_manifest_tells() {
+    let stage = Stage::new(KeySpec::P256);
+    fs::write(stage.path("devices.csv"), "serial,tenant\nA1,hunter2\n").unwrap();
+    let refused = |identifier: &str, uuid: &str, payload_uuid: &str| {
+        let spec = format!(
+            "format = 1\nidentifier = \"jp.example{identifier}\"\n{uuid}\nremoval = \"disallowed\"\n\
+             [placeholders.tenant]\nsecret = true\n[[payload]]\ntype = \"com.apple.wifi.managed\"\n{payload_uuid}\n\
+             settings = {{ Password = \"{{{{tenant}}}}\" }}\n"
+        );
+        fs::write(stage.path("spec.toml"), spec).unwrap();
+        let both = [&["--dry-run"][..], &["--out", "out"]].map(|how| {
+            let told = stage.run(&[&["batch", "spec.toml", "devices.csv"], how].concat()).failure(1);
+            assert!(!told.contains("hunter2") && !stage.path("out").exists(), "{told}");
+            told
+        });
+        assert_eq!(both[0], both[1]);
+        both[0].clone()
+    };
+    let uuid = "uuid = \"{{tenant}}\"";
+    for (told, path) in [
+        (refused(".{{tenant}}", "", ""), "PayloadIdentifier"),
+        (refused("", uuid, ""), "PayloadUUID"),
+        (refused("", "", uuid), "PayloadContent[0].PayloadUUID"),
+    ] {
+        let why = format!("devices.csv: {path} has a placeholder that is declared secret: the manifest would tell it");
+        assert!(told.contains(&why), "{told}");
+    }
+}
+
+#[test]
 fn two_rows_do_not_share_a_file() {
     let stage = Stage::new(KeySpec::P256);
     fs::write(stage.path("devices.csv"), "serial,office\nA,Tokyo\nB,TOKYO\nC,Osaka\n").unwrap();
