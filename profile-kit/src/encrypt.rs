@@ -35,8 +35,10 @@ pub enum ContentCipher {
 /// Puts `EncryptedPayloadContent` and `IsEncrypted` in the place of `PayloadContent`.
 ///
 /// The payloads become a property list in a CMS EnvelopedData (RFC 5652 §6) for one RSA certificate, by PKCS#1 v1.5
-/// key transport. Missing UUIDs are filled in from the content before. Sign the profile afterwards. What is doubtful
-/// about the recipient does not stand in the way: ask [`warnings`].
+/// key transport. Payloads that have no UUID get those of their identifiers before; the profile, if it has none, gets
+/// that of the encrypted content, since a digest of what it hides would let anybody try out short secrets. A UUID that
+/// is there stays, also such a digest. Sign the profile afterwards. What is doubtful about the recipient does not stand
+/// in the way: ask [`warnings`].
 ///
 /// # Errors
 /// [`Error::Identity`] for a recipient whose key is not RSA or whose key usage does not allow key encipherment;
@@ -47,7 +49,7 @@ pub fn encrypt(profile: &Profile, to: &Certificate, cipher: ContentCipher) -> Re
     }
     suits(to)?;
     let mut filled = profile.clone();
-    filled.fill_uuids(UuidSource::Content);
+    filled.fill_payload_uuids();
     let payloads = Part::Array(filled.payloads().iter().map(|payload| Part::of(payload.dictionary())).collect());
     let envelope = envelope(document::parts_to_xml(&payloads)?.as_bytes(), to, cipher)
         .map_err(|cause| Error::Crypto { doing: "encrypting the payloads", source: openssl(cause) })?;
@@ -62,7 +64,9 @@ pub fn encrypt(profile: &Profile, to: &Certificate, cipher: ContentCipher) -> Re
             _ => drop(encrypted.insert(key, value)),
         }
     }
-    Profile::from_dictionary(encrypted)
+    let mut encrypted = Profile::from_dictionary(encrypted)?;
+    encrypted.fill_uuids(UuidSource::Content);
+    Ok(encrypted)
 }
 
 /// Puts the payloads back in the place of `EncryptedPayloadContent`, and takes `IsEncrypted` away.

@@ -144,7 +144,8 @@ impl Template {
         Ok(profile)
     }
 
-    fn filled(&self, values: &Values, uuid: Option<&str>) -> Result<Profile> {
+    /// As [`fill_as`](Template::fill_as), with no further UUIDs.
+    pub(crate) fn filled(&self, values: &Values, uuid: Option<&str>) -> Result<Profile> {
         let typed = self.typed(values)?;
         let mut filled = Filling { typed: &typed, room: LARGEST }.dictionary(&self.dictionary)?;
         filled.extend(uuid.map(|uuid| (uuids::KEY.to_owned(), uuid.into())));

@@ -20,7 +20,8 @@ pub enum UuidSource {
     /// same UUIDs.
     ///
     /// A UUID of content is a digest of it: who knows everything else can try out short secrets. Choose
-    /// [`Random`](UuidSource::Random) for a profile with a guessable password.
+    /// [`Random`](UuidSource::Random) for a profile with a guessable password. What
+    /// [`encrypt`](crate::encrypt::encrypt) fills in for an encrypted profile is no such digest.
     #[default]
     Content,
     /// Version 4 (RFC 9562 §5.4), from the system's randomness.
@@ -31,13 +32,23 @@ impl Profile {
     /// Gives a UUID to each payload that has none, then to the profile if it has none.
     pub fn fill_uuids(&mut self, source: UuidSource) {
         let Missing { payloads, profile } = Missing::of(self, source);
-        for (payload, uuid) in self.payloads_mut().iter_mut().zip(payloads) {
+        self.put_payload_uuids(payloads);
+        if let Some(uuid) = profile {
+            self.set(KEY, uuid).expect("a UUID breaks none of the promises of a profile");
+        }
+    }
+
+    /// Gives a UUID of its identifier to each payload that has none: it does not depend on what else the payload holds.
+    pub(crate) fn fill_payload_uuids(&mut self) {
+        let payloads = of_payloads(self, UuidSource::Content);
+        self.put_payload_uuids(payloads);
+    }
+
+    fn put_payload_uuids(&mut self, uuids: Vec<Option<String>>) {
+        for (payload, uuid) in self.payloads_mut().iter_mut().zip(uuids) {
             if let Some(uuid) = uuid {
                 payload.insert(KEY, uuid);
             }
-        }
-        if let Some(uuid) = profile {
-            self.set(KEY, uuid).expect("a UUID breaks none of the promises of a profile");
         }
     }
 }

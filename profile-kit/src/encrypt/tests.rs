@@ -48,12 +48,21 @@ fn the_encrypted_payloads_stand_where_the_payloads_stood() {
 }
 
 #[test]
-fn missing_uuids_are_filled_in_before() {
+fn missing_uuids_are_filled_in_and_that_of_the_profile_tells_nothing_of_what_is_hidden() {
     let mut bare = Profile::new("jp.example.ivi-mdm", "IVI MDM");
     bare.push(Payload::new("com.apple.applicationaccess"));
-    let encrypted = encrypt(&bare, DEVICE.certificate(), ContentCipher::default()).unwrap();
-    assert!(encrypted.uuid().is_some());
-    assert!(decrypt(&encrypted, &DEVICE.identity().unwrap()).unwrap().payloads()[0].uuid().is_some());
+    let encrypted = || encrypt(&bare, DEVICE.certificate(), ContentCipher::default()).unwrap();
+    let once = encrypted();
+    let mut clear = bare.clone();
+    clear.fill_uuids(UuidSource::Content);
+    assert!(once.uuid().is_some() && once.uuid() != clear.uuid() && once.uuid() != encrypted().uuid());
+    let back = decrypt(&once, &DEVICE.identity().unwrap()).unwrap();
+    assert_eq!(back.payloads()[0].uuid(), clear.payloads()[0].uuid());
+}
+
+#[test]
+fn a_uuid_that_is_there_stays() {
+    assert_eq!(encrypted().uuid(), profile().uuid());
 }
 
 #[test]

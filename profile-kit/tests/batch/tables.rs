@@ -248,6 +248,16 @@ fn encrypts_each_devices_payloads_for_its_own_certificate() {
     }
     stage.run(&["batch", "--verify", "out", "--roots", "roots.pem"]).success();
 
+    // A UUID of the content would let anybody try out what is hidden.
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "clear"]).success();
+    let uuids = |out: &str| {
+        let manifest = fs::read_to_string(stage.path(out).join("manifest.jsonl")).unwrap();
+        let lines = manifest.lines().skip(1).map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.filter_map(|line| Some(line["uuid"].as_str()?.to_owned())).collect::<Vec<_>>()
+    };
+    let (hidden, clear) = (uuids("out"), uuids("clear"));
+    assert!(hidden.len() == 2 && hidden[0] != hidden[1] && hidden.iter().all(|uuid| !clear.contains(uuid)));
+
     // Encryption is random: a resume makes files that are as good.
     stage.cut("out/manifest.jsonl", 1);
     let first = fs::read(stage.path("out/C02A.mobileconfig")).unwrap();

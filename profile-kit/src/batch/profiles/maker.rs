@@ -1,6 +1,6 @@
 //! Filling and signing.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -84,7 +84,7 @@ enum Content<'c> {
     Filled(Filled<'c>),
     Encrypted {
         profile: Profile,
-        /// What it was before.
+        /// What it was before, without the UUIDs that the template lacks.
         clear: Profile,
     },
 }
@@ -157,10 +157,14 @@ impl Content<'_> {
         let is_new = row.cells.as_ref().is_ok_and(|cells| checked.add(&plan.row(cut.names(), cells)));
         let profile = match self {
             _ if !is_new => return Vec::new(),
-            Content::Filled(filled) => filled.profile(),
-            Content::Encrypted { clear, .. } => clear,
+            Content::Filled(filled) => Cow::Borrowed(filled.profile()),
+            Content::Encrypted { clear, .. } => {
+                let mut filled = clear.clone();
+                filled.fill_uuids(UuidSource::Content);
+                Cow::Owned(filled)
+            }
         };
-        let warnings = warnings(cut.template(), profile, options).into_iter();
+        let warnings = warnings(cut.template(), &profile, options).into_iter();
         warnings.map(|text| Warning::of(row.number, row.line, text)).collect()
     }
 
@@ -223,7 +227,7 @@ fn content<'c>(cut: &'c Cut, plan: &Plan, row: &Row, device: &str, buffer: Strin
     let content = match plan.recipient(cells) {
         None => Content::Filled(cut.fill_row(&plan.row(cut.names(), cells), buffer).map_err(blamed)?),
         Some(recipient) => {
-            let clear = cut.template().fill(&plan.values(cells), UuidSource::Content).map_err(blamed)?;
+            let clear = cut.template().filled(&plan.values(cells), None).map_err(blamed)?;
             let encrypted = recipient.and_then(|text| encrypted(&clear, text, plan));
             let encrypted = encrypted.map_err(|problem| refused(vec![problem]))?;
             Content::Encrypted { profile: encrypted, clear }
