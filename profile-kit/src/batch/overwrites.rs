@@ -24,6 +24,7 @@ use crate::{
     Arrival, Digest, Error, Identity, Os, Overwrite, PasswordForm, Result, SignOptions, SignedProfile, Signer,
     VerifiedProfile,
     certificate::hex,
+    check::Finding,
     device,
     identity::shown,
     overwrite::Change,
@@ -87,7 +88,8 @@ struct Overwritten {
     signed: String,
     /// The identifier and the UUID of what is installed.
     of: [String; 2],
-    /// What the installed profile brings that may keep the overwrite from freeing, and what was left out for that.
+    /// What the installed profile brings that may keep the overwrite from freeing, and what was left out for that; without
+    /// values.
     warnings: Vec<String>,
 }
 
@@ -233,8 +235,15 @@ impl<'a> Overwrites<'a> {
 /// What is to be said of an overwrite besides that it was made.
 fn warnings(overwrite: &Overwrite) -> Vec<String> {
     let left_out = overwrite.changes().iter().filter(|change| matches!(change, Change::RemovalDateDropped { .. }));
-    let faults = overwrite.faults().iter().map(|fault| format!("inherited: {fault}"));
-    left_out.map(ToString::to_string).chain(faults).collect()
+    left_out.map(ToString::to_string).chain(overwrite.faults().iter().map(inherited)).collect()
+}
+
+/// A fault without its sentence, which may have values in it: which of them were secrets only the spec said.
+fn inherited(fault: &Finding) -> String {
+    match fault.path.0.is_empty() {
+        true => format!("inherited: {}", fault.code),
+        false => format!("inherited: {}: {}", fault.code, fault.path),
+    }
 }
 
 /// What preflight says, and why; and what may help.

@@ -129,6 +129,25 @@ fn the_overwrites_of_a_batch_without_an_end_are_made_and_are_no_success() {
     stage.run(&["batch", "--verify", "text"]).success();
 }
 
+#[test]
+fn no_value_of_an_installed_profile_is_told() {
+    let stage = Stage::new(KeySpec::P256);
+    let spec = "format = 1\nidentifier = \"x\"\nremoval = \"disallowed\"\n[placeholders.pin]\nsecret = true\n\
+                [[payload]]\ntype = \"com.apple.wifi.managed\"\n\
+                settings = { SSID_STR = \"a\", EncryptionType = \"{{pin}}\", Password = \"12345678\" }\n";
+    fs::write(stage.path("spec.toml"), spec).unwrap();
+    fs::write(stage.path("devices.csv"), "serial,pin\nA1,hunter2\n").unwrap();
+    for what in [&["batch", "spec.toml", "devices.csv"][..], &["batch", "--overwrite", "profiles", "--os", "17"]] {
+        let output = stage.output(what);
+        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(
+            output.status.success() && told.contains("ValueNotAllowed: PayloadContent[0].EncryptionType"),
+            "{told}"
+        );
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}
+
 /// Who opens one waits for somebody who writes into it.
 #[test]
 fn a_pipe_in_the_place_of_a_file_does_not_hold_a_batch_up() {
