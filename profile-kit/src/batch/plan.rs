@@ -1,5 +1,7 @@
 //! Which column of a table goes where.
 
+use std::collections::BTreeSet;
+
 use super::{
     NamePattern, Options,
     table::{CellProblem, Cells, Row, RowProblem, Table, short},
@@ -26,7 +28,7 @@ impl Plan {
     /// [`Error::Table`] for everything that can be known from the columns alone: a placeholder that has neither a column
     /// nor a default, no column for the device, the file's name or the certificate, a secret where it would be told.
     pub fn new(template: &Template, table: &mut Table, options: &Options) -> Result<Self> {
-        let device = device(table, options)?;
+        let device = device(template, table, options)?;
         let name = options.name.clone().unwrap_or_else(|| NamePattern::of_column(&device));
         let is_there = |name: &str| !table.has_header() || table.columns().iter().any(|column| column == name);
         let mut problems: Vec<String> = template
@@ -49,7 +51,7 @@ impl Plan {
         problems.extend(missing);
         if !problems.is_empty() {
             problems.dedup();
-            return Err(unfit(table, &problems.join("; ")));
+            return Err(unfit(template, table, options, &problems.join("; ")));
         }
         let mut columns: Vec<String> = Vec::new();
         let mut place = |name: &str| {
@@ -160,21 +162,38 @@ impl Row {
     }
 }
 
-fn device(table: &Table, options: &Options) -> Result<String> {
+fn device(template: &Template, table: &Table, options: &Options) -> Result<String> {
     let is_there = |name: &&str| table.columns().iter().any(|column| column == name);
     match &options.device {
         Some(device) => Ok(device.clone()),
         None => DEVICE_COLUMNS.iter().copied().find(is_there).map(str::to_owned).ok_or_else(|| {
-            unfit(table, "there is neither a column \"udid\" nor \"serial\": name the one that names the device")
+            let problem = "there is neither a column \"udid\" nor \"serial\": name the one that names the device";
+            unfit(template, table, options, problem)
         }),
     }
 }
 
-/// A table that does not fit, and what it has.
-fn unfit(table: &Table, problem: &str) -> Error {
+/// A table that does not fit, and what it has. Without a header its first row stands there: where some placeholder is
+/// secret, names that nobody asks for are not told.
+fn unfit(template: &Template, table: &Table, options: &Options, problem: &str) -> Error {
     let columns = table.columns();
-    let mut names: Vec<String> =
-        columns.iter().take(MOST_NAMES).map(|name| format!("{:?}", short(name.clone()))).collect();
+    let has_secrets = template.placeholders().values().any(|placeholder| placeholder.secret);
+    let given = [&options.device, &options.encrypt_to].into_iter().flatten().map(String::as_str);
+    let named = options.name.iter().flat_map(NamePattern::columns);
+    let wanted: BTreeSet<String> = template
+        .placeholders()
+        .keys()
+        .map(String::as_str)
+        .chain(DEVICE_COLUMNS)
+        .chain(given)
+        .chain(named)
+        .map(str::to_lowercase)
+        .collect();
+    let shown = |(number, name): (usize, &String)| match has_secrets && !wanted.contains(&name.to_lowercase()) {
+        true => format!("number {number}"),
+        false => format!("{:?}", short(name.clone())),
+    };
+    let mut names: Vec<String> = (1..).zip(columns).take(MOST_NAMES).map(shown).collect();
     if columns.len() > MOST_NAMES {
         names.push(format!("and {} more", columns.len() - MOST_NAMES));
     }

@@ -16,9 +16,9 @@ use crate::{Error, Place, Result};
 
 /// The devices of a batch, a row each.
 ///
-/// Which of the two forms it has is seen from its first character: `{` begins JSON Lines. A byte order mark is passed
-/// over. A row that cannot be read is told as its [`RowProblem`], and the rest goes on. A cell may have 1 MiB and a row
-/// 4 MiB; nothing larger is kept in memory.
+/// Which of the two forms it has is seen from its first character: `{` begins JSON Lines; `[`, with which a JSON array
+/// begins, is refused. A byte order mark is passed over. A row that cannot be read is told as its [`RowProblem`], and
+/// the rest goes on. A cell may have 1 MiB and a row 4 MiB; nothing larger is kept in memory.
 pub struct Table {
     source: Source,
     form: Form,
@@ -98,11 +98,18 @@ impl Table {
     ///
     /// # Errors
     /// [`Error::Table`] where there is no header, it is not in the encoding, or it names a column twice; where no line is
-    /// an object, or JSON Lines are said to have another encoding than UTF-8;
+    /// an object, it is a JSON array, or JSON Lines are said to have another encoding than UTF-8;
     /// [`Error::Io`].
     pub fn open(file: impl io::Read + io::Seek + Send + 'static, encoding: Encoding) -> Result<Self> {
         let mut source = Source::open(file)?;
-        if source.first_byte()? == Some(b'{') {
+        let first = source.first_byte()?;
+        if first == Some(b'[') {
+            return Err(refused(
+                0,
+                "is a JSON array, and JSON Lines are wanted: an object a line, without brackets around them",
+            ));
+        }
+        if first == Some(b'{') {
             if encoding != Encoding::Utf8 {
                 return Err(refused(0, format!("is JSON Lines, which are UTF-8 and never {encoding}")));
             }

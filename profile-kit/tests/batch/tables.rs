@@ -208,6 +208,26 @@ fn a_secret_stands_in_no_identifier_or_uuid_that_the_manifest_tells() {
 }
 
 #[test]
+fn a_table_in_another_form_does_not_tell_its_secrets() {
+    let stage = Stage::new(KeySpec::P256);
+    let spec = "format = 1\nidentifier = \"x\"\nremoval = \"disallowed\"\n[placeholders.pin]\nsecret = true\n\
+                [[payload]]\ntype = \"com.apple.wifi.managed\"\nsettings = { Password = \"{{pin}}\" }\n";
+    fs::write(stage.path("spec.toml"), spec).unwrap();
+    for (table, why) in [
+        ("A1,hunter2\n", "its columns are number 1, number 2"),
+        ("serial,hunter2,hunter2\n", "the header has the same name for columns 2 and 3"),
+        ("Serial,hunter2,PIN,Office\n", "its columns are \"Serial\", number 2, \"PIN\", number 4"),
+        ("\"hunter2\"\n{\"serial\": \"A1\", \"pin\": \"hunter2\"}\n", "its columns are number 1"),
+        ("[{\"serial\": \"A1\", \"pin\": \"hunter2\"}]\n", "is a JSON array, and JSON Lines are wanted"),
+        ("{\"serial\": \"A1\", \"pin\": \"x\"}\n\"hunter2\"\n", "line 2: is not a JSON object at character 9"),
+    ] {
+        fs::write(stage.path("devices"), table).unwrap();
+        let told = stage.run(&["batch", "spec.toml", "devices", "--dry-run"]).failure(1);
+        assert!(told.contains(why) && !told.contains("hunter2"), "{told}");
+    }
+}
+
+#[test]
 fn two_rows_do_not_share_a_file() {
     let stage = Stage::new(KeySpec::P256);
     fs::write(stage.path("devices.csv"), "serial,office\nA,Tokyo\nB,TOKYO\nC,Osaka\n").unwrap();

@@ -2,9 +2,7 @@
 
 use csv_core::{ReadRecordResult, Reader};
 
-use super::{
-    CellProblem, Cells, Encoding, LARGEST_CELL, LARGEST_ROW, MOST_COLUMNS, Read, refused, short, source::Source,
-};
+use super::{CellProblem, Cells, Encoding, LARGEST_CELL, LARGEST_ROW, MOST_COLUMNS, Read, refused, source::Source};
 use crate::Result;
 
 pub(super) struct Csv {
@@ -51,8 +49,9 @@ impl Csv {
         let names = csv.record.fields().map(|field| encoding.decode(field).map(|name| name.trim().to_owned()));
         let names: Result<Vec<String>, String> = names.collect();
         csv.header = names.map_err(|problem| refused(line, format!("the header {problem}")))?;
-        if let Some(double) = double(&csv.header) {
-            return Err(refused(line, format!("the header names column {:?} twice", short(double.clone()))));
+        if let Some((first, second)) = double(&csv.header) {
+            // Where there is no header, its names are somebody's data.
+            return Err(refused(line, format!("the header has the same name for columns {first} and {second}")));
         }
         let names = csv.header.clone();
         Ok((csv, names))
@@ -200,8 +199,9 @@ fn problem(end: &End) -> Option<String> {
     }
 }
 
-fn double(names: &[String]) -> Option<&String> {
-    let mut sorted: Vec<&String> = names.iter().collect();
+/// Two columns of one name, counted from 1.
+fn double(names: &[String]) -> Option<(usize, usize)> {
+    let mut sorted: Vec<(&String, usize)> = names.iter().zip(1..).collect();
     sorted.sort_unstable();
-    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    sorted.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| (pair[0].1, pair[1].1))
 }

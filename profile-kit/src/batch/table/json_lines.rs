@@ -146,10 +146,15 @@ fn keys(bytes: &[u8]) -> Result<Vec<String>, CellProblem> {
     Ok(object.0.into_iter().map(|(key, _)| key).collect())
 }
 
+/// What is wrong is told without what stands there: it may be a secret.
 fn object(bytes: &[u8]) -> Result<Object<'_>, String> {
+    let is_other = !bytes.trim_ascii_start().starts_with(b"{");
     serde_json::from_slice(bytes).map_err(|cause| {
         let words = cause.to_string();
-        let words = words.split(" at line ").next().unwrap_or_default();
+        let words = match words.split(" at line ").next() {
+            _ if is_other && cause.is_data() => "it is another value",
+            words => words.unwrap_or_default(),
+        };
         format!("is not a JSON object at character {}: {words}", cause.column())
     })
 }

@@ -67,6 +67,21 @@ fn a_line_that_is_no_object_is_told_and_the_rest_goes_on() {
 }
 
 #[test]
+fn no_content_of_a_line_that_is_no_object_is_told() {
+    let read = rows(table("{\"s\": \"A\"}\n \"hunter2\"\n12345678\n[\"hunter2\"]\nhunter2\n{\"s\": hunter2}\n"));
+    let problems: Vec<&str> = read.iter().filter_map(|(_, cells)| cells.as_ref().err().map(String::as_str)).collect();
+    assert_eq!(problems[0], "None: is not a JSON object at character 10: it is another value");
+    assert_eq!(problems.len(), 5);
+    assert!(problems.iter().all(|problem| !problem.contains("hunter2") && !problem.contains("1234")), "{problems:?}");
+}
+
+#[test]
+fn a_json_array_is_told_as_what_it_is() {
+    let told = refusal(" \n[{\"s\": \"hunter2\"}]", Encoding::Utf8);
+    assert_eq!(told, "is a JSON array, and JSON Lines are wanted: an object a line, without brackets around them");
+}
+
+#[test]
 fn a_first_line_that_is_no_object_is_a_bad_row_like_any_other() {
     let large = format!("{{\"s\": \"{}\"}}", "x".repeat(LARGEST_ROW));
     let table = table(format!("{{\"s\": \n\n{large}\n[1]\n{{\"s\": \"A\", \"t\": 1}}\n{{\"s\": \"B\"}}\n"));
@@ -136,7 +151,10 @@ fn utf_16_and_nothing_at_all_are_told_as_what_they_are() {
     assert_eq!(refusal(b"\xff\xfes\0e\0", Encoding::Utf8), "is UTF-16: save it as UTF-8");
     assert!(refusal("", Encoding::Utf8).starts_with("is empty"));
     assert!(refusal("\r\n\n", Encoding::Utf8).starts_with("is empty"));
-    assert_eq!(refusal("a,b,a\n", Encoding::Utf8), "line 1, column 1: the header names column \"a\" twice");
+    assert_eq!(
+        refusal("a,b,a\n", Encoding::Utf8),
+        "line 1, column 1: the header has the same name for columns 1 and 3"
+    );
 }
 
 #[test]
