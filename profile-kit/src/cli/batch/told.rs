@@ -34,6 +34,8 @@ pub struct Told {
     /// Files that were there before, once that is known.
     before: Option<u64>,
     errors: Vec<Value>,
+    /// Bytes of them.
+    kept: usize,
     more_errors: u64,
     notes: Vec<String>,
     /// What is done with a file.
@@ -52,6 +54,7 @@ impl Told {
             last: now,
             before: None,
             errors: Vec::new(),
+            kept: 0,
             more_errors: 0,
             notes: Vec::new(),
             done: "signed",
@@ -102,11 +105,15 @@ impl Told {
         }
     }
 
+    /// The first ones, without a gap.
     fn keep(&mut self, problem: &RowProblem) {
-        match self.errors.len() < MOST_ERRORS {
-            true => self.errors.push(row(problem)),
-            false => self.more_errors += 1,
+        let kept = self.kept + size(problem);
+        if self.more_errors > 0 || self.errors.len() == MOST_ERRORS || kept > MOST_BYTES {
+            self.more_errors += 1;
+            return;
         }
+        self.kept = kept;
+        self.errors.push(row(problem));
     }
 
     fn progress(&mut self, progress: Progress) {
@@ -221,6 +228,12 @@ fn row(problem: &RowProblem) -> Value {
     json!({"row": problem.row, "line": problem.line, "device": problem.device, "problems": problems})
 }
 
+/// Bytes of what is told of a row, and some for each problem: a row may have a hundred.
+fn size(problem: &RowProblem) -> usize {
+    let cells = problem.problems.iter();
+    cells.map(|cell| cell.column.as_ref().map_or(0, String::len) + cell.problem.len() + BYTES_A_PROBLEM).sum()
+}
+
 fn bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}, {eta} left");
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -229,9 +242,13 @@ fn bar() -> ProgressBar {
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 /// In JSON, where they are kept; the manifest has all of them.
 const MOST_ERRORS: usize = 10_000;
+const MOST_BYTES: usize = 8 << 20;
+const BYTES_A_PROBLEM: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use profile_kit::batch::CellProblem;
+
     use super::*;
 
     /// The lines of a batch of ten rows a second, asked for every second.
@@ -252,6 +269,18 @@ mod tests {
     fn without_a_terminal_a_line_every_ten_seconds_tells_how_far_it_is() {
         let expected = ["90 signed, 10/s, 10 failed, 25 % of it read", "180 signed, 10/s, 20 failed, 50 % of it read"];
         assert_eq!(lines(false), expected.map(|words| format!("devices.csv: {words}")));
+    }
+
+    #[test]
+    fn of_rows_with_many_problems_only_so_many_are_kept_and_the_rest_counted() {
+        let mut told = Told::new(Path::new("devices.csv"), true, ReportFormat::Json);
+        let wrong = |length: usize| CellProblem { column: Some("n".repeat(length)), problem: "p".repeat(length) };
+        let row = |row, length| RowProblem { row, line: row + 1, device: None, problems: vec![wrong(length); 100] };
+        (1..=10_000).for_each(|number| told.tell(Event::Row(&row(number, 400))));
+        let rows = told.errors().len() as u64;
+        assert!((90..100).contains(&rows), "{rows}");
+        told.tell(Event::Row(&row(10_001, 1)));
+        assert_eq!((told.errors().len() as u64, told.more_errors()), (rows, 10_001 - rows));
     }
 
     #[test]
