@@ -154,7 +154,10 @@ impl<'a> Overwrites<'a> {
             let done = pipeline::run(
                 self.jobs,
                 |hand| reader.read(&mut reading, hand),
-                || Ok(Maker { batch: self, head: &was.head, signer: Signer::new(&identity, self.sign.clone())? }),
+                || {
+                    let signer = Signer::new(&identity, self.sign.clone())?;
+                    Ok(Maker { batch: self, head: &was.head, identity: &identity, signer })
+                },
                 |maker, job| maker.make(job),
                 |outcome| output.put(outcome, tell),
             );
@@ -321,6 +324,8 @@ impl Reader<'_> {
 struct Maker<'a> {
     batch: &'a Overwrites<'a>,
     head: &'a Head,
+    /// Who signs: of the batch's identity the leaf that signed the installed files, where it has that.
+    identity: &'a Identity,
     signer: Signer,
 }
 
@@ -382,7 +387,7 @@ impl Maker<'_> {
         let refused = |problem: String| Err(vec![CellProblem::of_row(problem)]);
         let Some(target) = self.batch.target else { return Ok(()) };
         let signer = match self.batch.sign.allow_other_signer {
-            true => self.batch.identity.certificates().cloned().collect(),
+            true => self.identity.chain().to_vec(),
             false => Arrival::from(installed).certificates().to_vec(),
         };
         let (installed, overwrite) = (Arrival::from(installed), Arrival::signed(overwrite.profile().clone(), signer));

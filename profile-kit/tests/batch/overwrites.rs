@@ -10,11 +10,11 @@ use std::{
 use profile_kit::{
     Arrival, Os, SignOptions,
     batch::{Out, Overwrites, Start},
-    pki::KeySpec,
+    pki::{Authority, KeySpec, Leaf},
     preflight::{Devices, Question},
 };
 
-use crate::stage::{Stage, each_file};
+use crate::stage::{Stage, each_file, validity};
 
 #[test]
 fn every_pair_of_an_overwritten_batch_passes_preflight_for_its_target() {
@@ -314,6 +314,25 @@ fn overwrites_are_stripped_or_signed_by_another_where_that_is_asked_for() {
     stage.bare(&[&["batch", "--overwrite", "installed", "--out", "others"], &keys[..]].concat()).success();
     stage.run(&["batch", "--verify", "others", "--roots", &roots]).success();
     stage.run(&["batch", "--verify", "others", "--roots", "roots.pem"]).failure(1);
+}
+
+#[test]
+fn the_certificate_of_the_batch_signs_wherever_it_stands_also_where_another_may() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(2);
+    let root = Authority::new("Example Root CA", KeySpec::P256, validity()).unwrap();
+    let old = root.issue(&Leaf::new("Old", KeySpec::P256, validity())).unwrap();
+    let renewed = root.reissue(&Leaf::new("Renewed", KeySpec::P256, validity()), &old).unwrap();
+    let [old_pem, renewed_pem] = [&old, &renewed].map(|issued| issued.certificate_pem().unwrap());
+    fs::write(stage.path("signer.key"), old.key_pem().unwrap()).unwrap();
+    fs::write(stage.path("signer.pem"), &old_pem).unwrap();
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "installed"]).success();
+    fs::write(stage.path("signer.pem"), [renewed_pem, old_pem].concat()).unwrap();
+    for (out, allow) in [("own", &[][..]), ("other", &["--allow-other-signer"])] {
+        stage.run(&[&["batch", "--overwrite", "installed", "--os", "17", "--out", out], allow].concat()).success();
+        let manifest = fs::read_to_string(stage.path(out).join("manifest.jsonl")).unwrap();
+        assert!(manifest.contains(&old.certificate().fingerprint()));
+    }
 }
 
 #[test]
