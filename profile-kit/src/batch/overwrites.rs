@@ -140,6 +140,10 @@ impl<'a> Overwrites<'a> {
         if !was.is_complete {
             tell(Event::Warning("the batch is not complete: only what its manifest names is overwritten"));
         }
+        let shard = was.head.options.get(manifest::SHARD).and_then(|text| text.parse::<Shard>().ok());
+        if let Some(shard) = shard.filter(|shard| shard.count() > 1) {
+            tell(Event::Note(&format!("is of shard {shard} alone: the devices of the other shards need theirs too")));
+        }
         // Who got what no line names yet would keep it.
         let of_all = |report: Report| Report { is_complete: report.is_complete && was.is_complete, ..report };
         if let Some(done) = resumed.as_ref().filter(|done| done.is_complete) {

@@ -46,6 +46,20 @@ fn all_shards_together_are_the_whole() {
 }
 
 #[test]
+fn overwrites_of_one_shard_are_told_as_such() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(4);
+    for (out, shard, is_told) in [("part", &["--shard", "1/2"][..], true), ("whole", &[], false)] {
+        stage.run(&[&["batch", "spec.toml", "devices.csv", "--out", out], shard].concat()).success();
+        let freeing = format!("{out}-freeing");
+        let output = stage.output(&["batch", "--overwrite", out, "--os", "17", "--out", &freeing]);
+        let told = String::from_utf8(output.stderr).unwrap();
+        let note = format!("note: {out}/manifest.jsonl: is of shard 1/2 alone: the devices of the other shards need");
+        assert!(output.status.success() && told.contains(&note) == is_told, "{told}");
+    }
+}
+
+#[test]
 fn a_join_refuses_a_manifest_that_hides_a_row_or_tells_of_anothers() {
     let stage = Stage::new(KeySpec::P256);
     stage.fleet(9);
