@@ -130,6 +130,20 @@ fn a_manifest_of_something_else_is_left_alone() {
 }
 
 #[test]
+fn a_folder_with_files_and_without_a_first_line_is_not_told_to_resume() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(2);
+    for (out, manifest) in [("empty", ""), ("headless", "{\"format\":1,\"ma")] {
+        fs::create_dir(stage.path(out)).unwrap();
+        fs::write(stage.path(out).join("manifest.jsonl"), manifest).unwrap();
+        fs::write(stage.path(out).join("letter.txt"), "the user's own").unwrap();
+        let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", out, "--resume"]).failure(2);
+        let why = "it is not empty, and no manifest in it says that a batch was begun there: give another place";
+        assert!(told.contains(&format!("error: {out}: cannot be made: {why}\n")), "{told}");
+    }
+}
+
+#[test]
 fn no_link_leads_a_resume_out_of_its_folder() {
     let stage = Stage::new(KeySpec::P256);
     stage.fleet(20);

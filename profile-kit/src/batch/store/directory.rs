@@ -24,7 +24,7 @@ impl Directory {
         if fs::read_dir(path)?.next().is_some() {
             return Err(io::Error::new(
                 io::ErrorKind::DirectoryNotEmpty,
-                "it is not empty; a batch makes a folder of its own, and goes on with its own when it is told to resume",
+                "it is not empty, and no manifest in it says that a batch was begun there: give another place",
             ));
         }
         Self::reopen(path, false)
