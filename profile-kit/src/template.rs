@@ -18,7 +18,7 @@ pub use cut::{Cut, Filled};
 pub(crate) use placeholder::date;
 pub use placeholder::{Kind, Pattern, Placeholder};
 
-use crate::{Error, KeyPath, Profile, Removal, Result, UuidSource, document::LARGEST, uuids};
+use crate::{Error, KeyPath, Profile, Removal, Result, UuidSource, document::LARGEST, removal::PASSWORD_TYPE, uuids};
 
 /// The values for placeholders, by name, as text: from a command line, a table's row, a request.
 pub type Values = BTreeMap<String, String>;
@@ -151,10 +151,28 @@ impl Template {
         filled.extend(uuid.map(|uuid| (uuids::KEY.to_owned(), uuid.into())));
         let profile = Profile::from_dictionary(filled)?;
         if profile.removal() == Removal::Password(String::new()) && self.password_is_placeholder() {
-            let problem = "the removal password is empty: the profile would be locked without one".into();
-            return Err(Error::Placeholders { problems: vec![problem] });
+            return Err(Error::Placeholders { problems: vec![EMPTY_PASSWORD.into()] });
         }
         Ok(profile)
+    }
+
+    /// The placeholder whose value alone makes what an error of [`fill`](Template::fill) is about, where there is one.
+    pub(crate) fn blamed(&self, error: &Error) -> Option<&str> {
+        let texts: Vec<&Value> = match error {
+            Error::NotAProfile { place, .. } => place.path.as_ref()?.find(&self.dictionary).into_iter().collect(),
+            Error::Placeholders { problems } if problems.iter().eq([EMPTY_PASSWORD]) => self.passwords().collect(),
+            _ => return None,
+        };
+        let mut names = texts.into_iter().filter_map(Value::as_string).flat_map(names);
+        names.next().filter(|_| names.next().is_none())
+    }
+
+    /// The removal passwords.
+    fn passwords(&self) -> impl Iterator<Item = &Value> {
+        let payloads = self.dictionary.get("PayloadContent").and_then(Value::as_array).into_iter().flatten();
+        let payloads = payloads.filter_map(Value::as_dictionary);
+        let passwords = payloads.filter(|keys| keys.get("PayloadType") == Some(&PASSWORD_TYPE.into()));
+        passwords.filter_map(|keys| keys.get("RemovalPassword"))
     }
 
     /// A profile of this template with some value of its type in each placeholder's place: what can be known of all.
@@ -334,6 +352,7 @@ fn belongs(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
+const EMPTY_PASSWORD: &str = "the removal password is empty: the profile would be locked without one";
 /// More problems than this are counted, not told.
 const MOST_PROBLEMS: usize = 100;
 

@@ -137,7 +137,13 @@ impl Plan {
         match (problems.is_empty(), error) {
             (false, _) => problems,
             (true, Error::Unwritable { .. }) => self.unwritable(cells, error),
-            (true, _) => vec![CellProblem::of_row(error.with_causes())],
+            (true, _) => {
+                let has_column = |name: &&str| self.placeholders.iter().any(|(known, _)| known == name);
+                vec![match template.blamed(error).filter(has_column) {
+                    Some(name) => CellProblem::of_cell(name, error.with_causes()),
+                    None => CellProblem::of_row(error.with_causes()),
+                }]
+            }
         }
     }
 

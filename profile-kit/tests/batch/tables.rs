@@ -31,6 +31,27 @@ fn a_row_that_makes_a_profile_unfit_is_that_rows_fault() {
 }
 
 #[test]
+fn a_profile_that_one_cell_breaks_names_its_column() {
+    let stage = Stage::new(KeySpec::P256);
+    let row = "{\"serial\":\"A\",\"site\":\"\",\"pin\":\"1\"}\n{\"serial\":\"B\",\"site\":\"b\",\"pin\":\"\"}\n";
+    fs::write(stage.path("devices.jsonl"), row).unwrap();
+    for (identifier, pin, columns) in [
+        ("{{site}}", "{{pin}}", [", column \"site\"", ", column \"pin\""]),
+        ("{{site}}{{site}}", "{{pin}}{{pin}}", ["", ""]),
+    ] {
+        let spec = format!(
+            "format = 1\nidentifier = \"{identifier}\"\nremoval = {{ password = \"{pin}\" }}\n\
+             [placeholders.site]\n[placeholders.pin]\n[[payload]]\ntype = \"com.apple.applicationaccess\"\n"
+        );
+        fs::write(stage.path("spec.toml"), spec).unwrap();
+        let told = stage.run(&["batch", "spec.toml", "devices.jsonl", "--dry-run"]).failure(1);
+        let [site, pin] = columns;
+        assert!(told.contains(&format!("line 1{site}: PayloadIdentifier: is empty\n")), "{told}");
+        assert!(told.contains(&format!("line 2{pin}: the removal password is empty: ")), "{told}");
+    }
+}
+
+#[test]
 fn a_row_that_no_manifest_can_tell_is_not_made() {
     let stage = Stage::new(KeySpec::P256);
     let spec = "format = 1\nidentifier = \"{{site}}\"\nremoval = \"disallowed\"\n[placeholders.site]\n\
