@@ -251,10 +251,13 @@ mod tests {
 
     use super::*;
 
+    fn subject() -> Subject {
+        Subject { name: "devices.csv".into(), key: "input" }
+    }
+
     /// The lines of a batch of ten rows a second, asked for every second.
     fn lines(quiet: bool) -> Vec<String> {
-        let subject = Subject { name: "devices.csv".into(), key: "input" };
-        let mut told = Told { bar: None, ..Told::new(subject, quiet, ReportFormat::Text) };
+        let mut told = Told { bar: None, ..Told::new(subject(), quiet, ReportFormat::Text) };
         let begun = told.begun;
         let line = |second: u64| {
             let progress = Progress { made: 9 * second, failed: second, position: second, length: 40 };
@@ -273,7 +276,7 @@ mod tests {
 
     #[test]
     fn of_rows_with_many_problems_only_so_many_are_kept_and_the_rest_counted() {
-        let mut told = Told::new(Path::new("devices.csv"), true, ReportFormat::Json);
+        let mut told = Told::new(subject(), true, ReportFormat::Json);
         let wrong = |length: usize| CellProblem { column: Some("n".repeat(length)), problem: "p".repeat(length) };
         let row = |row, length| RowProblem { row, line: row + 1, device: None, problems: vec![wrong(length); 100] };
         (1..=10_000).for_each(|number| told.tell(Event::Row(&row(number, 400))));
