@@ -30,8 +30,7 @@ enum Files<'a> {
 /// told `false`. Of rows that are not wanted there are no bytes.
 ///
 /// # Errors
-/// [`Error::Manifest`](crate::Error::Manifest), also where the archive of a whole batch has no end or holds more than is
-/// named: who unpacks it gets that; [`Error::Io`](crate::Error::Io) where it cannot be read.
+/// [`Error::Manifest`](crate::Error::Manifest); [`Error::Io`](crate::Error::Io) where the archive cannot be read.
 pub(super) fn each(out: &Out, reading: &mut Reading, is_wanted: impl Fn(u64) -> bool, hand: Hand<'_>) -> Result<()> {
     let cannot = || out.failed("cannot be read");
     let open = || File::open(out.path()).map(BufReader::new).map_err(cannot());
@@ -52,11 +51,38 @@ pub(super) fn each(out: &Out, reading: &mut Reading, is_wanted: impl Fn(u64) -> 
             Line::Failed(_) | Line::End(_) => Ok(Vec::new()),
         };
         if !hand(reading, line, bytes) {
-            return Ok(());
+            break;
         }
     }
-    let surplus = if reading.is_at_end() { files.surplus(out, reading.files()).map_err(cannot())? } else { None };
-    surplus.map_or(Ok(()), |problem| Err(reading.refused(0, problem)))
+    Ok(())
+}
+
+/// What is wrong with the archive of a whole batch behind the last of so many files that its manifest names: who unpacks
+/// it gets that, too.
+pub(super) fn surplus(out: &Out, named: u64) -> Option<String> {
+    let found = match out {
+        Out::Directory(_) => Ok(None),
+        Out::Tar(path) => surplus_of_tar(path, named),
+        Out::Zip(path) => surplus_of_zip(path, named),
+    };
+    found.unwrap_or_else(|cause| Some(format!("its archive cannot be read: {cause}")))
+}
+
+fn surplus_of_tar(path: &Path, named: u64) -> io::Result<Option<String>> {
+    let mut archive = Archive::new(BufReader::new(File::open(path)?));
+    for (entry, number) in archive.entries_with_seek()?.zip(1..) {
+        let entry = entry?;
+        if number > named {
+            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            return Ok(Some(format!("its archive holds more than it names: {name:?}")));
+        }
+    }
+    Ok((!has_end(path)?).then(|| "its archive has no end: it was cut off".into()))
+}
+
+fn surplus_of_zip(path: &Path, named: u64) -> io::Result<Option<String>> {
+    let files = ZipArchive::new(BufReader::new(File::open(path)?)).map_err(io::Error::other)?.len() as u64;
+    Ok((files != named).then(|| format!("its archive holds {files} files, and it names {named}")))
 }
 
 impl Files<'_> {
@@ -83,20 +109,6 @@ impl Files<'_> {
             },
         };
         read.map_err(|cause| format!("cannot be read: {cause}"))
-    }
-
-    /// What is wrong with an archive behind the last file that a whole manifest names.
-    fn surplus(&mut self, out: &Out, named: u64) -> io::Result<Option<String>> {
-        let more = |name: &[u8]| format!("its archive holds more than it names: {:?}", String::from_utf8_lossy(name));
-        match self {
-            Files::Folder(_) => Ok(None),
-            Files::Tar(entries) => match entries.next() {
-                Some(entry) => Ok(Some(more(&entry?.path_bytes()))),
-                None => Ok((!has_end(out.path())?).then(|| "its archive has no end: it was cut off".into())),
-            },
-            Files::Zip(archive) if archive.len() as u64 == named => Ok(None),
-            Files::Zip(archive) => Ok(Some(format!("its archive holds {} files, and it names {named}", archive.len()))),
-        }
     }
 }
 

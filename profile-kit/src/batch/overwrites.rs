@@ -14,7 +14,6 @@ use std::{
 use super::{
     CellProblem, Event, Out, Report, RowProblem, Shard, Start, installed,
     manifest::{self, DOUBLE, FORMAT, Failed, Head, Kind, Line, Made},
-    name,
     output::{Outcome, Output, Signed, Warning},
     pipeline::{self, Weigh},
     resume,
@@ -183,7 +182,7 @@ impl<'a> Overwrites<'a> {
         let (mut rows, mut files) = (None, Seen::new());
         while let Some(line) = reading.next()? {
             match line {
-                Line::Made(made) if !files.insert(&name::folded(&made.file)) => {
+                Line::Made(made) if !files.insert(&made.file) => {
                     return Err(reading.refused(reading.line(), DOUBLE));
                 }
                 Line::Made(_) | Line::Failed(_) => {}
@@ -241,8 +240,9 @@ impl<'a> Overwrites<'a> {
 
 /// What is to be said of an overwrite besides that it was made.
 fn warnings(overwrite: &Overwrite) -> Vec<String> {
-    let left_out = overwrite.changes().iter().filter(|change| matches!(change, Change::RemovalDateDropped { .. }));
-    left_out.map(ToString::to_string).chain(overwrite.faults().iter().map(inherited)).collect()
+    let is_left_out = |change: &Change| matches!(change, Change::RemovalDateDropped { .. });
+    let left_out = overwrite.changes().iter().any(is_left_out).then(|| DATE_LEFT_OUT.to_owned());
+    left_out.into_iter().chain(overwrite.faults().iter().map(inherited)).collect()
 }
 
 /// A fault without its sentence, which may have values in it: which of them were secrets only the spec said.
@@ -427,3 +427,6 @@ impl Overwritten {
         }
     }
 }
+
+/// A date may be a secret, and one of many.
+const DATE_LEFT_OUT: &str = "a RemovalDate is left out: it is past, and devices would refuse the overwrite";

@@ -121,14 +121,15 @@ struct Chunks<Item> {
 
 impl<Item: Weigh> Chunks<Item> {
     fn fill(mut self, read: impl FnOnce(&mut dyn FnMut(Item) -> bool) -> Result<()>) -> Result<()> {
-        read(&mut |item| {
+        let read = read(&mut |item| {
             self.bytes += item.bytes();
             self.chunk.push(item);
             let is_full = self.chunk.len() == LONGEST_CHUNK || self.bytes >= LARGEST_CHUNK;
             !is_full || self.send()
-        })?;
+        });
+        // What was read before an error is worked on and told all the same.
         self.send();
-        Ok(())
+        read
     }
 
     /// Whether anybody wants more.

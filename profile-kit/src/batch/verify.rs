@@ -8,7 +8,6 @@ use std::{
 use super::{
     CellProblem, Event, NamePattern, Out, Progress, Report, RowProblem, installed,
     manifest::{self, DEVICE, DOUBLE, Head, Line, Made, NAME},
-    name,
     pipeline::{self, Weigh},
     seen::Seen,
 };
@@ -62,7 +61,7 @@ pub fn verify(
             installed::each(&out, &mut reading, |_| true, &mut |reading, line, bytes| {
                 let (number, position) = (reading.line(), reading.position());
                 match line {
-                    Line::Made(made) if !names.insert(&name::folded(&made.file)) => {
+                    Line::Made(made) if !names.insert(&made.file) => {
                         double = Some(reading.refused(number, DOUBLE));
                         false
                     }
@@ -91,6 +90,10 @@ pub fn verify(
             Ok(())
         },
     )?;
+    let surplus = if reading.is_at_end() { installed::surplus(&out, reading.files()) } else { None };
+    if let Some(problem) = surplus {
+        return Err(reading.refused(0, problem));
+    }
     let (rows, is_complete) = (reading.rows(), reading.is_at_end());
     let is_stopped = stop.load(Ordering::Relaxed);
     Ok(Report { rows, made, failed, resumed: 0, is_complete, is_stopped, manifest: Some(path.to_owned()) })

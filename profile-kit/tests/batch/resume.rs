@@ -202,3 +202,36 @@ fn verify_sees_what_an_archive_holds_besides_and_a_line_that_tells_of_another_de
     change("\"size\":", "\"size\":1");
     refused("out", "is not the file that was made: its bytes are others");
 }
+
+#[test]
+fn what_an_archive_holds_besides_keeps_nobody_from_its_overwrites_and_every_lost_file_is_told() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(40);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out.tar"]).success();
+    let tar = fs::read(stage.path("out.tar")).unwrap();
+    let (files, end) = tar.split_at(tar.len() - 1024);
+    let file = files.len() / 40;
+    fs::write(stage.path("out.tar"), [files, &files[..file], end].concat()).unwrap();
+    stage.run(&["batch", "--overwrite", "out.tar.manifest.jsonl", "--out", "freeing"]).success();
+    assert_eq!(stage.files("freeing").len(), 41);
+    fs::write(stage.path("out.tar"), &files[..10 * file + file / 2]).unwrap();
+    let told = stage.run(&["batch", "--verify", "out.tar.manifest.jsonl"]).failure(1);
+    for lost in ["C02000010", "C02000011", "C02000039"] {
+        assert!(told.contains(&format!("{lost}.mobileconfig: ")), "{lost}: {told}");
+    }
+    assert!(!told.contains("C02000009"), "{told}");
+}
+
+#[test]
+fn a_loss_of_power_may_leave_much_behind_the_last_line() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(3);
+    let batch = ["batch", "spec.toml", "devices.csv", "--out", "out"];
+    stage.run(&batch).success();
+    let whole = fs::read(stage.path("out/manifest.jsonl")).unwrap();
+    stage.cut("out/manifest.jsonl", 2);
+    let cut = fs::read(stage.path("out/manifest.jsonl")).unwrap();
+    fs::write(stage.path("out/manifest.jsonl"), [&cut[..], &vec![0; 17 << 20]].concat()).unwrap();
+    stage.run(&[&batch[..], &["--resume"]].concat()).success();
+    assert!(fs::read(stage.path("out/manifest.jsonl")).unwrap() == whole);
+}
