@@ -6,7 +6,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use profile_kit::{
     Arrival, Payload, Removal,
@@ -195,9 +195,11 @@ impl Found {
     fn locked(&mut self, case: &Case<'_>, serving: &Serving) -> Standing {
         // Of one that is locked by the device's word alone, the model knows nothing.
         let locked = case.installed.filter(|installed| may_lock(&installed.profile));
-        self.outlook = locked.map(|locked| Outlook::of(locked, case.target, case.at));
-        if self.is(Verdict::AlreadyFree) && !is_there_after_its_date(case, serving) {
-            self.reason(if date(case).is_some_and(|date| date <= case.at) { DATE_PAST } else { LOCK_IGNORED }, vec![]);
+        let overdue = overdue(case, serving);
+        self.outlook = locked.map(|locked| Outlook::of(locked, case.target, overdue.unwrap_or(case.at)));
+        if self.is(Verdict::AlreadyFree) {
+            let is_past = overdue.is_none() && date(case).is_some_and(|date| date <= case.at);
+            self.reason(if is_past { DATE_PAST } else { LOCK_IGNORED }, vec![]);
             self.next = AFTER.to_vec();
             self.restricted(case);
             return Standing::Deletable;
@@ -389,11 +391,11 @@ fn date(case: &Case<'_>) -> Option<SystemTime> {
     case.installed?.profile.get(REMOVAL_DATE)?.as_date().map(SystemTime::from)
 }
 
-/// Whether it was seen on the device after the date at which it should have removed itself.
-fn is_there_after_its_date(case: &Case<'_>, serving: &Serving) -> bool {
+/// A moment before the date at which it should have removed itself, where it was seen on the device after that.
+fn overdue(case: &Case<'_>, serving: &Serving) -> Option<SystemTime> {
     let was_seen = matches!(serving.evidence, EvidenceKind::Listed | EvidenceKind::Observed);
-    let seen = case.history.evidence.last().filter(|_| was_seen).map(|evidence| evidence.at);
-    date(case).zip(seen).is_some_and(|(date, seen)| date < seen)
+    let seen = case.history.evidence.last().filter(|_| was_seen)?.at;
+    date(case).filter(|date| *date < seen)?.checked_sub(Duration::from_secs(1))
 }
 
 fn error(link: &ErrorLink) -> String {

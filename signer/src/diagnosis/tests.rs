@@ -276,6 +276,10 @@ fn a_profile_whose_date_is_past_removes_itself() {
     let seen = Evidence { at: now(), ..known(2, EvidenceFact::Listed { of: self::of(1), locked: true }) };
     let there = stage.ask(vec![stage.locked(1)], vec![seen]);
     assert_eq!((there.standing, codes(&there)), (Standing::Locked, vec!["never-offered"]));
+    let unsupervised = Target { os: Some(Os::ios(17)), supervised: Some(false) };
+    let seen = Evidence { at: now(), ..known(2, EvidenceFact::Listed { of: self::of(1), locked: true }) };
+    let ignored = stage.ask_for(vec![stage.locked(1)], vec![seen], unsupervised);
+    assert_eq!((ignored.standing, codes(&ignored)), (Standing::Deletable, vec!["lock-ignored"]));
     let ahead = of(date(now() + Duration::from_secs(3600)));
     assert_eq!((ahead.standing, codes(&ahead)), (Standing::Locked, vec!["never-offered", "unconfirmed"]));
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use super::{
     chain::number,
     error::Result,
-    rows::{from_json, join, split, wrong},
+    rows::{self, from_json, join, split, wrong},
 };
 use crate::{
     device_id::DeviceId,
@@ -69,6 +69,22 @@ pub(super) fn refresh(db: &Connection, device: &DeviceId, identifier: &str) -> R
         ON CONFLICT DO UPDATE SET state = excluded.state";
     db.prepare_cached(upsert)?.execute((device.as_str(), identifier, state.word()))?;
     insert_leaves(db, device, identifier, &history)
+}
+
+/// Works out again what follows for all of them where that was done by an earlier rule.
+pub(super) fn follow_rule(db: &mut Connection) -> Result<()> {
+    let all = db.transaction()?;
+    let followed = "SELECT value FROM meta WHERE name = 'rule'";
+    if all.query_row(followed, [], |row| row.get::<_, String>(0)).optional()?.as_deref() == Some(RULE) {
+        return Ok(());
+    }
+    let read = |row: &Row<'_>| Ok((rows::device(row.get(0)?)?, row.get::<_, String>(1)?));
+    let holdings: Vec<_> =
+        all.prepare("SELECT device, identifier FROM holding")?.query_map([], read)?.collect::<rusqlite::Result<_>>()?;
+    holdings.iter().try_for_each(|(device, identifier)| refresh(&all, device, identifier))?;
+    let follow = "INSERT INTO meta (name, value) VALUES ('rule', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
+    all.execute(follow, [RULE])?;
+    Ok(all.commit()?)
 }
 
 /// Works it out after an issuance. Most are the first of their device, of which nothing else is known. Where the one
@@ -164,6 +180,9 @@ fn read_held(row: &Row<'_>) -> rusqlite::Result<Held> {
         again: row.get::<_, Option<i64>>(7)?.map(i64::cast_unsigned),
     })
 }
+
+/// Which rule of `installed.rs` the kept states and leaves follow: another number where it says otherwise of some history.
+const RULE: &str = "2";
 
 const HELD: &str = "SELECT seq, id, NULL, uuid, leaf, leaf_key, variant = 'locked', again,
         CASE WHEN again > coalesce(answered, 0) THEN NULL ELSE acknowledgement END

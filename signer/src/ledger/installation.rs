@@ -99,7 +99,8 @@ pub struct Taken {
     pub issuance: IssuanceId,
     /// The device that answered.
     pub device: DeviceId,
-    /// What the ledger has as its answer now. Who acknowledged once has the profile, whatever it answers later.
+    /// What the ledger has as its answer now. Who acknowledged once has the profile, whatever it answers later; unless it was
+    /// handed out again since.
     pub acknowledgement: Acknowledgement,
 }
 
@@ -204,14 +205,12 @@ fn acknowledge(
             event.with("errors", chain.iter().map(|link| format!("{} {}", link.domain, link.code)).collect::<Vec<_>>());
     }
     let seq = writing.append(millis(at), &event)?;
-    let kept = match issuance.acknowledgement {
-        Some(Acknowledgement::Acknowledged) => Acknowledgement::Acknowledged,
-        _ => answer.clone(),
-    };
-    let was_again = rows::is_handed_out_again(writing.db, id)?;
+    // Of one that was handed out again only what is answered from then on counts.
+    let repeated =
+        issuance.acknowledgement == Some(Acknowledgement::Acknowledged) && !rows::is_handed_out_again(writing.db, id)?;
+    let kept = if repeated { Acknowledgement::Acknowledged } else { answer.clone() };
     let update = "UPDATE issuance SET acknowledgement = ?2, acknowledged_at = ?3, answered = ?4 WHERE id = ?1";
     writing.db.prepare_cached(update)?.execute((id.0.as_bytes(), rows::json(&kept), millis(at), seq as i64))?;
-    let repeated = issuance.acknowledgement == Some(Acknowledgement::Acknowledged) && !was_again;
     match answer {
         Acknowledgement::Acknowledged
             if repeated && is_past(&evidence::history(writing.db, &device, &identifier)?, issuance.profile.leaf) => {}

@@ -12,7 +12,10 @@ use std::{
 use rusqlite::{Connection, OpenFlags, types::FromSql};
 use rusqlite_migration::{M, Migrations};
 
-use super::error::{Cause, Error, Result};
+use super::{
+    error::{Cause, Error, Result},
+    evidence,
+};
 
 /// Opens or makes the ledger for writing, and brings it to the newest format. The file is its owner's only.
 pub(super) fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection> {
@@ -135,7 +138,8 @@ fn migrate(path: &Path, db: &mut Connection) -> Result<()> {
     let migrations: Vec<_> = FORMATS.iter().map(|sql| M::up(sql)).collect();
     Migrations::new(migrations)
         .to_latest(db)
-        .map_err(|cause| failed(path, "cannot be brought to the newest format", cause))
+        .map_err(|cause| failed(path, "cannot be brought to the newest format", cause))?;
+    evidence::follow_rule(db)
 }
 
 fn check_format(path: &Path, db: &Connection) -> Result<()> {

@@ -426,3 +426,32 @@ async fn of_two_of_an_identifier_the_locked_one_counts() {
         both.reverse();
     }
 }
+
+#[tokio::test]
+async fn what_is_answered_after_it_was_handed_out_again_counts() {
+    for put_off in [true, false] {
+        let stage = Stage::new();
+        let one = issue(&stage, draft("d", "U", A)).await;
+        acknowledge(&stage, one).await;
+        let freed = issue(&stage, overwrite("d", "O", A, Basis::Issuance(one))).await;
+        acknowledge(&stage, freed).await;
+        stage.ledger.fetch(&request("mdm"), one).await.unwrap();
+        let refused = Acknowledgement::Error { chain: vec![] };
+        let answer = if put_off { Acknowledgement::NotNow } else { refused };
+        let taken = stage.ledger.acknowledge(&request("mdm"), one, answer.clone()).await.unwrap().value;
+        assert_eq!((taken.acknowledgement, may_go(&stage, A).await), (answer, !put_off));
+        assert_eq!(state(&stage, "d").await == Some(State::Free), !put_off);
+    }
+}
+
+#[tokio::test]
+async fn what_an_earlier_rule_said_is_worked_out_anew() {
+    let mut stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    let earlier =
+        "UPDATE holding SET state = 'free'; DELETE FROM holding_leaf; UPDATE meta SET value = '1' WHERE name = 'rule'";
+    stage.ledger.close().await.unwrap();
+    stage.intruder().execute_batch(earlier).unwrap();
+    stage.open_again().unwrap();
+    assert_eq!((state(&stage, "d").await, may_go(&stage, A).await), (Some(State::Issued), false));
+}
