@@ -225,7 +225,8 @@ impl Found {
     /// How far the overwrite has come, and what the procedure says to that.
     fn offered(&mut self, case: &Case<'_>, serving: &Serving) {
         self.warnings.push(w1());
-        let issued = |held: &&Held| !held.locked && matches!(held.of, Basis::Issuance(_));
+        // By R4 one of another signer does not fit.
+        let issued = |held: &&Held| !held.locked && matches!(held.of, Basis::Issuance(_)) && held.leaf == serving.leaf;
         let Some(overwrite) = case.history.held.iter().rfind(issued).filter(|it| !is_older(case, it, serving)) else {
             self.reason(NEVER_OFFERED, vec![]);
             self.next = FROM_START.to_vec();
@@ -366,7 +367,7 @@ fn is_older(case: &Case<'_>, overwrite: &Held, serving: &Serving) -> bool {
         false => serving.later.iter().rfind(|later| later.locked).map(|later| later.of),
     };
     let held = case.history.held.iter().find(|held| Some(held.of) == locked && held.of != overwrite.of);
-    held.is_some_and(|held| overwrite.seq < held.seq)
+    held.is_some_and(|held| overwrite.seq < held.handed_out())
 }
 
 /// Whether something else is known of the device than that it has this one, which was issued.

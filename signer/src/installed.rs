@@ -239,11 +239,11 @@ impl Held {
     }
 
     /// The place in the record at which it was last handed out.
-    fn handed_out(&self) -> u64 {
+    pub(crate) fn handed_out(&self) -> u64 {
         self.again.unwrap_or(self.seq)
     }
 
-    /// The place at which it was handed out to where it was known to be at another place.
+    /// The place at which it was last handed out before another place.
     fn handed_out_before(&self, seq: u64) -> u64 {
         self.again.filter(|again| *again < seq).unwrap_or(self.seq)
     }
@@ -358,8 +358,9 @@ fn is_issued(held: &Held) -> bool {
     matches!(held.of, Basis::Issuance(_))
 }
 
+/// One answer says nothing of the other times that it was handed out.
 fn is_refused(held: &Held) -> bool {
-    matches!(held.acknowledgement, Some(Acknowledgement::Error { .. }))
+    held.again.is_none() && matches!(held.acknowledgement, Some(Acknowledgement::Error { .. }))
 }
 
 fn candidate(held: &Held) -> Candidate {

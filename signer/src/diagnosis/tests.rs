@@ -244,6 +244,20 @@ fn a_locked_profile_that_the_device_was_seen_without_before_it_took_any_is_still
 }
 
 #[test]
+fn an_overwrite_that_does_not_fit_what_may_be_there_is_not_offered() {
+    let stage = Stage::new();
+    let later = || held(3, leaf(&stage.site.old), true);
+    let found = stage.ask(
+        vec![stage.locked(1), stage.overwrite(2), later(), stage.overwrite(4)],
+        vec![known(5, EvidenceFact::Absent)],
+    );
+    assert_eq!(codes(&found)[0], "never-offered");
+    let again = Held { again: Some(3), ..stage.locked(1) };
+    let found = stage.ask(vec![again, stage.overwrite(2)], vec![known(5, EvidenceFact::Absent)]);
+    assert_eq!(codes(&found)[0], "never-offered");
+}
+
+#[test]
 fn nobody_is_told_to_wipe_a_device_that_was_seen_without_what_no_key_is_left_for() {
     let stage = Stage::new();
     let lost = leaf(&stage.site.lost);

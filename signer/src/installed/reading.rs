@@ -32,7 +32,7 @@ impl<'h> Reading<'h> {
     pub fn of(history: &'h History) -> Self {
         let by_name: HashMap<_, _> = history.held.iter().map(|held| (held.of, held)).collect();
         let mut oldest = HashMap::new();
-        for held in history.held.iter().filter(|held| may_come(held)) {
+        for held in history.held.iter().filter(|held| is_issued(held)) {
             oldest.entry(look(held)).or_insert(held.seq);
         }
         let (mut known, mut acknowledged, mut seen) = (HashMap::new(), 0, HashMap::new());
@@ -45,8 +45,9 @@ impl<'h> Reading<'h> {
             }
             // Where what was handed in stands among what was issued, nobody knows.
             let Some(held) = by_name.get(&of).filter(|held| is_issued(held)) else { continue };
+            // Of the times that it was handed out, and of those that look alike, it may be the first.
             let place = match fact {
-                EvidenceFact::Acknowledged(_) => held.handed_out_before(*seq),
+                EvidenceFact::Acknowledged(_) => held.seq,
                 _ => oldest.get(&look(held)).copied().unwrap_or(held.seq),
             };
             if is_acknowledged {
@@ -66,9 +67,9 @@ impl<'h> Reading<'h> {
     pub fn installed(&self) -> Installed {
         let Some(Evidence { seq, at, fact }) = self.history.evidence.last() else { return self.issued_after(0, None) };
         match fact {
-            EvidenceFact::Acknowledged(of) => self.acknowledged(*of, *seq),
-            EvidenceFact::Observed(of) => self.seen_with(*of, *seq, EvidenceKind::Observed, false),
-            EvidenceFact::Listed { of, locked } => self.seen_with(*of, *seq, EvidenceKind::Listed, *locked),
+            EvidenceFact::Acknowledged(of) => self.acknowledged(*of),
+            EvidenceFact::Observed(of) => self.seen_with(*of, EvidenceKind::Observed, false),
+            EvidenceFact::Listed { of, locked } => self.seen_with(*of, EvidenceKind::Listed, *locked),
             EvidenceFact::Foreign(sighting) => self.foreign(sighting, *seq),
             EvidenceFact::Absent => self.issued_after(*seq, Some(*at)),
         }
@@ -98,35 +99,29 @@ impl<'h> Reading<'h> {
     /// A device that says that the overwrite is locked all the same is not free. One that says the opposite of a locked
     /// profile is not believed: it may ignore the lock and honour it after an update. Of several that look alike it may
     /// have the oldest.
-    fn seen_with(&self, of: Basis, seq: u64, evidence: EvidenceKind, locked: bool) -> Installed {
+    fn seen_with(&self, of: Basis, evidence: EvidenceKind, locked: bool) -> Installed {
         let Some(held) = self.find(of) else { return Installed::Unknown };
+        let mut serving = self.taken(held, evidence);
         let oldest = self.oldest.get(&look(held)).copied().unwrap_or(held.seq);
-        let serving = self.taken(held, seq, evidence, oldest);
+        let between = |other: &&Held| {
+            let place = other.handed_out();
+            let is_open = may_come(other) && other.acknowledgement.is_none() && !self.is_known(other);
+            (oldest..held.seq).contains(&place) && other.locked && is_open && self.acknowledged < place
+        };
+        let between = self.history.held.iter().filter(between).map(candidate);
+        serving.later = between.chain(std::mem::take(&mut serving.later)).collect();
         Installed::Profile(Serving { locked: serving.locked || locked, ..serving })
     }
 
-    /// What a device is known to have at a place in the record, and may have had from another on.
-    fn taken(&self, held: &Held, seq: u64, evidence: EvidenceKind, from: u64) -> Serving {
-        let until = held.handed_out_before(seq);
-        let mut serving = self.serve(held, evidence, until);
-        // Locked ones that were issued meanwhile and never heard of may still come.
-        let is_unheard_of = |other: &&Held| {
-            let place = other.handed_out();
-            let is_open = may_come(other) && other.acknowledgement.is_none() && !self.is_known(other);
-            (from..until).contains(&place)
-                && other.locked
-                && is_open
-                && other.of != held.of
-                && self.acknowledged < place
-        };
-        let unheard_of = self.history.held.iter().filter(is_unheard_of).map(candidate);
-        serving.later = unheard_of.chain(std::mem::take(&mut serving.later)).collect();
+    /// What a device is known to have, and what may have come since it was first handed out.
+    fn taken(&self, held: &Held, evidence: EvidenceKind) -> Serving {
+        let serving = self.serve(held, evidence, held.seq);
         Serving { locked: serving.locked || self.was_told_locked(held.of), ..serving }
     }
 
-    fn acknowledged(&self, of: Basis, seq: u64) -> Installed {
+    fn acknowledged(&self, of: Basis) -> Installed {
         let Some(held) = self.find(of) else { return Installed::Unknown };
-        let serving = self.taken(held, seq, EvidenceKind::Acknowledged, held.seq);
+        let serving = self.taken(held, EvidenceKind::Acknowledged);
         Installed::Profile(match self.doubt(held) {
             None => serving,
             Some(Doubt::Held(before)) => {

@@ -316,7 +316,8 @@ impl Sighting {
     /// Whether it may be of the same profile as another one.
     fn may_be(&self, other: &Self) -> bool {
         let is_other = |leaf: Digest| other.leaf.is_some_and(|told| told != leaf);
-        self.uuid.eq_ignore_ascii_case(&other.uuid) && !self.leaf.is_some_and(is_other)
+        let is_named = other.uuid.is_empty() || self.uuid.eq_ignore_ascii_case(&other.uuid);
+        is_named && !self.leaf.is_some_and(is_other)
     }
 
     /// With what was told before and not this time.
@@ -346,6 +347,10 @@ fn seen_without_uuid(history: &History, sighting: Sighting) -> Option<EvidenceFa
     match &may_be[..] {
         [] => Some(EvidenceFact::Foreign(sighting)),
         [one] => Some(EvidenceFact::Listed { of: one.of, locked: sighting.locked.unwrap_or(one.locked) }),
+        // None of those that it may be is locked: it is another, or one of them is locked all the same.
+        all if sighting.locked == Some(true) && all.iter().all(|one| !one.locked) => {
+            Some(EvidenceFact::Foreign(sighting))
+        }
         _ => None,
     }
 }
