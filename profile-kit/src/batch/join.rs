@@ -17,7 +17,6 @@ struct Part {
     shard: Shard,
     reading: Reading,
     next: Option<Line>,
-    end: Option<Tally>,
 }
 
 /// Writes the manifest that one machine would have made of the whole table, row by row; errors of writing call it by its
@@ -38,26 +37,21 @@ pub fn join(manifests: &[PathBuf], to: &mut dyn Write, name: &Path) -> Result<Re
     let (head, shards) = joined(&heads).map_err(|(index, problem)| manifest::refused(of(index), 1, problem))?;
     let mut parts = Vec::new();
     for (shard, reading) in shards.into_iter().zip(readings) {
-        let mut part = Part { shard, reading, next: None, end: None };
+        let mut part = Part { shard, reading, next: None };
         part.step()?;
         parts.push(part);
     }
     let mut write = |bytes: &[u8]| to.write_all(bytes).map_err(failed(name, "cannot be written"));
     write(&manifest::written(&head))?;
-    let mut tally = Tally::default();
     let row = |part: &Part| part.next.as_ref().and_then(Line::row);
     while let Some(first) = parts.iter_mut().filter(|part| part.next.is_some()).min_by_key(|part| row(part)) {
         let Some(line) = first.step()? else { break };
-        match &line {
-            Line::Made(_) => tally.made += 1,
-            Line::Failed(_) => tally.failed += 1,
-            Line::End(_) => {}
-        }
         write(&manifest::written(&line))?;
     }
-    tally.rows = rows(&parts)?;
-    write(&manifest::written(&tally))?;
-    let Tally { rows, made, failed } = tally;
+    let rows = rows(&parts)?;
+    let told = parts.iter().map(|part| part.reading.told());
+    let (made, failed) = told.fold((0, 0), |(made, failed), told| (made + told.made, failed + told.failed));
+    write(&manifest::written(&Tally { rows, made, failed }))?;
     Ok(Report { rows, made, failed, resumed: 0, is_complete: true, is_stopped: false, manifest: None })
 }
 
@@ -104,11 +98,8 @@ impl Part {
             return refused(format!("row {row} is not of shard {}", self.shard));
         }
         let next = match line {
-            Some(Line::End(tally)) => {
-                self.end = Some(tally);
-                None
-            }
-            None if self.end.is_none() => return refused("has no end: the shard is not complete".into()),
+            Some(Line::End(_)) => None,
+            None if !self.reading.is_at_end() => return refused("has no end: the shard is not complete".into()),
             next => next,
         };
         Ok(std::mem::replace(&mut self.next, next))
@@ -117,7 +108,7 @@ impl Part {
 
 /// How many rows the table has, as all of them say.
 fn rows(parts: &[Part]) -> Result<u64> {
-    let told = |part: &Part| part.end.map_or(0, |tally| tally.rows);
+    let told = |part: &Part| part.reading.told().rows;
     let rows = parts.first().map_or(0, told);
     match parts.iter().find(|part| told(part) != rows) {
         None => Ok(rows),

@@ -148,7 +148,7 @@ impl<'a> Overwrites<'a> {
         if let Some(done) = resumed.as_ref().filter(|done| done.is_complete) {
             return Ok(of_all(done.report(out)));
         }
-        let last_row = resumed.as_ref().map_or(0, |done| done.last_row);
+        let last_row = resumed.as_ref().map_or(0, |done| done.last_row());
         thread::scope(|scope| {
             let mut output = Output::open(out, &head, resumed, self.sign.signing_time, scope)?;
             let mut reader = Reader { batch: self, last_row, stop, shared: None, is_stopped: false, same: 0 };
@@ -179,18 +179,14 @@ impl<'a> Overwrites<'a> {
             let problem = "is of overwrites, which free already: give the manifest of the batch that is installed";
             return Err(reading.refused(1, problem));
         }
-        let (mut rows, mut files) = (None, Seen::new());
+        let mut files = Seen::new();
         while let Some(line) = reading.next()? {
-            match line {
-                Line::Made(made) if !files.insert(&made.file) => {
-                    return Err(reading.refused(reading.line(), DOUBLE));
-                }
-                Line::Made(_) | Line::Failed(_) => {}
-                Line::End(tally) => rows = Some(tally.rows),
+            if matches!(line, Line::Made(made) if !files.insert(&made.file)) {
+                return Err(reading.refused(reading.line(), DOUBLE));
             }
         }
         let digest = hex(&reading.digest());
-        Ok(Installed { head, digest, rows: rows.unwrap_or(reading.last_row()), is_complete: rows.is_some() })
+        Ok(Installed { head, digest, rows: reading.told().rows, is_complete: reading.is_at_end() })
     }
 
     /// The identity with the leaf of the batch.

@@ -43,7 +43,7 @@ pub(super) fn run(
     }
     let cut = Cut::new(batch.template.clone(), UuidSource::Content);
     thread::scope(|scope| {
-        let last_row = resumed.as_ref().map_or(0, |done| done.last_row);
+        let last_row = resumed.as_ref().map_or(0, |done| done.last_row());
         let mut output = Output::open(out, &head, resumed, batch.options.sign.signing_time, scope)?;
         output.expect(table.length().0);
         let mut reader = Reader::new(&plan, table, &batch.options, last_row, stop);

@@ -23,8 +23,6 @@ use crate::{Error, Result, certificate::hex, redact, template::date};
 #[derive(Debug)]
 pub(super) struct Resumed {
     pub tally: Tally,
-    /// The row of the manifest's last line.
-    pub last_row: u64,
     /// Bytes of the manifest that count.
     pub position: u64,
     /// Bytes of the archive that count.
@@ -96,15 +94,20 @@ pub(super) fn go_on(out: &Out, head: &Head, tell: &mut dyn FnMut(Event<'_>)) -> 
         Out::Tar(path) => in_tar(path, &mut reading)?,
         _ => in_folder(out.path(), &mut reading)?,
     };
-    let (length, Done { tally, is_complete, .. }) = (done.length(), done);
+    let (is_complete, length) = (reading.is_at_end(), done.length());
     if is_complete {
         tell(Event::Note("the batch is complete: nothing is left to do"));
     }
-    let (last_row, position) = (reading.last_row(), reading.position());
-    Ok(Some(Resumed { tally, last_row, position, length, is_complete, manifest }))
+    let (tally, position) = (reading.told(), reading.position());
+    Ok(Some(Resumed { tally, position, length, is_complete, manifest }))
 }
 
 impl Resumed {
+    /// The row up to which all is done.
+    pub fn last_row(&self) -> u64 {
+        self.tally.rows
+    }
+
     /// Of a batch that is complete.
     pub fn report(&self, out: &Out) -> Report {
         Report {
@@ -143,12 +146,8 @@ fn is_begun(mut file: &File, path: &Path) -> Result<bool> {
     }
 }
 
-/// What was done.
-struct Done {
-    tally: Tally,
-    is_complete: bool,
-    last: VecDeque<Named>,
-}
+/// The last files that were made.
+struct Done(VecDeque<Named>);
 
 /// A file that was found under the name that a line gives.
 struct Named {
@@ -190,34 +189,28 @@ fn start_of<R: Read>(entries: &mut Entries<'_, R>, made: &Made) -> Option<u64> {
     is_it.then(|| entry.raw_file_position())
 }
 
-/// Counts what was done; `start` tells where a file begins that has the name and size of a line.
+/// Looks for what was done; `start` tells where a file begins that has the name and size of a line.
 fn walk(reading: &mut Reading, mut start: impl FnMut(&Made) -> Option<u64>) -> Result<Done> {
-    let mut done = Done { tally: Tally::default(), is_complete: false, last: VecDeque::new() };
+    let mut last = VecDeque::new();
     while let Some(line) = reading.next()? {
-        match line {
-            Line::Made(made) => {
-                if !is_within(&made.file) {
-                    return Err(reading.refused(reading.line(), "names a file that is not in the batch's folder"));
-                }
-                let start = start(&made).ok_or_else(|| changed(reading, reading.line(), &made))?;
-                done.tally.made += 1;
-                done.last.push_back(Named { line: reading.line(), made, start });
-                if done.last.len() > LAST {
-                    done.last.pop_front();
-                }
-            }
-            Line::Failed(_) => done.tally.failed += 1,
-            Line::End(tally) => (done.tally, done.is_complete) = (tally, true),
+        let Line::Made(made) = line else { continue };
+        if !is_within(&made.file) {
+            return Err(reading.refused(reading.line(), "names a file that is not in the batch's folder"));
+        }
+        let start = start(&made).ok_or_else(|| changed(reading, reading.line(), &made))?;
+        last.push_back(Named { line: reading.line(), made, start });
+        if last.len() > LAST {
+            last.pop_front();
         }
     }
-    Ok(done)
+    Ok(Done(last))
 }
 
 impl Done {
     /// Compares the last files by their digests: with them a crash may have meddled.
     fn compare(&self, reading: &Reading, mut read: impl FnMut(&Named) -> io::Result<Vec<u8>>) -> Result<()> {
         let mut is_changed = |named: &&Named| !read(named).is_ok_and(|bytes| hex(&sha256(&bytes)) == named.made.signed);
-        match self.last.iter().find(|named| is_changed(named)) {
+        match self.0.iter().find(|named| is_changed(named)) {
             Some(Named { line, made, .. }) => Err(changed(reading, *line, made)),
             None => Ok(()),
         }
@@ -225,7 +218,7 @@ impl Done {
 
     /// Where the last file ends in a tar.
     fn length(&self) -> u64 {
-        self.last.back().map_or(0, |Named { made, start, .. }| start + made.size.next_multiple_of(TAR_BLOCK))
+        self.0.back().map_or(0, |Named { made, start, .. }| start + made.size.next_multiple_of(TAR_BLOCK))
     }
 }
 

@@ -90,13 +90,12 @@ pub fn verify(
             Ok(())
         },
     )?;
-    let surplus = if reading.is_at_end() { installed::surplus(&out, reading.files()) } else { None };
-    if let Some(problem) = surplus {
+    let (told, is_complete) = (reading.told(), reading.is_at_end());
+    if let Some(problem) = is_complete.then(|| installed::surplus(&out, told.made)).flatten() {
         return Err(reading.refused(0, problem));
     }
-    let (rows, is_complete) = (reading.rows(), reading.is_at_end());
     let is_stopped = stop.load(Ordering::Relaxed);
-    Ok(Report { rows, made, failed, resumed: 0, is_complete, is_stopped, manifest: Some(path.to_owned()) })
+    Ok(Report { rows: told.rows, made, failed, resumed: 0, is_complete, is_stopped, manifest: Some(path.to_owned()) })
 }
 
 impl Claim {

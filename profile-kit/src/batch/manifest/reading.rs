@@ -23,9 +23,8 @@ pub struct Reading {
     line: usize,
     /// Bytes up to the end of the last line.
     position: u64,
-    last_row: u64,
     is_at_end: bool,
-    /// What the lines have told so far.
+    /// What the lines have told so far; its rows are those up to the last line's.
     told: Tally,
     /// The row that the next line has to be about, and the way to the one after it; `None` where rows may be left out.
     expected: Option<(u64, u64)>,
@@ -50,7 +49,6 @@ impl Reading {
             hash: Sha256::new(),
             line: 0,
             position: 0,
-            last_row: 0,
             is_at_end: false,
             told: Tally::default(),
             expected: None,
@@ -93,7 +91,7 @@ impl Reading {
 
     /// Takes note of a line, if it is one that may stand there.
     fn admit(&mut self, line: &Line) -> Result<(), String> {
-        let is_in_order = line.row().is_none_or(|row| row > self.last_row);
+        let is_in_order = line.row().is_none_or(|row| row > self.told.rows);
         if self.is_at_end || !is_in_order {
             return Err("is out of order: rows come in their order, the count last".into());
         }
@@ -108,7 +106,7 @@ impl Reading {
             Line::Failed(_) => self.told.failed += 1,
             Line::End(tally) => {
                 let Tally { rows, made, failed } = *tally;
-                if rows < self.last_row || (made, failed) != (self.told.made, self.told.failed) {
+                if rows < self.told.rows || (made, failed) != (self.told.made, self.told.failed) {
                     return Err(MISCOUNTED.into());
                 }
                 if let Some((wanted, _)) = self.expected.filter(|(wanted, _)| *wanted <= rows) {
@@ -117,18 +115,14 @@ impl Reading {
                 (self.told.rows, self.is_at_end) = (rows, true);
             }
         }
-        self.last_row = line.row().unwrap_or(self.last_row);
+        self.told.rows = line.row().unwrap_or(self.told.rows);
         Ok(())
     }
 
-    /// Rows of the whole table; where the last line does not tell, those of the lines.
-    pub fn rows(&self) -> u64 {
-        if self.is_at_end { self.told.rows } else { self.told.made + self.told.failed }
-    }
-
-    /// How many files the lines have named.
-    pub fn files(&self) -> u64 {
-        self.told.made
+    /// What the lines that were read have told: how many files and rows that failed, and how many rows the table has, up
+    /// to the last line's where the count does not say.
+    pub fn told(&self) -> Tally {
+        self.told
     }
 
     /// Whether the last line was read: the batch is complete.
@@ -144,11 +138,6 @@ impl Reading {
     /// Bytes up to the end of the last line that was read: where a resume goes on.
     pub fn position(&self) -> u64 {
         self.position
-    }
-
-    /// The row of the last line.
-    pub fn last_row(&self) -> u64 {
-        self.last_row
     }
 
     /// The number of the last line.
