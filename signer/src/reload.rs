@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fmt};
 
 use crate::{
-    Config, Digest, config,
+    Config, Digest,
+    backup::Record,
+    config,
     keyring::{Holding, Keyring},
     state::{Secrets, State},
 };
@@ -48,6 +50,11 @@ impl Started {
     /// With this state.
     pub fn with(state: &State) -> Self {
         Self { config: state.config.clone(), secrets: state.secrets.clone() }
+    }
+
+    /// The record that it works with.
+    pub fn record(&self) -> Record {
+        self.secrets.record(&self.config.ledger, &self.config.audit)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     Config,
     audit::{CheckpointKey, CheckpointVerifier},
     auth::Authenticator,
+    backup::Record,
     catalogue::Catalogue,
     config::{self, ConfigError, Draft, Place, credentials_directory, read_public},
     keyring::{Keyring, ends},
@@ -114,6 +115,16 @@ impl Secrets {
     /// What verifies the checkpoints: the key at work first.
     pub fn verifiers(&self) -> Vec<CheckpointVerifier> {
         [vec![self.checkpoint_key.verifier()], self.former_keys.clone()].concat()
+    }
+
+    /// The record that they are the keys of.
+    pub fn record(&self, ledger: &config::Ledger, audit: &config::Audit) -> Record {
+        Record {
+            ledger: ledger.path.clone(),
+            checkpoints: audit.checkpoints.clone(),
+            keys: self.ledger_keys(),
+            verifiers: self.verifiers(),
+        }
     }
 
     /// Reads those that a configuration names.

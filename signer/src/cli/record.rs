@@ -34,10 +34,5 @@ pub fn record(config: &Path, credentials: Option<PathBuf>) -> Result<Record, Fai
     let credentials = credentials.or_else(credentials_directory);
     let (ledger, audit) = record_of(config, credentials.as_deref()).map_err(could_not)?;
     let secrets = Secrets::of(&ledger, &audit).map_err(could_not)?;
-    Ok(Record {
-        keys: secrets.ledger_keys(),
-        verifiers: secrets.verifiers(),
-        ledger: ledger.path,
-        checkpoints: audit.checkpoints,
-    })
+    Ok(secrets.record(&ledger, &audit))
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{Source, blocking, chain, systemd, watch};
 use crate::{
     audit::{CheckpointVerifier, Event},
-    backup::{self, BackupError, Record},
+    backup::{self, BackupError},
     config::ConfigError,
     device_id::DeviceId,
     digest::Digest,
@@ -39,10 +39,8 @@ pub struct Control {
 
 struct Parts {
     service: Arc<Service>,
-    /// What sockets, ledger and threads were made by.
+    /// What sockets, ledger and threads were made by: another ledger, or other keys for it, wait for the next start.
     started: Started,
-    /// As it was at the start: another ledger, or other keys for it, wait for the next one.
-    record: Record,
     source: Source,
     tls: Option<Arc<Tls>>,
     /// One reload or import at a time: what is taken in with the keys of before is there when a reload counts.
@@ -111,14 +109,8 @@ impl Control {
     pub(super) fn new(service: Arc<Service>, source: Source, tls: Option<Arc<Tls>>) -> Self {
         let state = service.state();
         watch::show_ends(&service.metrics, &state);
-        let record = Record {
-            ledger: state.config.ledger.path.clone(),
-            checkpoints: state.config.audit.checkpoints.clone(),
-            keys: state.secrets.ledger_keys(),
-            verifiers: state.secrets.verifiers(),
-        };
         let started = Started::with(&state);
-        Self { parts: Arc::new(Parts { service, started, record, source, tls, turn: Arc::default() }) }
+        Self { parts: Arc::new(Parts { service, started, source, tls, turn: Arc::default() }) }
     }
 
     /// What the daemon works with.
@@ -303,8 +295,9 @@ impl Control {
         let service = self.service().clone();
         let at = (service.clock)();
         service.ledger.checkpoint().await?;
-        let copy = Copy::beside(&self.parts.record.ledger);
-        let (record, folder) = (self.parts.record.clone(), copy.0.clone());
+        let record = self.parts.started.record();
+        let copy = Copy::beside(&record.ledger);
+        let folder = copy.0.clone();
         let state = service.state();
         let made = spawn_blocking(move || backup::make(&record, &state.keyring, &folder, at));
         let contents = made.await.map_err(|_| ledger::Error::Panicked)??;
