@@ -248,7 +248,12 @@ impl Held {
         self.again.filter(|again| *again < seq).unwrap_or(self.seq)
     }
 
-    /// Whether a device that tells no more than UUID and leaf may mean this one by the other.
+    /// What a device tells of it, in a list or by its bytes.
+    fn look(&self) -> (String, Digest) {
+        (self.uuid.to_ascii_lowercase(), self.leaf)
+    }
+
+    /// Whether a device that tells no more may mean this one by the other.
     pub(crate) fn looks_like(&self, other: &Held) -> bool {
         self.leaf == other.leaf && self.uuid.eq_ignore_ascii_case(&other.uuid)
     }

@@ -33,7 +33,7 @@ impl<'h> Reading<'h> {
         let by_name: HashMap<_, _> = history.held.iter().map(|held| (held.of, held)).collect();
         let mut oldest = HashMap::new();
         for held in history.held.iter().filter(|held| is_issued(held)) {
-            oldest.entry(look(held)).or_insert(held.seq);
+            oldest.entry(held.look()).or_insert(held.seq);
         }
         let (mut known, mut acknowledged, mut seen) = (HashMap::new(), 0, HashMap::new());
         for Evidence { seq, fact, .. } in &history.evidence {
@@ -48,7 +48,7 @@ impl<'h> Reading<'h> {
             // Of the times that it was handed out, and of those that look alike, it may be the first.
             let place = match fact {
                 EvidenceFact::Acknowledged(_) => held.seq,
-                _ => oldest.get(&look(held)).copied().unwrap_or(held.seq),
+                _ => oldest.get(&held.look()).copied().unwrap_or(held.seq),
             };
             if is_acknowledged {
                 acknowledged = place.max(acknowledged);
@@ -102,7 +102,7 @@ impl<'h> Reading<'h> {
     fn seen_with(&self, of: Basis, evidence: EvidenceKind, locked: bool) -> Installed {
         let Some(held) = self.find(of) else { return Installed::Unknown };
         let mut serving = self.taken(held, evidence);
-        let oldest = self.oldest.get(&look(held)).copied().unwrap_or(held.seq);
+        let oldest = self.oldest.get(&held.look()).copied().unwrap_or(held.seq);
         let between = |other: &&Held| {
             let place = other.handed_out();
             let is_open = may_come(other) && other.acknowledgement.is_none() && !self.is_known(other);
@@ -310,11 +310,6 @@ enum Doubt<'a> {
     Held(&'a Held),
     /// The device had one before that is not in the ledger, seen at this place in the record.
     Foreign(&'a Sighting, u64),
-}
-
-/// What a device tells of a profile.
-fn look(held: &Held) -> (String, Digest) {
-    (held.uuid.to_ascii_lowercase(), held.leaf)
 }
 
 fn is_of_one_leaf(all: &[&Held]) -> bool {
