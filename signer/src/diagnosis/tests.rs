@@ -521,9 +521,10 @@ fn whatever_is_recorded_the_diagnosis_agrees_with_the_state_and_leads_to_the_end
         let is_guess = standing[1] == Standing::NeedsWipe
             && found.standing == Standing::Unknown
             && !history.evidence.is_empty()
+            && codes(&found).contains(&"key-gone")
             && words(&found.next)[0] == "report-profile-list";
         assert!(is_guess || standing.contains(&found.standing), "{events:?}: {found:#?}");
-        let wiped = codes(&found).contains(&"key-gone") && (is_guess || found.standing == Standing::NeedsWipe);
+        let wiped = is_guess || codes(&found).contains(&"key-gone") && found.standing == Standing::NeedsWipe;
         let last = found.next.last().map(|action| action.action);
         let end = if wiped { Some("wipe") } else { history.state().map(|_| "close") };
         assert_eq!(last, end, "{events:?}: {found:#?}");
