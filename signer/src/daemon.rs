@@ -25,7 +25,7 @@ use tokio::{
     time::timeout,
 };
 
-use self::bind::Doors;
+use self::{bind::Doors, systemd::ServiceManager};
 pub use self::{
     bind::{Addresses, BindError},
     control::{Changed, Control, Copy, ReloadError, operator},
@@ -149,8 +149,9 @@ impl Daemon {
         let service = control.service().clone();
         let watching = tokio::spawn(watch::keep(control.clone(), stop.clone()));
         let serving_admin = tokio::spawn(admin::serve(admin, control.clone()));
-        tokio::spawn(tell_stopping(stop.clone()));
-        systemd::ready();
+        let manager = control.service_manager();
+        tokio::spawn(tell_stopping(manager.clone(), stop.clone()));
+        manager.ready();
         let app = application(&service, stop.clone());
         let ended = server::serve(listeners, app, limits, service.metrics.clone(), stop.clone()).await;
         serving_admin.abort();
@@ -217,9 +218,9 @@ fn limits(config: &config::Limits) -> Limits {
     }
 }
 
-async fn tell_stopping(mut stop: Watch) {
+async fn tell_stopping(manager: ServiceManager, mut stop: Watch) {
     stop.reached(Phase::Draining).await;
-    systemd::stopping();
+    manager.stopping();
 }
 
 /// Everything that was answered is in the ledger already: what is done here may be left undone.

@@ -1,9 +1,13 @@
 //! What the daemon says of itself: events on standard error, and never a secret among them.
+//!
+//! A thread of its own writes them: where nobody reads them on, the daemon goes on all the same, and lines are lost.
 
-use std::{error::Error, io, panic};
+use std::{error::Error, io, panic, time::Duration};
 
 use clap::ValueEnum;
+use tokio::time::sleep;
 use tracing::{Level, Subscriber, level_filters::LevelFilter};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     Layer,
     filter::Targets,
@@ -21,19 +25,47 @@ pub enum Format {
     Text,
 }
 
+/// The log at work. Where it is dropped, what still waits is written, if that takes no longer than a second.
+#[derive(Debug)]
+pub struct Log {
+    lost: ErrorCounter,
+    _writing: WorkerGuard,
+}
+
+impl Log {
+    /// What tells of lost lines, for ever.
+    pub fn tell_lost(&self) -> impl Future<Output = ()> + Send + use<> {
+        let lost = self.lost.clone();
+        async move {
+            let mut told = 0;
+            loop {
+                sleep(LOST_EVERY).await;
+                let lines = lost.dropped_lines();
+                if lines > told {
+                    tracing::warn!(lines = lines - told, "lines of the log were lost: nobody took them");
+                }
+                told = lines;
+            }
+        }
+    }
+}
+
 /// Writes the program's events from this level on to standard error, also panics: where, but not why, as that may tell
 /// what nobody should read. To be called once, at the start.
 ///
 /// # Errors
 /// Where somebody else writes events already.
-pub fn start(format: Format, level: Level) -> Result<(), tracing::subscriber::SetGlobalDefaultError> {
-    tracing::subscriber::set_global_default(subscriber(format, level, io::stderr))?;
+pub fn start(format: Format, level: Level) -> Result<Log, tracing::subscriber::SetGlobalDefaultError> {
+    let thread = NonBlockingBuilder::default().thread_name("log").buffered_lines_limit(MOST_WAITING);
+    let (writer, writing) = thread.finish(io::stderr());
+    let log = Log { lost: writer.error_counter(), _writing: writing };
+    tracing::subscriber::set_global_default(subscriber(format, level, writer))?;
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         let thread = std::thread::current().name().map(ToOwned::to_owned);
         tracing::error!(place, thread, "a panic");
     }));
-    Ok(())
+    Ok(log)
 }
 
 /// Events of the libraries below are written from `warn` on only: further down they tell what is sent and received.
@@ -61,6 +93,10 @@ pub fn chain(error: &dyn Error) -> String {
     }
     line.replace('\n', " ")
 }
+
+/// How many lines wait at most where they are not taken.
+const MOST_WAITING: usize = 8_192;
+const LOST_EVERY: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

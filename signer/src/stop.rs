@@ -1,11 +1,9 @@
 //! How a daemon is told to end: first gently, then at once.
 
-use std::io;
+use std::{io, sync::Arc, thread};
 
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
-};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use tokio::sync::watch;
 
 /// How far the end has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,25 +39,29 @@ impl Stop {
         self.phase.send_modify(|phase| *phase = if *phase == Phase::Serving { Phase::Draining } else { Phase::Ended });
     }
 
-    /// Advances with every signal that is caught, for ever.
-    pub async fn advance_by(&self, signals: Signals) {
-        let Signals { mut terminate, mut interrupt } = signals;
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+    /// Advances with every signal that is caught, on a thread of its own, which hears them whatever holds the reactor up;
+    /// it runs `after` once [`Phase::Ended`] was said, and ends.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn advance_by(self: &Arc<Self>, signals: Signals, after: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let stop = self.clone();
+        let hear = move || {
+            for _ in &mut { signals.0 } {
+                stop.advance();
+                if *stop.phase.borrow() == Phase::Ended {
+                    break;
+                }
             }
-            self.advance();
-        }
+            after();
+        };
+        thread::Builder::new().name("signals".into()).spawn(hear).map(drop)
     }
 }
 
 /// SIGTERM and SIGINT, which end nothing by themselves any more.
 #[derive(Debug)]
-pub struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
+pub struct Signals(signal_hook::iterator::Signals);
 
 impl Signals {
     /// Catches them from now on.
@@ -67,7 +69,7 @@ impl Signals {
     /// # Errors
     /// Where they cannot be caught.
     pub fn catch() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).map(Self)
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 #[test]
 fn the_log_tells_where_a_panic_was_and_not_why() {
     if std::env::var_os(CHILD).is_some() {
-        signer::log::start(signer::log::Format::Json, tracing::Level::INFO).unwrap();
+        let _log = signer::log::start(signer::log::Format::Json, tracing::Level::INFO).unwrap();
         let _ = std::panic::catch_unwind(|| panic!("canary"));
         return;
     }

@@ -4,7 +4,8 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Lines},
+    io::{BufRead, BufReader, Lines, Read, Write},
+    net::TcpStream,
     os::unix::{
         fs::{MetadataExt, PermissionsExt},
         net::UnixDatagram,
@@ -77,6 +78,40 @@ fn the_service_manager_is_told() {
     assert_eq!(heard(), "READY=1\n");
     daemon.signal("TERM");
     assert_eq!(heard(), "STOPPING=1\n");
+    assert_eq!(daemon.end(), Some(0));
+}
+
+#[test]
+fn a_service_manager_that_does_not_listen_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let _manager = UnixDatagram::bind(&path).unwrap();
+    let mut daemon = Daemon::dev(folder.path(), &[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+    daemon.introduction();
+    let other = UnixDatagram::unbound().unwrap();
+    other.set_nonblocking(true).unwrap();
+    while other.send_to(b"X=1", &path).is_ok() {}
+    for _ in 0..3 {
+        assert_eq!(signer(folder.path(), &["reload", "--socket", "site/admin.sock"]).status.code(), Some(0));
+    }
+    assert_eq!(daemon.end(), Some(0));
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::dev(folder.path(), &[]);
+    let introduction = daemon.introduction();
+    let address = introduction[0].strip_prefix("listening on http://").unwrap();
+    // More lines than a pipe holds.
+    for _ in 0..1_000 {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: it\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
     assert_eq!(daemon.end(), Some(0));
 }
 

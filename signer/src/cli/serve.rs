@@ -3,7 +3,9 @@
 use std::{
     net::SocketAddr,
     path::PathBuf,
+    process,
     sync::Arc,
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -68,14 +70,14 @@ async fn serve(source: Source, site: Option<Site>) -> Result<Exit, Failure> {
     let signals = Signals::catch().map_err(|error| Failure::of(&error))?;
     let hangups = signal(SignalKind::hangup()).map_err(|error| Failure::of(&error))?;
     let log = config::log_of(&source.config);
-    log::start(format(log.format), level(log.level)).map_err(|error| Failure::of(&error))?;
+    let log = log::start(format(log.format), level(log.level)).map_err(|error| Failure::of(&error))?;
+    tokio::spawn(log.tell_lost());
     let daemon = Daemon::start(source).await.map_err(not_started)?;
     announce(daemon.addresses())?;
     if let (Some(site), Some(address)) = (site, daemon.addresses().tcp) {
         text::print(&introduction(&site, address)?)?;
     }
-    let signalled = stop.clone();
-    tokio::spawn(async move { signalled.advance_by(signals).await });
+    stop.advance_by(signals, end_at_last).map_err(|error| Failure::of(&error))?;
     tokio::spawn(reload_at(hangups, daemon.control()));
     let ended = daemon.run(stop.watch()).await;
     tracing::info!(cut = ended.cut, "ended");
@@ -117,6 +119,12 @@ the locked profile of a device, its overwrite, and what is known of the device:
     ))
 }
 
+/// Whatever keeps the daemon from ending by itself. What was answered is durable already.
+fn end_at_last() {
+    thread::sleep(LAST);
+    process::exit(1);
+}
+
 /// What became of it, the log has.
 async fn reload_at(mut hangups: tokio::signal::unix::Signal, control: Control) {
     while hangups.recv().await.is_some() {
@@ -139,3 +147,6 @@ fn level(level: LogLevel) -> Level {
         LogLevel::Debug => Level::DEBUG,
     }
 }
+
+/// How long the end takes at most once it was asked for twice.
+const LAST: Duration = Duration::from_secs(3);

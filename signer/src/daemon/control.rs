@@ -15,7 +15,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{Source, blocking, chain, systemd, watch};
+use super::{Source, blocking, chain, systemd::ServiceManager, watch};
 use crate::{
     audit::{CheckpointVerifier, Event},
     backup::{self, BackupError},
@@ -43,6 +43,7 @@ struct Parts {
     started: Started,
     source: Source,
     tls: Option<Arc<Tls>>,
+    manager: ServiceManager,
     /// One reload or import at a time: what is taken in with the keys of before is there when a reload counts.
     turn: Arc<Mutex<()>>,
 }
@@ -110,7 +111,12 @@ impl Control {
         let state = service.state();
         watch::show_ends(&service.metrics, &state);
         let started = Started::with(&state);
-        Self { parts: Arc::new(Parts { service, started, source, tls, turn: Arc::default() }) }
+        let manager = ServiceManager::of_environment();
+        Self { parts: Arc::new(Parts { service, started, source, tls, manager, turn: Arc::default() }) }
+    }
+
+    pub(super) fn service_manager(&self) -> &ServiceManager {
+        &self.parts.manager
     }
 
     /// What the daemon works with.
@@ -126,9 +132,9 @@ impl Control {
     /// [`ReloadError::Stranded`] unless exactly its number is accepted.
     pub async fn reload(&self, accepted: Option<u64>, by: &str) -> Result<Changed, ReloadError> {
         let _turn = self.parts.turn.lock().await;
-        systemd::reloading();
+        self.parts.manager.reloading();
         let changed = self.exchange(accepted, by).await;
-        systemd::ready();
+        self.parts.manager.ready();
         match &changed {
             Ok(Changed { restart, warnings }) => {
                 warnings.iter().for_each(|warning| tracing::warn!("{warning}"));

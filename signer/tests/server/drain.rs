@@ -12,7 +12,7 @@ use signer::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::Barrier,
+    sync::{Barrier, oneshot},
     time::timeout,
 };
 
@@ -108,14 +108,15 @@ async fn a_second_signal_ends_it_at_once() {
 async fn each_signal_is_one_step() {
     let stop = Arc::new(Stop::new());
     let mut watch = stop.watch();
-    let (signals, signalled) = (Signals::catch().unwrap(), stop.clone());
-    tokio::spawn(async move { signalled.advance_by(signals).await });
+    let (over, is_over) = oneshot::channel();
+    stop.advance_by(Signals::catch().unwrap(), || over.send(()).unwrap()).unwrap();
     for phase in [Phase::Draining, Phase::Ended] {
         let pid = std::process::id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         timeout(PATIENCE, watch.reached(phase)).await.expect("the signal was not heard");
         assert_eq!(watch.phase(), phase);
     }
+    timeout(PATIENCE, is_over).await.expect("it goes on").unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
