@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
     mem::swap,
     os::unix::fs::OpenOptionsExt,
@@ -208,17 +208,21 @@ pub struct CheckpointFile {
 }
 
 impl CheckpointFile {
-    /// Opens or makes the file, readable by its owner only, and reads the last checkpoint in it. There may be one for each
-    /// minute of years: the others are left to who verifies the audit.
+    /// Opens or makes the file, readable by its owner only, locks it, and reads the last checkpoint in it. There may be one
+    /// for each minute of years: the others are left to who verifies the audit.
     ///
     /// A last line without its end was never finished (the daemon stopped while writing it) and is taken away, if it and the
     /// line before are what such a file has: nothing is taken from another one.
     ///
     /// # Errors
     ///
-    /// When it cannot be read or written, or the last line is no checkpoint.
+    /// When it cannot be read or written, somebody else has it open for writing, or the last line is no checkpoint.
     pub fn open(path: &Path) -> io::Result<(Self, Option<Checkpoint>)> {
         let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => io::Error::new(io::ErrorKind::ResourceBusy, "another daemon appends to it"),
+            TryLockError::Error(cause) => cause,
+        })?;
         let (mut number, mut whole, mut last, mut line) = (0, 0, Vec::new(), Vec::new());
         let mut lines = BufReader::new(&file);
         while lines.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
@@ -328,6 +332,8 @@ mod tests {
         file.append(&checkpoint(2).1).unwrap();
         file.append(&one).unwrap();
         std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"hash\":").unwrap();
+        assert_eq!(CheckpointFile::open(&path).unwrap_err().kind(), io::ErrorKind::ResourceBusy);
+        drop(file);
         let (mut file, kept) = CheckpointFile::open(&path).unwrap();
         file.append(&one).unwrap();
         assert_eq!((none, kept.as_ref()), (None, Some(&one)));

@@ -1,9 +1,9 @@
 //! The database file: how it is opened, what SQLite has to promise, and its formats.
 
 use std::{
-    fs::{File, OpenOptions, Permissions, TryLockError},
+    fs::{self, File, OpenOptions, Permissions, TryLockError},
     io::ErrorKind,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -25,6 +25,18 @@ pub(super) fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection
     settle(&db, busy)?;
     migrate(path, &mut db)?;
     Ok(db)
+}
+
+/// Refuses a ledger with several names: SQLite's log lies beside one of them, and the lock too.
+pub(super) fn has_one_name(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(file) if file.nlink() > 1 => {
+            let names = format!("it has {} names (hard links), and may have one only", file.nlink());
+            Err(failed(path, "is not opened", std::io::Error::other(names)))
+        }
+        // One that is not there is made; what cannot be looked at cannot be opened either.
+        _ => Ok(()),
+    }
 }
 
 /// Opens the ledger for questions only.

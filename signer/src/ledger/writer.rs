@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io,
     os::unix::fs::MetadataExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -51,9 +51,10 @@ pub(super) struct Writer {
     head: Head,
     /// The number of the last record that a checkpoint covers.
     covered: u64,
-    file: CheckpointFile,
-    /// The file that is open.
-    inode: Inode,
+    /// None where it is to be opened again.
+    file: Option<CheckpointFile>,
+    /// The ledger that is open, and the file of its checkpoints.
+    opened: [Opened; 2],
     health: Arc<Mutex<Health>>,
     /// How many writes are announced.
     coming: Arc<AtomicUsize>,
@@ -64,21 +65,22 @@ impl Writer {
     /// Opens the ledger for writing, verifies the end of its audit against its checkpoints, and records the start.
     pub(super) fn open(options: Options, health: Arc<Mutex<Health>>, coming: Arc<AtomicUsize>) -> Result<Self> {
         let lock = sqlite::lock(&options.path)?;
-        // Where checkpoints tell of records and there is no ledger, none is made: it would stand in a copy's way.
-        let is_told_of = fs::metadata(&options.checkpoints).is_ok_and(|file| file.len() > 0);
+        // Where checkpoints or SQLite's log tell of records and there is no ledger, none is made: it would stand in a copy's
+        // way.
+        let has_content = |path: &Path| fs::metadata(path).is_ok_and(|file| file.len() > 0);
+        let is_told_of = has_content(&options.checkpoints) || has_content(&sqlite::beside(&options.path, "-wal"));
         if is_told_of && !options.path.exists() {
             return Err(Fault::Tampered { seq: 1, what: Tampering::CutOff }.into());
         }
+        sqlite::has_one_name(&options.path)?;
         let db = sqlite::open_for_writing(&options.path, options.busy_timeout)?;
-        let inode = Inode::of(&options.path)?;
         opens(&db, &options.keys)?;
-        let path = options.checkpoints.clone();
-        let opened = CheckpointFile::open(&path).and_then(|opened| sqlite::sync_folder(&path).map(|()| opened));
-        let (file, last) = opened.map_err(|cause| sqlite::failed(&path, "cannot be read or written", cause))?;
+        let (file, last) = checkpoint_file(&options.checkpoints)?;
+        let opened = [Opened::at(&options.path)?, Opened::at(&options.checkpoints)?];
         let head = chain::head(&db)?;
         let covered = agree(&db, head, last.as_ref(), &options.checkpoint_key)?;
-        let db = Some(db);
-        let mut writer = Self { options, db, failed: None, head, covered, file, inode, health, coming, _lock: lock };
+        let (db, file) = (Some(db), Some(file));
+        let mut writer = Self { options, db, failed: None, head, covered, file, opened, health, coming, _lock: lock };
         writer.append_missing(last.as_ref())?;
         writer.record(&Event::done("ledger-opened").with("version", env!("CARGO_PKG_VERSION")))?;
         Ok(writer)
@@ -172,8 +174,8 @@ impl Writer {
         if let Some(checkpoint) = &checkpoint {
             chain::append_checkpoint(db, checkpoint)?;
         }
-        // What is written to a database that was moved away, the next start would not find.
-        self.inode.is_at(&self.options.path)?;
+        // What is written to a file that was moved away, the next start would not find.
+        self.opened.iter().try_for_each(Opened::is_in_place)?;
         writing.step("COMMIT")?;
         self.head = head;
         checkpoint.map_or(Ok(()), |checkpoint| self.publish(&checkpoint))
@@ -191,7 +193,8 @@ impl Writer {
     }
 
     fn publish(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        self.file.append(checkpoint).map_err(Error::unavailable)?;
+        let file = self.file.as_mut().ok_or(Error::Unavailable { source: None })?;
+        file.append(checkpoint).map_err(Error::unavailable)?;
         self.covered = checkpoint.seq;
         Ok(())
     }
@@ -234,7 +237,8 @@ impl Writer {
     /// next one may succeed although pages of the log were lost.
     fn heal(&mut self) -> Result<()> {
         // Another file, even a copy, is for the next start: who reads has this one open.
-        self.inode.is_at(&self.options.path)?;
+        let [ledger, _] = &self.opened;
+        ledger.is_in_place()?;
         let db = sqlite::open_for_writing(&self.options.path, self.options.busy_timeout)?;
         let head = chain::verify_after(&db, self.head)?;
         let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -245,9 +249,12 @@ impl Writer {
         if busy != 0 {
             return Err(Error::Unavailable { source: None });
         }
-        let (file, last) = CheckpointFile::open(self.file.path()).map_err(Error::unavailable)?;
+        // One that was moved away is made anew: the ledger has all that was in it. The lock of the one before goes first.
+        self.file = None;
+        let (file, last) = checkpoint_file(&self.options.checkpoints).map_err(Error::unavailable)?;
+        self.opened[1] = Opened::at(&self.options.checkpoints)?;
         self.covered = agree(&db, head, last.as_ref(), &self.options.checkpoint_key)?;
-        (self.db, self.head, self.file) = (Some(db), head, file);
+        (self.db, self.head, self.file) = (Some(db), head, Some(file));
         self.append_missing(last.as_ref())?;
         self.record(&Event::done("ledger-healed"))
     }
@@ -257,25 +264,34 @@ impl Writer {
     }
 }
 
-/// Which file it is that a path leads to.
-#[derive(PartialEq)]
-struct Inode {
-    device: u64,
-    number: u64,
+/// A file that was opened, and where.
+struct Opened {
+    path: PathBuf,
+    inode: [u64; 2],
 }
 
-impl Inode {
-    fn of(path: &Path) -> Result<Self> {
-        let file = fs::metadata(path).map_err(|cause| sqlite::failed(path, "cannot be looked at", cause))?;
-        Ok(Self { device: file.dev(), number: file.ino() })
+impl Opened {
+    fn at(path: &Path) -> Result<Self> {
+        Ok(Self { path: path.to_owned(), inode: Self::inode(path)? })
     }
 
-    fn is_at(&self, path: &Path) -> Result<()> {
-        match Self::of(path)? == *self {
+    fn inode(path: &Path) -> Result<[u64; 2]> {
+        let file = fs::metadata(path).map_err(|cause| sqlite::failed(path, "cannot be looked at", cause))?;
+        Ok([file.dev(), file.ino()])
+    }
+
+    fn is_in_place(&self) -> Result<()> {
+        match Self::inode(&self.path)? == self.inode {
             true => Ok(()),
-            false => Err(sqlite::failed(path, MOVED, io::Error::other("another file is in its place"))),
+            false => Err(sqlite::failed(&self.path, MOVED, io::Error::other("another file is in its place"))),
         }
     }
+}
+
+/// Opens or makes it, durably.
+fn checkpoint_file(path: &Path) -> Result<(CheckpointFile, Option<Checkpoint>)> {
+    let opened = CheckpointFile::open(path).and_then(|opened| sqlite::sync_folder(path).map(|()| opened));
+    opened.map_err(|cause| sqlite::failed(path, "cannot be read or written", cause))
 }
 
 /// Whether the keys open every profile that was sealed: a ledger without one of them would take issuances and strand

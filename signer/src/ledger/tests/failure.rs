@@ -75,6 +75,24 @@ async fn nothing_is_written_to_a_ledger_that_was_moved_away() {
 }
 
 #[tokio::test]
+async fn a_checkpoint_file_that_was_moved_away_is_made_anew_with_all_that_was_in_it() {
+    let stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    stage.ledger.checkpoint().await.unwrap();
+    let path = &stage.options.checkpoints;
+    let before = std::fs::read_to_string(path).unwrap();
+    std::fs::rename(path, path.with_extension("1")).unwrap();
+    assert!(stage.ledger.record(draft("d", "V", A)).await.is_err());
+    told(&stage, "cannot be looked at").await;
+    healed(&stage).await;
+    issue(&stage, draft("d", "W", A)).await;
+    stage.ledger.checkpoint().await.unwrap();
+    let after = std::fs::read_to_string(path).unwrap();
+    assert!(after.starts_with(&before) && after.len() > before.len(), "{after}");
+    assert_eq!(stage.check().unwrap().profiles, 2);
+}
+
+#[tokio::test]
 async fn a_broken_rule_of_one_write_does_not_fail_the_others() {
     let stage = Stage::new();
     let wrong = stage.ledger.write(Event::done("x"), at(0), |writing| {
@@ -211,4 +229,34 @@ async fn a_closed_ledger_takes_nothing_and_leaves_its_file_free() {
     assert_eq!(checkpoint.seq, 2);
     assert!(matches!(stage.ledger.record(draft("d", "V", A)).await, Err(Error::Closed)));
     assert!(Ledger::open(stage.options.clone()).is_ok());
+}
+
+#[tokio::test]
+async fn two_ledgers_do_not_share_a_checkpoint_file() {
+    let (stage, folder) = (Stage::new(), tempfile::tempdir().unwrap());
+    let other = Options { path: folder.path().join("ledger.db"), ..stage.options.clone() };
+    let refused = Ledger::open(other.clone()).err().unwrap();
+    assert!(crate::log::chain(&refused).ends_with("another daemon appends to it"), "{refused:?}");
+    stage.ledger.close().await.unwrap();
+    let refused = Ledger::open(other).err().unwrap();
+    assert!(matches!(refused, Error::Audit { .. }), "they are of another ledger: {refused:?}");
+}
+
+#[tokio::test]
+async fn a_ledger_of_two_names_is_not_opened_and_one_that_is_gone_is_not_made_beside_its_log() {
+    let mut stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    stage.ledger.close().await.unwrap();
+    let (path, link) = (stage.options.path.clone(), stage.path("link.db"));
+    std::fs::hard_link(&path, &link).unwrap();
+    let refused = stage.open_again().unwrap_err();
+    assert!(crate::log::chain(&refused).contains("it has 2 names"), "{refused:?}");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::remove_file(&stage.options.checkpoints).unwrap();
+    std::fs::write(stage.path("ledger.db-wal"), b"x").unwrap();
+    assert!(matches!(stage.open_again(), Err(Error::Audit { .. })));
+    assert!(!path.exists());
+    std::fs::rename(&link, &path).unwrap();
+    std::fs::remove_file(stage.path("ledger.db-wal")).unwrap();
+    stage.open_again().unwrap();
 }

@@ -126,7 +126,9 @@ async fn a_copy_can_be_opened_as_a_ledger() {
     let id = issue(&stage, draft("d", "U", A)).await;
     let copy = stage.path("copy.db");
     stage.ledger.backup(&copy).await.unwrap();
-    let restored = Ledger::open(Options { path: copy, ..stage.options.clone() }).unwrap();
+    let checkpoints = stage.path("copy.checkpoints.jsonl");
+    std::fs::copy(&stage.options.checkpoints, &checkpoints).unwrap();
+    let restored = Ledger::open(Options { path: copy, checkpoints, ..stage.options.clone() }).unwrap();
     assert_eq!(restored.fetch(&request("mdm"), id).await.unwrap().signed(), b"signed d U");
 }
 
