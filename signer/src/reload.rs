@@ -1,6 +1,6 @@
 //! Whether a new set of keys may take the place of the one at work.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use crate::{
     Config, Digest,
@@ -50,6 +50,11 @@ impl Started {
     /// With this state.
     pub fn with(state: &State) -> Self {
         Self { config: state.config.clone(), secrets: state.secrets.clone() }
+    }
+
+    /// How long a request may take.
+    pub fn longest_request(&self) -> Duration {
+        self.config.limits.total
     }
 
     /// The record that it works with.

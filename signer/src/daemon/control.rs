@@ -67,6 +67,9 @@ pub enum ReloadError {
     /// The ledger cannot say which devices depend on a key, or keep that there was a reload.
     #[error("the ledger cannot be asked")]
     Ledger(#[from] ledger::Error),
+    /// Requests that began with a key that goes have not ended, and what they will issue cannot be counted.
+    #[error("requests of before are still at work with a key that would be gone: try again")]
+    StillAtWork,
     /// The listener does not take the new files.
     #[error("tls cannot be had")]
     Tls(#[from] TlsError),
@@ -91,6 +94,7 @@ impl ReloadError {
             Self::Config(_) => "invalid-configuration",
             Self::Stranded(_) => "would-strand",
             Self::LedgerKey { .. } => "ledger-key-missing",
+            Self::StillAtWork => "still-at-work",
             Self::Ledger(_) => "ledger-unavailable",
             Self::Tls(_) => "invalid-tls",
             Self::Io(_) => "io-failed",
@@ -200,9 +204,11 @@ impl Control {
                 sleep(GLANCE).await;
             }
         };
-        if timeout(old.config.limits.total, begun).await.is_err() {
-            tracing::warn!("something still works with the configuration of before");
+        if timeout(self.parts.started.longest_request(), begun).await.is_err() {
+            return Err(ReloadError::StillAtWork);
         }
+        // What they have written may be under way although nobody waits for it any more: what is written later comes later.
+        self.service().ledger.probe((self.service().clock)()).await?;
         match self.stranded_by(old, new).await? {
             Some(stranded) if accepted != Some(stranded.devices) => Err(stranded.into()),
             _ => Ok(()),

@@ -1,6 +1,6 @@
 //! Reload: all of the new configuration, or nothing of it.
 
-use std::{fs, os::unix::net::UnixStream, sync::Arc};
+use std::{fs, os::unix::net::UnixStream, sync::Arc, time::Duration};
 
 use profile_kit::Removal;
 use signer::{
@@ -84,6 +84,9 @@ async fn exactly_that_number_is_accepted_and_the_devices_are_listed() {
 #[tokio::test]
 async fn a_request_that_had_begun_with_a_key_that_goes_strands_nobody() {
     let running = Running::start().await;
+    // Requests may take as long as at the start, whatever a reload says of the next one.
+    running.place.change("[admin]", "[limits]\nheader_seconds = 1\nbody_seconds = 1\ntotal_seconds = 1\n[admin]");
+    running.reload(None).await;
     // As a request holds the state that it began with.
     let begun = running.control.service().state();
     running.place.rotate();
@@ -100,6 +103,7 @@ async fn a_request_that_had_begun_with_a_key_that_goes_strands_nobody() {
     signer::import::take(ledger, &begun.keyring, 64, &request, vec![offered]).await.unwrap();
     let meanwhile = signer_of(running.issue("C02B", "2").await.ok());
     assert_ne!(meanwhile, "CN=Test Profile Signer");
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
     drop(begun);
     let Err(ReloadError::Stranded(stranded)) = reloading.await.unwrap() else { panic!() };
     assert_eq!(stranded.devices, 1);
@@ -109,6 +113,18 @@ async fn a_request_that_had_begun_with_a_key_that_goes_strands_nobody() {
     assert_eq!(signer_of(running.issue("C02C", "4").await.ok()), "CN=Test Profile Signer");
     assert!(running.get("/metrics").await.text().contains("signer_stranded_devices 0"));
     assert!(matches!(running.reload(None).await, Answer::Refused { .. }), "it would still strand the first one");
+}
+
+#[tokio::test]
+async fn a_reload_without_a_key_that_is_still_at_work_is_undone() {
+    let place = crate::running::Place::new();
+    place.change("[admin]", "[limits]\nheader_seconds = 1\nbody_seconds = 1\ntotal_seconds = 1\n[admin]");
+    let running = place.start().await;
+    let _begun = running.control.service().state();
+    running.place.rotate();
+    running.place.lose();
+    assert!(matches!(running.control.reload(None, "test").await, Err(ReloadError::StillAtWork)));
+    assert_eq!(signer_of(running.issue("C02A", "1").await.ok()), "CN=Test Profile Signer");
 }
 
 #[tokio::test]
