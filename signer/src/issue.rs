@@ -74,11 +74,19 @@ fn job(state: &State, spec: &str, parameters: &Map<String, Value>, at: SystemTim
     })
 }
 
-/// Gives the bytes of an issuance out again. Those of an overwrite are for who may ask for one.
+/// Gives the bytes of an issuance out again. Those of an overwrite are for who may ask for one; those that lock, only as
+/// long as there is the key that frees.
 ///
 /// # Errors
-/// [`Refusal::UnknownIssuance`]; that the caller may not; where it cannot be recorded.
-pub async fn again(service: &Service, caller: &Caller, id: IssuanceId, request: Request) -> Result<Issued, Denied> {
+/// [`Refusal::UnknownIssuance`]; that the caller may not; [`Refusal::IdentityGone`], [`Refusal::IdentityUnknown`]; where it
+/// cannot be recorded.
+pub async fn again(
+    service: &Service,
+    state: &State,
+    caller: &Caller,
+    id: IssuanceId,
+    request: Request,
+) -> Result<Issued, Denied> {
     // Who may fetch nothing does not learn what there is.
     if caller.may_sweep::<Overwrite>().is_err() {
         caller.may_sweep::<Issue>()?;
@@ -89,6 +97,9 @@ pub async fn again(service: &Service, caller: &Caller, id: IssuanceId, request: 
         Variant::Locked => caller.may::<Issue>(device, spec).map(|_| Role::Issue)?,
         Variant::Overwrite { .. } => caller.may::<Overwrite>(device, spec).map(|_| Role::Overwrite)?,
     };
+    if issuance.variant == Variant::Locked {
+        state.keyring.freeing(&issuance.profile.leaf)?;
+    }
     let request = Request { role: role.word().to_owned(), ..request };
     Ok(service.ledger.fetch(&request, id).await?)
 }

@@ -95,7 +95,7 @@ pub async fn overwrite(
 /// `GET /v1/issuances/{id}/profile`.
 pub async fn again(asking: Asking, InPath(id): InPath<IssuanceId>, headers: HeaderMap) -> Result<Response, Denied> {
     let form = Form::accepted(&headers)?;
-    let issued = issue::again(&asking.service, &asking.caller, id, asking.order(b"")).await?;
+    let issued = issue::again(&asking.service, &asking.state, &asking.caller, id, asking.order(b"")).await?;
     Ok(form.answer(&issued))
 }
 

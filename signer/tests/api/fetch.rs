@@ -65,3 +65,23 @@ async fn a_scope_holds_for_bytes_too() {
     let answer = daemon.by("scoped").get(&format!("/v1/issuances/{}/profile", issued.header("issuance-id"))).await;
     assert_eq!(answer.refusal(), (403, "out-of-scope".into()));
 }
+
+#[tokio::test]
+async fn a_locked_profile_whose_key_is_gone_is_not_handed_out_again() {
+    let mut daemon = Daemon::start().await;
+    let path = |answer: &crate::client::Answer| format!("/v1/issuances/{}/profile", answer.header("issuance-id"));
+    let locked = daemon.by("core").post(LOCKED, json!({})).await.done();
+    let overwrite = daemon.by("core").post(OVERWRITE, json!({})).await.done();
+    daemon.site.rotate();
+    daemon.site.change("key = { file = \"new.key\" }\n", "");
+    daemon.site.change("name = \"new\"\nstate = \"overwrite-only\"", "name = \"new\"\nstate = \"gone\"");
+    daemon.site.config();
+    daemon.control.reload(Some(1), "test").await.unwrap();
+    let refused = daemon.by("core").get(&path(&locked)).await;
+    assert_eq!(refused.refusal(), (409, "identity-gone".into()));
+    assert_eq!(
+        (&daemon.last_event()["action"], &daemon.last_event()["code"]),
+        (&json!("fetch"), &json!("identity-gone"))
+    );
+    assert_eq!(daemon.by("core").get(&path(&overwrite)).await.done().body, overwrite.body, "it frees all the same");
+}

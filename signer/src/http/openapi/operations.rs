@@ -175,6 +175,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "The bytes of an issuance again; those of an overwrite need the role `overwrite` instead",
         role: Some(Role::Issue),
         gives: Gives::Profile,
+        refuses: &["identity-gone", "identity-unknown"],
         ..BASE
     },
     Operation {
