@@ -24,6 +24,7 @@ use crate::{
     issue::{record, try_record},
     keyring::Freeing,
     ledger::{self, BasisProfile, Budget, Draft, Issued, Request},
+    reach,
     refusal::{Candidate, Denied},
     role,
     service::Service,
@@ -89,7 +90,9 @@ async fn draft(
     let history = service.ledger.history(device, &wish.identifier).await?;
     let serving = serving(&history, device, &wish).map_err(|refusal| hidden(refusal, state, sweep, device, &wish))?;
     let basis = service.ledger.basis(serving.of).await.map_err(|error| Denied { recorded: false, ..error.into() })?;
-    let permit = sweep.permit(device, basis.spec.as_ref().map(|spec| &*spec.name))?;
+    let spec = basis.spec.as_ref().map(|spec| &*spec.name);
+    let permit = sweep.permit(device, spec)?;
+    reach::admit(&service.ledger, sweep, device, spec, &history).await?;
     if state.config.overwrites.two_person && wish.ticket.is_none() {
         return Err(Refusal::TicketRequired.into());
     }

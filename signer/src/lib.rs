@@ -26,6 +26,7 @@ pub mod log;
 pub mod metrics;
 pub mod moment;
 pub mod pattern;
+mod reach;
 pub mod refusal;
 pub mod reload;
 pub mod report;

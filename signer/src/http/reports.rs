@@ -10,6 +10,7 @@ use crate::{
     device_id::DeviceId,
     issuance::{Basis, IssuanceId},
     ledger::{Observed, Reconciled},
+    reach,
     refusal::Denied,
     report::{self, AcknowledgementReport},
     role,
@@ -22,10 +23,14 @@ pub async fn acknowledge(
     posted: PostedJson<AcknowledgementReport>,
 ) -> Result<Json<Value>, Denied> {
     let sweep = asking.may_sweep::<role::Report>()?;
-    let issuance = asking.service.ledger.issuance(id).await?.ok_or(Refusal::UnknownIssuance)?;
-    sweep.permit(&issuance.device, issuance.spec.as_ref().map(|spec| &*spec.name))?;
+    let ledger = &asking.service.ledger;
+    let issuance = ledger.issuance(id).await?.ok_or(Refusal::UnknownIssuance)?;
+    let (device, spec) = (&issuance.device, issuance.spec.as_ref().map(|spec| &*spec.name));
+    sweep.permit(device, spec)?;
+    let history = ledger.history(device, &issuance.profile.identifier).await?;
+    reach::admit(ledger, &sweep, device, spec, &history).await?;
     let PostedJson { body, order } = posted;
-    let taken = asking.service.ledger.acknowledge(&order, id, body.try_into()?).await?.value;
+    let taken = ledger.acknowledge(&order, id, body.try_into()?).await?.value;
     Ok(Json(json!(taken)))
 }
 

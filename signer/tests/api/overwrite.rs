@@ -362,6 +362,27 @@ async fn an_imported_profile_is_overwritten_but_not_for_who_is_bound_to_specs() 
 }
 
 #[tokio::test]
+async fn who_is_bound_to_a_spec_decides_nothing_where_another_ones_profile_may_be_there() {
+    let daemon = Daemon::with(|site| {
+        let other = "[[spec]]\nname = \"other\"\nfile = \"ivi.toml\"\nidentity = \"new\"\n";
+        site.change("[[caller]]\nname = \"issue\"", &format!("{other}[[caller]]\nname = \"issue\""));
+    })
+    .await;
+    let own = id(&locked(&daemon).await);
+    daemon.by("scoped").post(OVERWRITE, json!({})).await.done();
+    daemon.by("core").post(&LOCKED.replace("/ivi", "/other"), json!({})).await.done();
+    for body in [json!({}), json!({ "issuance": own })] {
+        assert_eq!(daemon.by("scoped").post(OVERWRITE, body).await.refusal(), (403, "out-of-scope".into()));
+        assert_eq!(daemon.last_event()["code"], "out-of-scope");
+    }
+    let answer = format!("/v1/issuances/{own}/acknowledgement");
+    let taken = daemon.by("scoped").post(&answer, json!({ "status": "Acknowledged" })).await;
+    assert_eq!(taken.refusal(), (403, "out-of-scope".into()));
+    daemon.by("core").post(&answer, json!({ "status": "Acknowledged" })).await.done();
+    overwrite(&daemon, json!({})).await.done();
+}
+
+#[tokio::test]
 async fn only_the_role_overwrite_may_ask_within_its_scope() {
     let daemon = Daemon::start().await;
     locked(&daemon).await;
