@@ -42,8 +42,8 @@ pub struct Holding {
     pub identifier: String,
     /// Its state.
     pub state: State,
-    /// The specs of what was issued to the device under the identifier; `None` among them: of no known spec. Nothing:
-    /// nothing was issued.
+    /// The specs of what was issued to the device under the identifier or handed in; `None` among them: of no known spec.
+    /// Nothing: there is neither.
     pub specs: BTreeSet<Option<String>>,
 }
 
@@ -52,7 +52,8 @@ pub struct Holding {
 pub struct Scope {
     /// Devices that one of these matches; `None`: all.
     pub devices: Option<Vec<Pattern>>,
-    /// Identifiers under which something was issued, and nothing but what these specs make; `None`: all.
+    /// Identifiers under which something was issued, and nothing but what these specs make was issued or handed in; `None`:
+    /// all.
     pub specs: Option<BTreeSet<String>>,
 }
 
@@ -197,7 +198,8 @@ fn holdings(
     }
     if let Some(specs) = &scope.specs {
         let others = "spec IS NULL OR spec NOT IN (SELECT value FROM json_each(?))";
-        conditions.push(format!("EXISTS ({ISSUED}) AND NOT EXISTS ({ISSUED} AND ({others}))"));
+        conditions
+            .push(format!("EXISTS ({ISSUED}) AND NOT EXISTS ({ISSUED} AND ({others})) AND NOT EXISTS ({OBSERVED})"));
         values.push(json(specs).into());
     }
     values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
@@ -231,7 +233,10 @@ fn state(word: String) -> rusqlite::Result<State> {
 }
 
 /// A pattern of devices is one of SQLite's GLOB too: it has no character but `*` that means another there.
-const HOLDING: &str = "device, identifier, state, (SELECT json_group_array(DISTINCT spec) FROM issuance
-    WHERE issuance.device = holding.device AND issuance.identifier = holding.identifier)";
+const HOLDING: &str = "device, identifier, state, (SELECT json_group_array(DISTINCT spec) FROM (
+    SELECT device, identifier, spec FROM issuance UNION ALL SELECT device, identifier, NULL FROM observation) AS known
+    WHERE known.device = holding.device AND known.identifier = holding.identifier)";
+const OBSERVED: &str = "SELECT 1 FROM observation
+    WHERE observation.device = holding.device AND observation.identifier = holding.identifier";
 const ISSUED: &str = "SELECT 1 FROM issuance
     WHERE issuance.device = holding.device AND issuance.identifier = holding.identifier";

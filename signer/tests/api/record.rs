@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     daemon::Daemon,
-    past::{acknowledge, id},
+    past::{acknowledge, foreign, id, observe},
     reports::{issued, list_of, report_list},
 };
 
@@ -112,6 +112,18 @@ async fn of_a_device_with_two_specs_a_bound_caller_sees_its_own() {
     assert_eq!((count(&whole, "profiles"), count(&whole, "issuances")), (2, 2));
     assert_eq!((count(&part, "profiles"), count(&part, "issuances")), (1, 1));
     assert!(!part.to_string().contains("wifi"));
+}
+
+#[tokio::test]
+async fn what_was_handed_in_is_not_for_who_is_bound_to_specs() {
+    let daemon = Daemon::start().await;
+    issued(&daemon).await;
+    observe(&daemon, "C02A", &foreign(&daemon.site.old)).await;
+    for path in ["/v1/devices/C02A", "/v1/devices/C02A/diagnosis"] {
+        daemon.by("read").get(path).await.done();
+        assert_eq!(daemon.by("scoped").get(path).await.refusal().0, 403, "{path}");
+    }
+    assert_eq!(daemon.by("scoped").get("/v1/devices").await.done().json()["devices"], json!([]));
 }
 
 #[tokio::test]
