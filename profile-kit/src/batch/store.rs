@@ -93,7 +93,9 @@ impl Store {
     pub fn admit(out: &Out) -> Result<()> {
         let admitted = match out {
             Out::Directory(path) => Directory::create(path).map(drop),
-            Out::Tar(path) | Out::Zip(path) if path.exists() => Err(io::ErrorKind::AlreadyExists.into()),
+            Out::Tar(path) | Out::Zip(path) if path.exists() => {
+                Err(io::Error::new(io::ErrorKind::AlreadyExists, ARCHIVE_IS_THERE))
+            }
             Out::Tar(_) | Out::Zip(_) => Ok(()),
         };
         admitted.map_err(out.failed("cannot be made"))
@@ -190,6 +192,8 @@ impl Syncer {
     }
 }
 
+const ARCHIVE_IS_THERE: &str =
+    "it is there already, and no manifest beside it says that a batch was begun there: give another place";
 /// The manifest's name.
 pub(super) const MANIFEST: &str = "manifest.jsonl";
 
