@@ -8,6 +8,7 @@ use crate::Result;
 pub(super) struct Csv {
     encoding: Encoding,
     reader: Reader,
+    lines: Lines,
     record: Record,
     /// The names of the columns.
     header: Vec<String>,
@@ -24,6 +25,13 @@ struct Record {
     fields: usize,
 }
 
+/// Counts lines as records are told apart: one ends with CR, LF or both.
+struct Lines {
+    /// The one that is being read, from 1.
+    line: u64,
+    is_after_cr: bool,
+}
+
 /// How reading a record ended.
 enum End {
     Whole,
@@ -38,8 +46,15 @@ impl Csv {
     /// Reads the header.
     pub(super) fn open(source: &mut Source, encoding: Encoding) -> Result<(Self, Vec<String>)> {
         let record = Record { bytes: vec![0; 4096], length: 0, ends: vec![0; 64], fields: 0 };
-        let mut csv =
-            Self { encoding, reader: Reader::new(), record, header: Vec::new(), slots: Vec::new(), wanted: 0 };
+        let mut csv = Self {
+            encoding,
+            reader: Reader::new(),
+            lines: Lines { line: 1, is_after_cr: false },
+            record,
+            header: Vec::new(),
+            slots: Vec::new(),
+            wanted: 0,
+        };
         let Some((line, end)) = csv.read(source)? else {
             return Err(refused(0, "is empty: CSV begins with a line that names the columns"));
         };
@@ -104,7 +119,7 @@ impl Csv {
         if source.peek()?.is_empty() {
             return Ok(None);
         }
-        let line = self.reader.line();
+        let line = self.lines.line;
         let mut end = End::Whole;
         self.record.clear();
         loop {
@@ -113,6 +128,7 @@ impl Csv {
                 return Ok(Some((line, self.last(end))));
             }
             let (result, taken) = self.record.read(&mut self.reader, input);
+            self.lines.pass(&input[..taken]);
             source.take(taken);
             match result {
                 ReadRecordResult::Record => return Ok(Some((line, end))),
@@ -145,7 +161,18 @@ impl Csv {
             }
             self.record.clear();
             let (_, taken) = self.record.read(&mut self.reader, &input[..count]);
+            self.lines.pass(&input[..taken]);
             source.take(taken);
+        }
+    }
+}
+
+impl Lines {
+    fn pass(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let is_end = *byte == b'\r' || (*byte == b'\n' && !self.is_after_cr);
+            self.line += u64::from(is_end);
+            self.is_after_cr = *byte == b'\r';
         }
     }
 }
