@@ -1,5 +1,8 @@
 //! The options that name a signing identity, and how one is loaded from them.
 
+#[cfg(unix)]
+mod terminal;
+
 use std::{
     io::{self, IsTerminal},
     path::{Path, PathBuf},
@@ -8,6 +11,8 @@ use std::{
 
 use profile_kit::{Certificate, Identity, IdentityFiles, IdentityWarning, Passphrase, Pkcs12File};
 
+#[cfg(unix)]
+use self::terminal::ask;
 use super::{outcome::Failure, text};
 
 /// Who signs: a key, its certificate and the chain.
@@ -163,6 +168,10 @@ fn prompt(key: &Path) -> io::Result<Option<Passphrase>> {
     if !io::stdin().is_terminal() && !io::stderr().is_terminal() {
         return Ok(None);
     }
-    let asked = rpassword::prompt_password(format!("Passphrase of {}: ", text::escape(&key.display().to_string())));
-    asked.map(|text| Some(Passphrase::new(text)))
+    ask(&format!("Passphrase of {}: ", text::escape(&key.display().to_string()))).map(Some)
+}
+
+#[cfg(not(unix))]
+fn ask(question: &str) -> io::Result<Passphrase> {
+    rpassword::prompt_password(question).map(Passphrase::new)
 }
