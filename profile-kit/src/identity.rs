@@ -101,10 +101,7 @@ impl IdentityFiles {
     /// # Errors
     /// As [`load`](IdentityFiles::load), and [`Error::Io`] where asking fails.
     pub fn load_asking(&self, ask: impl FnOnce() -> io::Result<Option<Passphrase>>) -> Result<Identity> {
-        let pem = file::read_key(&self.key, self.allow_readable_key)?;
-        let open = |passphrase: Option<&Passphrase>| key::from_pem(&pem, passphrase);
-        let key = passphrase::opened(&self.key, self.passphrase.as_ref(), ask, open).map_err(naming(&self.key))?;
-        key::usable(&certificate::kind(&key)).map_err(naming(&self.key))?;
+        let key = self.read_key(ask)?;
         let mut candidates = certificates(&file::read(&self.certificate)?).map_err(naming(&self.certificate))?;
         if let Some(path) = &self.chain {
             candidates.extend(certificates(&file::read(path)?).map_err(naming(path))?);
@@ -114,6 +111,22 @@ impl IdentityFiles {
             return Err(problem(format!("no certificate in {certificate} belongs to the private key in {key}")));
         }
         Identity::assemble(key, &candidates, self.decrypt_only).map_err(naming(&self.certificate))
+    }
+
+    /// Reads the key alone: what is wrong with it is told, whatever is wrong with the certificates.
+    ///
+    /// # Errors
+    /// As [`load`](IdentityFiles::load), as far as the key goes.
+    pub fn check_key(&self) -> Result<()> {
+        self.read_key(|| Ok(None)).map(drop)
+    }
+
+    fn read_key(&self, ask: impl FnOnce() -> io::Result<Option<Passphrase>>) -> Result<PKey<Private>> {
+        let pem = file::read_key(&self.key, self.allow_readable_key)?;
+        let open = |passphrase: Option<&Passphrase>| key::from_pem(&pem, passphrase);
+        let key = passphrase::opened(&self.key, self.passphrase.as_ref(), ask, open).map_err(naming(&self.key))?;
+        key::usable(&certificate::kind(&key)).map_err(naming(&self.key))?;
+        Ok(key)
     }
 }
 

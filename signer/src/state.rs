@@ -163,7 +163,7 @@ impl Secrets {
         let checkpoint_key = audit.map(|audit| checkpoint_key(&audit.checkpoint_key));
         let checkpoint_key = checkpoint_key.and_then(|read| read.map_err(|error| errors.push(error)).ok());
         let former_keys = audit.map(former_keys);
-        let former_keys = former_keys.and_then(|read| read.map_err(|error| errors.push(error)).ok());
+        let former_keys = former_keys.and_then(|read| read.map_err(|wrong| errors.extend(wrong)).ok());
         Some(Self {
             seal_key: seal_key?,
             parameter_key: parameter_key?,
@@ -174,7 +174,7 @@ impl Secrets {
     }
 }
 
-fn former_keys(audit: &config::Audit) -> Result<Vec<CheckpointVerifier>, ConfigError> {
+fn former_keys(audit: &config::Audit) -> Result<Vec<CheckpointVerifier>, Vec<ConfigError>> {
     let place = Place { key: "audit.former_keys".into(), ..audit.checkpoint_key.place.clone() };
     let read = |path: &PathBuf| {
         let pem = read_public(&place, path)?;
@@ -183,7 +183,14 @@ fn former_keys(audit: &config::Audit) -> Result<Vec<CheckpointVerifier>, ConfigE
             ConfigError { place: place.clone(), problem, source: Some(Box::new(cause)) }
         })
     };
-    Ok(audit.former_keys.iter().map(read).collect::<Result<Vec<_>, _>>()?.concat())
+    let (mut verifiers, mut errors) = (Vec::new(), Vec::new());
+    for path in &audit.former_keys {
+        match read(path) {
+            Ok(more) => verifiers.extend(more),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(verifiers) } else { Err(errors) }
 }
 
 fn checkpoint_key(secret: &config::Secret) -> Result<CheckpointKey, ConfigError> {

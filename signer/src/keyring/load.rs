@@ -8,12 +8,12 @@ use std::{
     time::SystemTime,
 };
 
-use profile_kit::{Certificate, Identity, IdentityFiles, Pkcs12File};
+use profile_kit::{Certificate, Identity, IdentityFiles, Passphrase, Pkcs12File};
 
 use super::{Key, Keyring, Leaf, try_out};
 use crate::{
     Digest,
-    config::{ConfigError, Duty, IdentityConfig, KeyFiles, Place, SpecConfig, read_public},
+    config::{ConfigError, Duty, IdentityConfig, KeyFiles, Place, Secret, SpecConfig, read_public},
 };
 
 /// The keyring, and everything that is wrong with what is not in it.
@@ -53,9 +53,9 @@ impl Keyring {
         at: SystemTime,
     ) -> Result<(), Vec<ConfigError>> {
         let identity = read(files, &config.place).map_err(|error| {
-            let missing = missing(files, &config.place);
-            // Reading stops at the first file that is not there, and there may be more.
-            if missing.is_empty() { vec![error] } else { missing }
+            let faults = faults(files, &config.place);
+            // Reading stops at the first fault, and there may be more.
+            if faults.is_empty() { vec![error] } else { faults }
         })?;
         try_out(&identity, at).map_err(|cause| vec![ConfigError::of(config.place.clone(), cause)])?;
         let leaves = identity.certificates().map(|leaf| (leaf.clone(), identity.with_leaf(leaf))).collect();
@@ -93,18 +93,9 @@ impl Keyring {
 }
 
 fn read(files: &KeyFiles, place: &Place) -> Result<Identity, ConfigError> {
-    let passphrase = match files {
-        KeyFiles::Pem { passphrase, .. } | KeyFiles::Pkcs12 { passphrase, .. } => passphrase,
-    };
-    let passphrase = passphrase.as_ref().map(|secret| secret.passphrase()).transpose()?;
+    let passphrase = passphrase(files).map(Secret::passphrase).transpose()?;
     let identity = match files {
-        KeyFiles::Pem { certificate, chain, key, .. } => IdentityFiles {
-            chain: chain.clone(),
-            passphrase,
-            allow_readable_key: key.credential,
-            ..IdentityFiles::new(certificate, &key.path)
-        }
-        .load(),
+        KeyFiles::Pem { certificate, chain, key, .. } => pem(certificate, chain.clone(), key, passphrase).load(),
         KeyFiles::Pkcs12 { archive, .. } => {
             Pkcs12File { passphrase, allow_readable_key: archive.credential, ..Pkcs12File::new(&archive.path) }.load()
         }
@@ -112,30 +103,69 @@ fn read(files: &KeyFiles, place: &Place) -> Result<Identity, ConfigError> {
     identity.map_err(|cause| ConfigError::of(place.clone(), cause))
 }
 
-/// An identity's files that cannot be opened.
-fn missing(files: &KeyFiles, place: &Place) -> Vec<ConfigError> {
-    let (named, passphrase): (Vec<&PathBuf>, _) = match files {
-        KeyFiles::Pem { certificate, chain, key, passphrase } => {
-            ([&key.path, certificate].into_iter().chain(chain).collect(), passphrase)
-        }
-        KeyFiles::Pkcs12 { archive, passphrase } => (vec![&archive.path], passphrase),
+fn passphrase(files: &KeyFiles) -> Option<&Secret> {
+    let (KeyFiles::Pem { passphrase, .. } | KeyFiles::Pkcs12 { passphrase, .. }) = files;
+    passphrase.as_ref()
+}
+
+fn pem(certificate: &Path, chain: Option<PathBuf>, key: &Secret, passphrase: Option<Passphrase>) -> IdentityFiles {
+    let files = IdentityFiles::new(certificate, &key.path);
+    IdentityFiles { chain, passphrase, allow_readable_key: key.credential, ..files }
+}
+
+/// What is wrong with each of an identity's files by itself.
+fn faults(files: &KeyFiles, place: &Place) -> Vec<ConfigError> {
+    let (passphrase, unread) = match passphrase(files).map(Secret::passphrase).transpose() {
+        Ok(passphrase) => (passphrase, None),
+        Err(error) => (None, Some(error)),
     };
-    let secret = passphrase.as_ref().map(|secret| (&secret.path, &secret.place));
-    let named = named.into_iter().map(|path| (path, place)).chain(secret);
-    named
-        .filter_map(|(path, place)| Some(ConfigError::unreadable(place.clone(), path, File::open(path).err()?)))
-        .collect()
+    let mut faults = Vec::new();
+    match files {
+        KeyFiles::Pem { certificate, chain, key, .. } => {
+            let files = pem(certificate, None, key, passphrase);
+            let usable = || files.check_key().map_err(|cause| ConfigError::of(place.clone(), cause));
+            faults.extend(key_fault(key, place, unread.is_none().then_some(usable)));
+            let certificates = [certificate].into_iter().chain(chain);
+            faults.extend(certificates.filter_map(|path| certificates_of(path, place).err()));
+        }
+        // With its passphrase it is one file, which stopped at its first fault.
+        KeyFiles::Pkcs12 { archive, .. } => {
+            faults.extend(key_fault(archive, place, unread.is_none().then_some(|| Ok(()))));
+        }
+    }
+    faults.extend(unread);
+    faults
+}
+
+/// What is wrong with a file that holds a key; without its passphrase as far as can be seen from outside.
+fn key_fault(
+    key: &Secret,
+    place: &Place,
+    usable: Option<impl FnOnce() -> Result<(), ConfigError>>,
+) -> Option<ConfigError> {
+    if let Err(cause) = File::open(&key.path) {
+        return Some(ConfigError::unreadable(place.clone(), &key.path, cause));
+    }
+    usable.map_or_else(|| key.read().map(drop), |usable| usable()).err()
+}
+
+/// The certificates of a file: in PEM, or one in DER.
+fn certificates_of(path: &Path, place: &Place) -> Result<Vec<Certificate>, ConfigError> {
+    let bytes = read_public(place, path)?;
+    let certificates = match bytes.first() {
+        Some(&SEQUENCE) => Certificate::from_der(&bytes).map(|certificate| vec![certificate]),
+        _ => Certificate::from_pem(&bytes),
+    };
+    certificates.map_err(|cause| {
+        let error = ConfigError::of(place.clone(), cause);
+        ConfigError { problem: format!("{}: {}", path.display(), error.problem), ..error }
+    })
 }
 
 /// The leaves of a key that is gone: the certificates that issued no other one of the file.
 fn gone(config: &IdentityConfig, path: &Path) -> Result<Vec<(Certificate, Option<Identity>)>, ConfigError> {
     let place = config.place.key("certificate");
-    let bytes = read_public(&place, path)?;
-    let certificates = match bytes.first() {
-        Some(&SEQUENCE) => Certificate::from_der(&bytes).map(|certificate| vec![certificate]),
-        _ => Certificate::from_pem(&bytes),
-    };
-    let certificates = certificates.map_err(|cause| ConfigError::of(place.clone(), cause))?;
+    let certificates = certificates_of(path, &place)?;
     let issued_another = |it: &Certificate| certificates.iter().any(|other| other != it && other.is_issued_by(it));
     let leaves: Vec<_> = certificates.iter().filter(|it| !issued_another(it)).map(|it| (it.clone(), None)).collect();
     match leaves.is_empty() {

@@ -199,6 +199,30 @@ fn every_file_of_an_identity_that_is_not_there_is_told_at_once() {
 }
 
 #[test]
+fn a_file_that_is_not_there_hides_no_fault_of_the_others() {
+    let site = Site::new();
+    site.change("key = { file = \"new.key\" }", "chain = \"chain.pem\"\nkey = { file = \"new.key\" }");
+    site.write("chain.pem", "no certificate");
+    site.write("new.key", "no key");
+    fs::set_permissions(site.folder.path().join("old.p12"), fs::Permissions::from_mode(0o640)).unwrap();
+    for name in ["new.pem", "old.passphrase"] {
+        fs::remove_file(site.folder.path().join(name)).unwrap();
+    }
+    let errors = site.errors();
+    let parts = [
+        "identity[0]: new.key: no private key in PEM form",
+        "identity[0]: cannot read new.pem: ",
+        "identity[0]: chain.pem: no certificate in the PEM file",
+        "identity[1].pkcs12: cannot read old.p12: mode 0640 opens it to group or others",
+        "identity[1].passphrase: cannot read old.passphrase: ",
+    ];
+    for part in parts {
+        assert!(errors.iter().any(|error| error.contains(part)), "{part}: {errors:#?}");
+    }
+    assert_eq!(errors.len(), parts.len(), "{errors:#?}");
+}
+
+#[test]
 fn a_key_that_others_may_read_is_refused() {
     let site = Site::new();
     fs::set_permissions(site.folder.path().join("new.key"), fs::Permissions::from_mode(0o644)).unwrap();

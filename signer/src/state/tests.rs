@@ -58,6 +58,22 @@ fn missing_files_of_every_kind_are_told_with_their_cause() {
 }
 
 #[test]
+fn every_former_key_that_is_not_there_is_told() {
+    let site = Site::new();
+    site.change(
+        "[[identity]]\nname = \"new\"",
+        "former_keys = [\"one.pem\", \"two.pem\"]\n[[identity]]\nname = \"new\"",
+    );
+    let errors = site.errors();
+    for name in ["one.pem", "two.pem"] {
+        assert!(
+            errors.iter().any(|error| error.contains(&format!("audit.former_keys: cannot read {name}"))),
+            "{errors:#?}"
+        );
+    }
+}
+
+#[test]
 fn a_tls_certificate_that_is_none_is_a_mistake() {
     let site = Site::new();
     site.change(
