@@ -88,7 +88,11 @@ pub fn chain(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        line = format!("{line}: {error}");
+        let text = error.to_string();
+        // Some libraries repeat their cause in their own words: SQLite's errors do.
+        if !line.ends_with(&text) {
+            line = format!("{line}: {text}");
+        }
         cause = error.source();
     }
     line.replace('\n', " ")
@@ -106,6 +110,18 @@ mod tests {
     };
 
     use super::*;
+    use crate::{audit::Fault, ledger};
+
+    #[test]
+    fn a_cause_that_an_error_tells_itself_is_not_told_twice() {
+        let busy = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(5), None);
+        let words = busy.to_string();
+        assert_eq!(busy.source().unwrap().to_string(), words);
+        assert_eq!(chain(&ledger::Error::from(busy)), format!("the ledger cannot be read: {words}"));
+        let torn = ledger::Error::from(Fault::NotACheckpoint { line: 3 });
+        assert_eq!(torn.to_string(), "the audit does not hold");
+        assert_eq!(chain(&torn), "the audit does not hold: line 3 is no checkpoint");
+    }
 
     #[test]
     fn libraries_are_heard_from_warnings_on_only() {

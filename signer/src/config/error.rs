@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, io, path::Path, sync::Arc};
 
+use crate::log;
+
 /// Where in which file something stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -79,13 +81,6 @@ impl ConfigError {
 
     /// The sentence and every cause beneath it, in one line: for people at a terminal.
     pub fn chain(&self) -> String {
-        let mut line = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            line.push_str(": ");
-            line.push_str(&error.to_string());
-            cause = error.source();
-        }
-        line
+        log::chain(self)
     }
 }

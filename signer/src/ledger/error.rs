@@ -99,7 +99,7 @@ pub enum Error {
         id: String,
     },
     /// The audit's chain does not hold.
-    #[error("the audit does not hold: {0}")]
+    #[error("the audit does not hold")]
     Audit(#[from] Fault),
     /// A caller used an idempotency key again for another request.
     #[error("the idempotency key was used for another request")]
