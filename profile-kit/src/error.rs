@@ -97,6 +97,9 @@ pub enum Error {
         /// One sentence for each placeholder, at least one.
         problems: Vec<String>,
     },
+    /// A removal password was filled with nothing; nothing was made.
+    #[error("the removal password is empty: the profile would be locked without one")]
+    EmptyPassword,
     /// A spec says something that has no meaning.
     #[error("{place}{problem}")]
     Spec {

@@ -126,7 +126,8 @@ impl Template {
     /// # Errors
     /// [`Error::Placeholders`] with everything that is wrong: a value for a name that is not declared, a value of
     /// another type or not of the pattern, no value and no default. Values of secrets are not shown.
-    /// [`Error::NotAProfile`] where a filled value breaks what every profile must be.
+    /// [`Error::EmptyPassword`] where a removal password becomes nothing, and [`Error::NotAProfile`] where a filled value
+    /// breaks what every profile must be.
     pub fn fill(&self, values: &Values, source: UuidSource) -> Result<Profile> {
         let mut profile = self.filled(values, None)?;
         profile.fill_uuids(source);
@@ -151,7 +152,7 @@ impl Template {
         filled.extend(uuid.map(|uuid| (uuids::KEY.to_owned(), uuid.into())));
         let profile = Profile::from_dictionary(filled)?;
         if profile.removal() == Removal::Password(String::new()) && self.password_is_placeholder() {
-            return Err(Error::Placeholders { problems: vec![EMPTY_PASSWORD.into()] });
+            return Err(Error::EmptyPassword);
         }
         Ok(profile)
     }
@@ -160,7 +161,7 @@ impl Template {
     pub(crate) fn blamed(&self, error: &Error) -> Option<&str> {
         let texts: Vec<&Value> = match error {
             Error::NotAProfile { place, .. } => place.path.as_ref()?.find(&self.dictionary).into_iter().collect(),
-            Error::Placeholders { problems } if problems.iter().eq([EMPTY_PASSWORD]) => self.passwords().collect(),
+            Error::EmptyPassword => self.passwords().collect(),
             _ => return None,
         };
         let mut names = texts.into_iter().filter_map(Value::as_string).flat_map(names);
@@ -352,7 +353,6 @@ fn belongs(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
-const EMPTY_PASSWORD: &str = "the removal password is empty: the profile would be locked without one";
 /// More problems than this are counted, not told.
 const MOST_PROBLEMS: usize = 100;
 
@@ -455,7 +455,8 @@ mod tests {
         let template = Template::with_strings(&profile, BTreeMap::new()).unwrap();
         let values = Values::from([("pin".to_owned(), String::new())]);
         let error = template.fill(&values, UuidSource::Content).unwrap_err();
-        assert!(error.to_string().contains("the removal password is empty"));
+        assert!(matches!(&error, Error::EmptyPassword), "{error}");
+        assert_eq!(template.blamed(&error), Some("pin"));
     }
 
     #[test]

@@ -231,7 +231,7 @@ pub(crate) fn may_lock(profile: &Profile) -> bool {
 fn without_form(error: profile_kit::Error) -> Refusal {
     let problem = match error {
         // Sentences about the whole; each value was asked before, without showing it.
-        profile_kit::Error::Placeholders { problems } => problems.join("; "),
+        profile_kit::Error::Placeholders { .. } | profile_kit::Error::EmptyPassword => error.to_string(),
         _ => "with these parameters the profile has no form that a device could read".into(),
     };
     Refusal::InvalidRequest { problem }
