@@ -149,24 +149,15 @@ impl Told {
     /// Tells the end, and what it means for the exit status; a failure for machines, with what was told before it.
     pub fn end(self, report: Result<Report, Failure>, out: Option<&Out>) -> Result<Exit, Failure> {
         self.clear();
-        let report = match report {
-            Ok(report) => report,
-            Err(failure) if self.format == ReportFormat::Json => {
-                let mut result = failed(&self.subject, &failure);
-                result["notes"] = json!(self.notes);
-                result["errors"] = json!(self.errors);
-                result["more_errors"] = json!(self.more_errors);
-                text::print_json(&[result])?;
-                return Ok(failure.exit);
-            }
-            Err(failure) => return Err(failure),
-        };
-        match self.format {
-            ReportFormat::Json => text::print_json(&[self.json(&report, out)])?,
-            ReportFormat::Text if !self.quiet => text::print(&format!("{}\n", self.summary(&report, out)))?,
-            ReportFormat::Text => {}
+        if self.format == ReportFormat::Json {
+            text::print_json(&[self.json(report.as_ref(), out)])?;
+            return Ok(report.map_or_else(|failure| failure.exit, |report| exit(&report)));
         }
-        if report.is_stopped && self.format == ReportFormat::Text {
+        let report = report?;
+        if !self.quiet {
+            text::print(&format!("{}\n", self.summary(&report, out)))?;
+        }
+        if report.is_stopped {
             let hint = match out {
                 Some(Out::Zip(_)) => ": a zip cannot be gone on with, begin again elsewhere",
                 Some(_) => ": the same command with --resume goes on",
@@ -174,11 +165,7 @@ impl Told {
             };
             text::warning(&format!("interrupted{hint}"));
         }
-        Ok(match report {
-            Report { is_stopped: true, .. } => Exit::CouldNotAsk,
-            Report { failed: 0, is_complete: true, .. } => Exit::Yes,
-            _ => Exit::No,
-        })
+        Ok(exit(&report))
     }
 
     fn summary(&self, report: &Report, out: Option<&Out>) -> String {
@@ -200,20 +187,34 @@ impl Told {
         }
     }
 
-    fn json(&self, report: &Report, out: Option<&Out>) -> Value {
-        json!({
-            self.subject.key: self.subject.name,
-            "out": out.map(|out| out.path().display().to_string()),
-            "manifest": report.manifest.as_ref().map(|path| path.display().to_string()),
-            "rows": report.rows,
-            "made": report.made,
-            "failed": report.failed,
-            "resumed": report.resumed,
-            "complete": report.is_complete,
-            "notes": self.notes,
-            "errors": self.errors,
-            "more_errors": self.more_errors,
-        })
+    /// The end, and what was told before it.
+    fn json(&self, report: Result<&Report, &Failure>, out: Option<&Out>) -> Value {
+        let mut result = match report {
+            Ok(report) => json!({
+                self.subject.key: self.subject.name,
+                "out": out.map(|out| out.path().display().to_string()),
+                "manifest": report.manifest.as_ref().map(|path| path.display().to_string()),
+                "rows": report.rows,
+                "made": report.made,
+                "failed": report.failed,
+                "resumed": report.resumed,
+                "complete": report.is_complete,
+            }),
+            Err(failure) => failed(&self.subject, failure),
+        };
+        result["notes"] = json!(self.notes);
+        result["errors"] = json!(self.errors);
+        result["more_errors"] = json!(self.more_errors);
+        result
+    }
+}
+
+/// What a report means for the exit status.
+fn exit(report: &Report) -> Exit {
+    match report {
+        Report { is_stopped: true, .. } => Exit::CouldNotAsk,
+        Report { failed: 0, is_complete: true, .. } => Exit::Yes,
+        _ => Exit::No,
     }
 }
 
