@@ -18,7 +18,13 @@ pub use cut::{Cut, Filled};
 pub(crate) use placeholder::date;
 pub use placeholder::{Kind, Pattern, Placeholder};
 
-use crate::{Error, KeyPath, Profile, Removal, Result, UuidSource, document::LARGEST, removal::PASSWORD_TYPE, uuids};
+use crate::{
+    Error, KeyPath, Profile, Removal, Result, Step, UuidSource,
+    check::{Code, Finding},
+    document::LARGEST,
+    removal::PASSWORD_TYPE,
+    uuids,
+};
 
 /// The values for placeholders, by name, as text: from a command line, a table's row, a request.
 pub type Values = BTreeMap<String, String>;
@@ -166,6 +172,22 @@ impl Template {
         };
         let mut names = texts.into_iter().filter_map(Value::as_string).flat_map(names);
         names.next().filter(|_| names.next().is_none())
+    }
+
+    /// A finding in a profile of this template: where a placeholder's type makes it, with what to declare.
+    pub fn explained(&self, finding: Finding) -> Finding {
+        let wanted = match (finding.code, finding.path.0.last()) {
+            (Code::WrongType, Some(Step::Key(key))) if key == "PayloadVersion" => "integer",
+            (Code::RemovalFlagNotBoolean, _) => "boolean",
+            _ => return finding,
+        };
+        let text = finding.path.find(&self.dictionary).and_then(Value::as_string).unwrap_or_default();
+        let [Part::Name(name)] = parts(text).collect::<Vec<_>>()[..] else { return finding };
+        let message = format!(
+            "{}: declare placeholder {name:?} with type = \"{wanted}\", for a .mobileconfig in the .toml of its name beside it",
+            finding.message
+        );
+        Finding { message, ..finding }
     }
 
     /// The removal passwords.

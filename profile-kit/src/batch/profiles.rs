@@ -64,7 +64,7 @@ pub(super) fn run(
 pub(super) fn try_signing(batch: &Batch<'_>) -> Result<()> {
     let mut signer = Signer::new(batch.identity, batch.options.sign.clone())?;
     match batch.template.sample() {
-        Ok(sample) => signer.sign(&sample).map(drop),
+        Ok(sample) => signer.sign(&sample).map(drop).map_err(|error| explained(batch.template, error)),
         // A sample that is no profile says nothing of the rows.
         Err(_) => Ok(()),
     }
@@ -112,7 +112,17 @@ fn admit(template: &Template, options: &Options) -> Result<()> {
     let Ok(sample) = template.sample() else { return Ok(()) };
     let mut findings = sample.refusals();
     findings.retain(|finding| !options.sign.allow.contains(&finding.code));
-    if findings.is_empty() { Ok(()) } else { Err(Error::Refused { findings }) }
+    if findings.is_empty() { Ok(()) } else { Err(explained(template, Error::Refused { findings })) }
+}
+
+/// What is wrong with the sample may be wrong with what the template's placeholders are declared as.
+fn explained(template: &Template, error: Error) -> Error {
+    match error {
+        Error::Refused { findings } => {
+            Error::Refused { findings: findings.into_iter().map(|finding| template.explained(finding)).collect() }
+        }
+        other => other,
+    }
 }
 
 fn tell_unused(template: &Template, plan: &Plan, tell: &mut dyn FnMut(Event<'_>)) {

@@ -52,6 +52,23 @@ fn a_profile_that_one_cell_breaks_names_its_column() {
 }
 
 #[test]
+fn a_version_from_a_placeholder_has_to_be_declared_as_an_integer() {
+    let stage = Stage::new(KeySpec::P256);
+    fs::write(stage.path("devices.csv"), "serial,version\nA,1\n").unwrap();
+    let built = stage.bare(&["build", "spec.toml", "--set", "serial=A"]).success();
+    let template = built.replacen("<integer>1</integer>", "<string>{{version}}</string>", 1);
+    fs::write(stage.path("own.mobileconfig"), template).unwrap();
+    let advice = "is not an integer: declare placeholder \"version\" with type = \"integer\", for a .mobileconfig in the \
+                  .toml of its name beside it";
+    for how in [&["--out", "out"][..], &["--dry-run"]] {
+        let told = stage.run(&[&["batch", "own.mobileconfig", "devices.csv"], how].concat()).failure(1);
+        assert!(told.contains("PayloadVersion: ") && told.contains(advice), "{told}");
+    }
+    fs::write(stage.path("own.toml"), "format = 1\nplaceholders.version.type = \"integer\"\n").unwrap();
+    stage.run(&["batch", "own.mobileconfig", "devices.csv", "--out", "out"]).success();
+}
+
+#[test]
 fn a_row_that_no_manifest_can_tell_is_not_made() {
     let stage = Stage::new(KeySpec::P256);
     let spec = "format = 1\nidentifier = \"{{site}}\"\nremoval = \"disallowed\"\n[placeholders.site]\n\

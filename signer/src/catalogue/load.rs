@@ -214,6 +214,6 @@ fn findings(
 fn shown(finding: &Finding, template: &Template) -> String {
     match template.is_secret_at(&finding.path) {
         true => format!("{}: {}: [redacted]", finding.code, finding.path),
-        false => finding.to_string(),
+        false => template.explained(finding.clone()).to_string(),
     }
 }
