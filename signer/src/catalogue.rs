@@ -242,6 +242,6 @@ const NOT_LOCKED: &str = "NotLocked";
 /// Its overwrite is asked for by a path with the identifier in it, which has an end.
 const IDENTIFIER_TOO_LONG: &str = "IdentifierTooLong";
 /// In bytes.
-const LONGEST_IDENTIFIER: usize = 255;
+pub(crate) const LONGEST_IDENTIFIER: usize = 255;
 /// The most characters of a name of the caller's that an answer repeats.
 const LONGEST_NAME: usize = 64;

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
-    Digest, Refusal, catalogue,
+    Digest, Refusal,
+    catalogue::{self, LONGEST_IDENTIFIER},
     device_id::DeviceId,
     issuance::{Acknowledgement, ErrorLink, ProfileFacts},
     keyring::{Holding, Keyring},
@@ -153,7 +154,8 @@ fn leaf(item: &Dictionary) -> Result<Option<Digest>, &'static str> {
 ///
 /// # Errors
 /// [`Refusal::NotSigned`], [`Refusal::SignatureBroken`], [`Refusal::NotSignedByKeyring`]; [`Refusal::TooDeep`] and
-/// [`Refusal::MalformedPlist`] for what is in the signature; [`Refusal::InvalidRequest`] where that is no profile.
+/// [`Refusal::MalformedPlist`] for what is in the signature; [`Refusal::InvalidRequest`] where that is no profile, or one
+/// whose identifier no path of the API has room for: nobody could ask for its overwrite.
 pub fn observed(device: DeviceId, signed: Vec<u8>, levels: u64, keyring: &Keyring) -> Result<ObservedProfile, Refusal> {
     if !document::looks_signed(&signed) {
         return Err(Refusal::NotSigned);
@@ -164,6 +166,12 @@ pub fn observed(device: DeviceId, signed: Vec<u8>, levels: u64, keyring: &Keyrin
     let profile = ProfileFacts::of(&verified);
     if keyring.holding(&profile.leaf) == Holding::Unknown {
         return Err(Refusal::NotSignedByKeyring { leaf: profile.leaf });
+    }
+    if profile.identifier.len() > LONGEST_IDENTIFIER {
+        return Err(invalid(format!(
+            "the profile's PayloadIdentifier is longer than {LONGEST_IDENTIFIER} bytes: its overwrite is asked for by a path \
+             with the identifier in it, and could not be"
+        )));
     }
     // A removal password may be among payloads that cannot be read.
     let locked = catalogue::may_lock(verified.profile());

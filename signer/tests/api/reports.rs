@@ -209,6 +209,19 @@ async fn what_is_no_profile_of_the_keyring_is_refused_and_not_recorded_as_instal
     assert_eq!(state(&daemon).await, "issued");
 }
 
+#[tokio::test]
+async fn a_profile_whose_overwrite_no_path_could_name_is_refused() {
+    let daemon = Daemon::start().await;
+    let media_type = "application/x-apple-aspen-config";
+    let named = |length: usize| signed_by(&daemon.site.new, &"i".repeat(length));
+    posted(daemon.by("report"), INSTALLED, media_type, &named(255)).await.done();
+    let answer = posted(daemon.by("report"), INSTALLED, media_type, &named(256)).await;
+    assert_eq!(answer.refusal(), (422, "invalid-request".into()));
+    let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.starts_with("the profile's PayloadIdentifier is longer than 255 bytes: "), "{detail}");
+    assert_eq!(daemon.last_event()["code"], "invalid-request");
+}
+
 /// Deeper than the daemon takes, and not deeper than a profile may be.
 fn signed_deep(daemon: &Daemon) -> Vec<u8> {
     let mut profile = Profile::new("jp.example.ivi", "IVI");
