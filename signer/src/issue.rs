@@ -74,8 +74,8 @@ fn job(state: &State, spec: &str, parameters: &Map<String, Value>, at: SystemTim
     })
 }
 
-/// Gives the bytes of an issuance out again. Those of an overwrite are for who may ask for one; those that lock, only as
-/// long as there is the key that frees.
+/// Gives the bytes of an issuance out again; only tells of them where only the head of the answer leaves. Those of an
+/// overwrite are for who may ask for one; those that lock, only as long as there is the key that frees.
 ///
 /// # Errors
 /// [`Refusal::UnknownIssuance`]; that the caller may not; [`Refusal::IdentityGone`], [`Refusal::IdentityUnknown`]; where it
@@ -85,6 +85,7 @@ pub async fn again(
     state: &State,
     caller: &Caller,
     id: IssuanceId,
+    head_only: bool,
     request: Request,
 ) -> Result<Issued, Denied> {
     // Who may fetch nothing does not learn what there is.
@@ -101,7 +102,10 @@ pub async fn again(
         state.keyring.freeing(&issuance.profile.leaf)?;
     }
     let request = Request { role: role.word().to_owned(), ..request };
-    Ok(service.ledger.fetch(&request, id).await?)
+    match head_only {
+        true => Ok(service.ledger.fetch_head(&request, id).await?),
+        false => Ok(service.ledger.fetch(&request, id).await?),
+    }
 }
 
 /// Records what was made, and gives it out once that is durable. Where nothing was made, a request that was answered

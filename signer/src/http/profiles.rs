@@ -1,6 +1,9 @@
 //! Routes that answer profiles.
 
-use axum::{http::HeaderMap, response::Response};
+use axum::{
+    http::{HeaderMap, Method},
+    response::Response,
+};
 use profile_kit::{Os, OsVersion, PasswordForm, Platform};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
@@ -92,10 +95,17 @@ pub async fn overwrite(
     Ok(form.answer(&issued))
 }
 
-/// `GET /v1/issuances/{id}/profile`.
-pub async fn again(asking: Asking, InPath(id): InPath<IssuanceId>, headers: HeaderMap) -> Result<Response, Denied> {
+/// `GET /v1/issuances/{id}/profile`; with `HEAD` the router leaves the bytes out, and nothing is handed out.
+pub async fn again(
+    asking: Asking,
+    method: Method,
+    InPath(id): InPath<IssuanceId>,
+    headers: HeaderMap,
+) -> Result<Response, Denied> {
     let form = Form::accepted(&headers)?;
-    let issued = issue::again(&asking.service, &asking.state, &asking.caller, id, asking.order(b"")).await?;
+    let head_only = method == Method::HEAD;
+    let order = asking.order(b"");
+    let issued = issue::again(&asking.service, &asking.state, &asking.caller, id, head_only, order).await?;
     Ok(form.answer(&issued))
 }
 

@@ -251,14 +251,33 @@ impl Ledger {
     ///
     /// [`Error::UnknownIssuance`], which is recorded as a refusal; when the record is not durable.
     pub async fn fetch(&self, request: &Request, id: IssuanceId) -> Result<Issued> {
-        let event = Event { issuance: Some(id), ..request.event("fetch") };
+        self.fetch_part(request, id, Part::Whole).await
+    }
+
+    /// As [`fetch`](Ledger::fetch), for who is told of the bytes and gets none: they do not count as handed out.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Ledger::fetch).
+    pub async fn fetch_head(&self, request: &Request, id: IssuanceId) -> Result<Issued> {
+        self.fetch_part(request, id, Part::Head).await
+    }
+
+    async fn fetch_part(&self, request: &Request, id: IssuanceId, part: Part) -> Result<Issued> {
+        let action = match part {
+            Part::Whole => "fetch",
+            Part::Head => "fetch-head",
+        };
+        let event = Event { issuance: Some(id), ..request.event(action) };
         let (asked, at) = (event.clone(), request.at);
         let work = move |writing: &mut Writing<'_>| {
             let issuance = rows::issuance(writing.db, id)?.ok_or(Error::UnknownIssuance(id))?;
             let (device, identifier) = (Some(issuance.device), Some(issuance.profile.identifier));
             let event = Event { device, identifier, ..asked.clone() };
             let seq = writing.append(millis(at), &event.with("variant", issuance.variant.word()))?;
-            hand_out_again(writing.db, issuance.seq, seq)?;
+            if part == Part::Whole {
+                hand_out_again(writing.db, issuance.seq, seq)?;
+            }
             Ok(issuance.seq)
         };
         let seq = self.write(event, at, work).await?;
@@ -303,6 +322,14 @@ fn hand_out_again(db: &Connection, seq: u64, at: u64) -> Result<()> {
     let read = |row: &Row<'_>| Ok((rows::device(row.get(0)?)?, row.get::<_, String>(1)?));
     let locked = db.prepare_cached(update)?.query_row((seq as i64, at as i64), read).optional()?;
     locked.map_or(Ok(()), |(device, identifier)| evidence::refresh(db, &device, &identifier))
+}
+
+/// How much of an answer leaves.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Whole,
+    /// The header section.
+    Head,
 }
 
 enum Recorded {

@@ -105,6 +105,10 @@ impl Ask {
         Self { method: Method::GET, path: path.into(), ..self }.send().await
     }
 
+    pub async fn head(self, path: &str) -> Answer {
+        Self { method: Method::HEAD, path: path.into(), ..self }.send().await
+    }
+
     /// JSON; without a key of its own the request gets one that nobody else has.
     pub async fn post(self, path: &str, body: Value) -> Answer {
         let typed = self.header("content-type", "application/json");

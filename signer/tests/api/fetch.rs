@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
+use hyper::HeaderMap;
 use serde_json::json;
 
-use crate::daemon::Daemon;
+use crate::{
+    client::Answer,
+    daemon::Daemon,
+    reports::{issued, list_of, report_list, state},
+};
 
+const LIST: &str = "/v1/devices/C02A/profile-list";
 const LOCKED: &str = "/v1/devices/C02A/profiles/ivi";
 const OVERWRITE: &str = "/v1/devices/C02A/profiles/jp.example.ivi/overwrite";
 
@@ -34,6 +40,47 @@ async fn the_bytes_of_an_overwrite_are_for_the_role_overwrite_and_each_time_reco
         );
     }
     assert_eq!(daemon.last_event()["role"], "overwrite");
+}
+
+#[tokio::test]
+async fn who_asks_for_the_head_alone_is_told_the_same_and_handed_out_nothing() {
+    let daemon = Daemon::start().await;
+    let (id, bytes) = issued(&daemon).await;
+    report_list(&daemon, LIST, &list_of(&[&bytes])).await.done();
+    report_list(&daemon, LIST, &list_of(&[])).await.done();
+    let path = format!("/v1/issuances/{id}/profile");
+    assert_eq!(daemon.by("read").head(&path).await.status, 403);
+    assert_eq!(
+        (&daemon.last_event()["action"], &daemon.last_event()["code"]),
+        (&json!("fetch"), &json!("role-missing"))
+    );
+    let asking = |accept| daemon.by("core").accept(accept);
+    let mut heads = Vec::new();
+    for accept in ["application/x-apple-aspen-config", "application/json", "application/xml"] {
+        let head = asking(accept).head(&path).await.done();
+        let event = daemon.last_event();
+        assert_eq!(
+            (&event["action"], &event["outcome"], &event["caller"], &event["issuance"]),
+            (&json!("fetch-head"), &json!("done"), &json!("core"), &json!(id))
+        );
+        assert_eq!((head.body.len(), state(&daemon).await), (0, json!("gone")));
+        heads.push((accept, head));
+    }
+    for (accept, head) in heads {
+        let whole = asking(accept).get(&path).await.done();
+        assert_eq!(told(&head), told(&whole));
+        assert_eq!(head.header("content-length"), whole.body.len().to_string());
+    }
+    assert_eq!(state(&daemon).await, "issued");
+}
+
+/// The headers that are not of the moment.
+fn told(answer: &Answer) -> HeaderMap {
+    let mut headers = answer.headers.clone();
+    for name in ["date", "x-request-id"] {
+        headers.remove(name);
+    }
+    headers
 }
 
 #[tokio::test]
