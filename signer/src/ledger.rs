@@ -46,7 +46,7 @@ pub use archive::{Archive, Check};
 pub use error::{Cause, Error, Result, TicketRefusal};
 pub use fleet::{Cursor, DeviceRecord, Holding, Scope};
 pub use import::{Import, Imported};
-pub use installation::{ListedProfile, Observed, ObservedProfile, ProfileList, Reconciled, Taken};
+pub use installation::{ListedProfile, Observed, ObservedProfile, ProfileList, Reconciled, Similar, Taken};
 pub use issued::{BasisProfile, Budget, Draft, Issued};
 pub use seal::{LedgerKey, LedgerKeys};
 pub use ticket::{Ticket, TicketDraft};

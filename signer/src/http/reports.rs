@@ -67,9 +67,11 @@ pub async fn profile_list(
     };
     let list = off_the_reactor(list).await??;
     let reconciled = asking.service.ledger.reconcile(&order, device.clone(), list).await?.value;
-    let Reconciled { installed, foreign, absent } = reconciled;
+    let Reconciled { installed, foreign, absent, similar } = reconciled;
     let installed: Vec<Value> = installed.into_iter().map(|(identifier, of)| named(&identifier, of)).collect();
-    Ok(Json(json!({ "device": device, "installed": installed, "foreign": foreign, "absent": absent })))
+    let told =
+        json!({ "device": device, "installed": installed, "foreign": foreign, "absent": absent, "similar": similar });
+    Ok(Json(told))
 }
 
 /// `POST /v1/devices/{device}/installed`: a signed profile that the device has.

@@ -81,6 +81,22 @@ impl ListedProfile {
     }
 }
 
+impl ProfileList {
+    /// A profile of nearly this identifier. Whether devices tell the two apart is not known: so one is neither taken for the
+    /// other, nor the other for gone.
+    fn nearly(&self, identifier: &str) -> Option<&ListedProfile> {
+        let bare = |identifier: &str| identifier.trim().to_lowercase();
+        let wanted = bare(identifier);
+        self.profiles.iter().find(|listed| bare(&listed.identifier) == wanted)
+    }
+}
+
+impl Similar {
+    fn shown(&self) -> String {
+        format!("{:?} for {:?}", self.listed, self.identifier)
+    }
+}
+
 /// What a profile list said of the identifiers that matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconciled {
@@ -90,6 +106,18 @@ pub struct Reconciled {
     pub foreign: Vec<String>,
     /// Not installed.
     pub absent: Vec<String>,
+    /// Not listed, but for one of nearly the same identifier: nothing is known of them.
+    #[serde(default)]
+    pub similar: Vec<Similar>,
+}
+
+/// An identifier of the record, and one of a list that is the same but for the case of letters or blanks at its ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Similar {
+    /// The record's.
+    pub identifier: String,
+    /// The list's.
+    pub listed: String,
 }
 
 /// What became of a device's answer.
@@ -262,8 +290,14 @@ fn reconcile(
                 Some(fact) => fact,
                 None => continue,
             },
-            None if list.complete => EvidenceFact::Absent,
-            None => continue,
+            None => match list.nearly(&identifier) {
+                Some(listed) => {
+                    reconciled.similar.push(Similar { identifier, listed: listed.identifier.clone() });
+                    continue;
+                }
+                None if list.complete => EvidenceFact::Absent,
+                None => continue,
+            },
         };
         match &fact {
             EvidenceFact::Listed { of, .. } => reconciled.installed.push((identifier.clone(), *of)),
@@ -278,6 +312,10 @@ fn reconcile(
         .with("installed", reconciled.installed.iter().map(names).collect::<Vec<_>>())
         .with("foreign", reconciled.foreign.clone())
         .with("absent", reconciled.absent.clone());
+    let event = match &reconciled.similar[..] {
+        [] => event,
+        similar => event.with("similar", similar.iter().map(Similar::shown).collect::<Vec<_>>()),
+    };
     let seq = writing.append(millis(at), &event)?;
     for (identifier, fact) in facts {
         take(writing, device, &identifier, Evidence { seq, at, fact })?;

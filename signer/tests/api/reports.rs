@@ -114,7 +114,7 @@ async fn a_profile_list_tells_what_is_there_and_what_is_gone_in_both_forms() {
     let (id, bytes) = issued(&daemon).await;
     let xml = report_list(&daemon, LIST, &list_of(&[&bytes])).await.done().json();
     let installed = json!([{ "identifier": "jp.example.ivi", "issuance": id }]);
-    assert_eq!(xml, json!({ "device": "C02A", "installed": installed, "foreign": [], "absent": [] }));
+    assert_eq!(xml, json!({ "device": "C02A", "installed": installed, "foreign": [], "absent": [], "similar": [] }));
     assert_eq!(state(&daemon).await, "locked");
     let binary = document::to_binary(&list_of(&[])).unwrap();
     let answer = posted(daemon.by("report"), LIST, "application/x-apple-aspen-mdm", &binary).await.done().json();
@@ -129,6 +129,21 @@ async fn a_list_of_managed_profiles_says_nothing_of_what_it_lacks() {
     let path = format!("{LIST}?complete=false");
     let answer = report_list(&daemon, &path, &list_of(&[])).await.done().json();
     assert_eq!((&answer["absent"], state(&daemon).await), (&json!([]), json!("issued")));
+}
+
+#[tokio::test]
+async fn a_profile_of_nearly_the_same_identifier_is_told_and_nothing_is_taken_for_gone() {
+    let daemon = Daemon::start().await;
+    issued(&daemon).await;
+    for listed in ["JP.example.IVI", " jp.example.ivi\n"] {
+        let mut list = list_of(&[]);
+        let item = Dictionary::from_iter([("PayloadIdentifier", Plist::from(listed))]);
+        list.insert("ProfileList".into(), Plist::Array(vec![item.into()]));
+        let answer = report_list(&daemon, LIST, &list).await.done().json();
+        assert_eq!(answer["similar"], json!([{ "identifier": "jp.example.ivi", "listed": listed }]));
+        assert_eq!((&answer["absent"], state(&daemon).await), (&json!([]), json!("issued")));
+        assert_eq!(daemon.last_event()["detail"]["similar"], json!([format!("{listed:?} for \"jp.example.ivi\"")]));
+    }
 }
 
 #[tokio::test]

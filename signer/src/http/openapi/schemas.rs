@@ -319,11 +319,13 @@ fn device_diagnosis() -> Object {
 
 fn reconciled() -> Object {
     let installed = Schema::from(exactly(vec![("identifier", plain(text()))], basis()));
+    let similar = Schema::from(exactly(vec![("identifier", plain(text())), ("listed", plain(text()))], vec![]));
     let members = vec![
         ("device", plain(text())),
         ("installed", many(installed).into()),
         ("foreign", many(plain(text())).into()),
         ("absent", many(plain(text())).into()),
+        ("similar", many(similar).into()),
     ];
     exactly(members, vec![])
 }
