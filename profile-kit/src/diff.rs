@@ -5,9 +5,13 @@ use std::{
     fmt,
 };
 
-use plist::{Dictionary, Value};
+use plist::Value;
 
-use crate::{KeyPath, Payload, Profile, Step, document::Part, uuids};
+use crate::{
+    KeyPath, Payload, Profile, Step,
+    document::{Entries, Part},
+    uuids,
+};
 
 /// One difference.
 #[derive(Clone, PartialEq)]
@@ -42,7 +46,7 @@ pub fn diff(old: &Profile, new: &Profile) -> Vec<Difference> {
     let (mut top_old, mut top_new) = (old.to_dictionary(), new.to_dictionary());
     top_old.retain(|key, _| key != "PayloadContent");
     top_new.retain(|key, _| key != "PayloadContent");
-    dictionaries(&top_old, &top_new, &mut KeyPath::root(), &mut differences);
+    entries((&top_old).into(), (&top_new).into(), &mut KeyPath::root(), &mut differences);
     payloads(old.payloads(), new.payloads(), &mut differences);
     differences.list
 }
@@ -84,7 +88,7 @@ fn payloads(old: &[Payload], new: &[Payload], differences: &mut Differences) {
         match unmatched.take(payload) {
             Some(other) => {
                 let mut path = content.index(other);
-                dictionaries(payload.dictionary(), new[other].dictionary(), &mut path, differences);
+                entries(payload.entries(), new[other].entries(), &mut path, differences);
             }
             None => differences.push(&content.index(index), Some(&whole(payload)), None),
         }
@@ -108,7 +112,7 @@ impl<'a> Sameness<'a> {
     /// The strongest first.
     fn all(payload: &'a Payload) -> impl Iterator<Item = Self> {
         let name = payload.identifier().map(|identifier| Sameness::Name(identifier, payload.kind()));
-        let content = Sameness::Content(uuids::digest(&Part::of(payload.dictionary())));
+        let content = Sameness::Content(uuids::digest(&Part::of(payload.entries())));
         name.into_iter().chain(payload.uuid().map(Sameness::Uuid)).chain([content])
     }
 }
@@ -142,21 +146,23 @@ impl<'a> Unmatched<'a> {
 }
 
 fn whole(payload: &Payload) -> Value {
-    Value::Dictionary(payload.dictionary().clone())
+    Value::Dictionary(payload.to_dictionary())
 }
 
-fn dictionaries(old: &Dictionary, new: &Dictionary, path: &mut KeyPath, differences: &mut Differences) {
-    for (key, value) in old {
-        path.below(Step::Key(key.clone()), |path| values(Some(value), new.get(key), path, differences));
+fn entries(old: Entries<'_>, new: Entries<'_>, path: &mut KeyPath, differences: &mut Differences) {
+    for (key, value) in old.iter() {
+        path.below(Step::Key(key.to_owned()), |path| values(Some(value), new.get(key), path, differences));
     }
     for (key, value) in new.iter().filter(|(key, _)| !old.contains_key(key)) {
-        path.below(Step::Key(key.clone()), |path| values(None, Some(value), path, differences));
+        path.below(Step::Key(key.to_owned()), |path| values(None, Some(value), path, differences));
     }
 }
 
 fn values(old: Option<&Value>, new: Option<&Value>, path: &mut KeyPath, differences: &mut Differences) {
     match (old, new) {
-        (Some(Value::Dictionary(old)), Some(Value::Dictionary(new))) => dictionaries(old, new, path, differences),
+        (Some(Value::Dictionary(old)), Some(Value::Dictionary(new))) => {
+            entries(old.into(), new.into(), path, differences);
+        }
         (Some(Value::Array(old)), Some(Value::Array(new))) => {
             for index in 0..old.len().max(new.len()) {
                 path.below(Step::Index(index), |path| values(old.get(index), new.get(index), path, differences));

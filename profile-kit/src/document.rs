@@ -26,11 +26,14 @@ use plist::{Dictionary, Value};
 
 use crate::{Error, Form, Place, Result};
 
-pub(crate) use part::{Part, entries, extended, value, with_room};
+pub use entries::Entries;
+pub(crate) use entries::Keys;
+pub(crate) use part::{Part, extended};
 pub use positions::Positions;
 pub(crate) use positions::{Mark, Node};
 
 mod binary;
+mod entries;
 mod part;
 mod plain;
 mod positions;

@@ -50,7 +50,7 @@ pub fn encrypt(profile: &Profile, to: &Certificate, cipher: ContentCipher) -> Re
     suits(to)?;
     let mut filled = profile.clone();
     filled.fill_payload_uuids();
-    let payloads = Part::Array(filled.payloads().iter().map(|payload| Part::of(payload.dictionary())).collect());
+    let payloads = Part::Array(filled.payloads().iter().map(|payload| Part::of(payload.entries())).collect());
     let envelope = envelope(document::parts_to_xml(&payloads)?.as_bytes(), to, cipher)
         .map_err(|cause| Error::Crypto { doing: "encrypting the payloads", source: openssl(cause) })?;
     let mut encrypted = Dictionary::new();

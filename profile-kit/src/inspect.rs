@@ -134,7 +134,7 @@ fn text_at(profile: &Profile, path: &KeyPath) -> Option<String> {
     };
     match path.0.as_slice() {
         [Step::Key(content), Step::Index(index), below @ ..] if content == "PayloadContent" => {
-            text(KeyPath(below.to_vec()).find(profile.payloads().get(*index)?.dictionary())?)
+            text(KeyPath(below.to_vec()).find(profile.payloads().get(*index)?.entries())?)
         }
         _ => text(path.find(&profile.to_dictionary())?),
     }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use plist::{Dictionary, Value};
+use plist::Value;
+
+use crate::document::Entries;
 
 /// A path of dictionary keys and array indices from the root of a property list.
 ///
@@ -71,12 +73,12 @@ impl KeyPath {
     }
 
     /// The value at this path, if there is one.
-    pub fn find<'a>(&self, dictionary: &'a Dictionary) -> Option<&'a Value> {
+    pub fn find<'a>(&self, whole: impl Into<Entries<'a>>) -> Option<&'a Value> {
         let (first, rest) = self.0.split_first()?;
         let Step::Key(key) = first else {
             return None;
         };
-        rest.iter().try_fold(dictionary.get(key)?, |value, step| match (step, value) {
+        rest.iter().try_fold(whole.into().get(key)?, |value, step| match (step, value) {
             (Step::Key(key), Value::Dictionary(inner)) => inner.get(key),
             (Step::Index(index), Value::Array(items)) => items.get(*index),
             _ => None,
@@ -133,7 +135,7 @@ impl<'a> Trail<'a> {
     pub fn walk(&self, value: &Value, visit: &mut impl FnMut(&Value, &Trail<'_>)) {
         visit(value, self);
         match value {
-            Value::Dictionary(keys) => self.walk_keys(keys, visit),
+            Value::Dictionary(keys) => self.walk_keys(keys.into(), visit),
             Value::Array(items) => {
                 items.iter().enumerate().for_each(|(index, item)| Trail::Index(self, index).walk(item, visit));
             }
@@ -142,7 +144,7 @@ impl<'a> Trail<'a> {
     }
 
     /// The same for the values of a dictionary that stands here.
-    pub fn walk_keys(&self, keys: &Dictionary, visit: &mut impl FnMut(&Value, &Trail<'_>)) {
+    pub fn walk_keys(&self, keys: Entries<'_>, visit: &mut impl FnMut(&Value, &Trail<'_>)) {
         keys.iter().for_each(|(key, value)| Trail::Key(self, key).walk(value, visit));
     }
 
@@ -182,6 +184,8 @@ const LONGEST_PATH: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use plist::Dictionary;
+
     use super::*;
 
     #[test]

@@ -28,11 +28,14 @@ mod web_clip;
 mod web_content_filter;
 mod wifi;
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use plist::{Dictionary, Value};
 
-use crate::{Error, KeyPath, Place, Result, document};
+use crate::{
+    Error, KeyPath, Place, Result,
+    document::{Entries, Keys},
+};
 
 pub use acme::Acme;
 pub use app_lock::{AppLock, AppLockOptions, AppLockUserOptions, LockedApp};
@@ -68,38 +71,41 @@ pub use wifi::{EapClientConfiguration, QosMarkingPolicy, Wifi};
 /// [`write`](Payload::write) puts it back without disturbing what the type does not know.
 #[derive(Clone, PartialEq)]
 pub struct Payload {
-    dictionary: Dictionary,
+    keys: Keys,
 }
 
 impl Payload {
     /// A payload of a type, version 1, without identifier and UUID yet.
     pub fn new(kind: &str) -> Self {
-        let mut dictionary = document::with_room();
-        dictionary.insert("PayloadType".into(), kind.into());
-        dictionary.insert("PayloadVersion".into(), Value::Integer(1.into()));
-        Self { dictionary }
-    }
-
-    /// A payload of the fields of a struct: type, version 1, the fields in their order, then its `rest`.
-    pub(crate) fn of<T: TypedPayload>(typed: &T) -> Self {
-        let mut payload = Self::new(T::TYPE);
-        typed.write_into(&mut payload.dictionary);
-        payload
+        let mut keys = Keys::with_room();
+        keys.push("PayloadType".into(), kind.into());
+        keys.push("PayloadVersion".into(), Value::Integer(1.into()));
+        Self { keys }
     }
 
     /// Takes any dictionary as a payload; [`check`](crate::check) tells what it lacks.
     pub fn from_dictionary(dictionary: Dictionary) -> Self {
-        Self { dictionary }
+        Self { keys: dictionary.into() }
+    }
+
+    /// The whole dictionary.
+    pub fn into_dictionary(self) -> Dictionary {
+        self.keys.into_dictionary()
+    }
+
+    /// A copy of the whole dictionary.
+    pub fn to_dictionary(&self) -> Dictionary {
+        self.entries().to_dictionary()
+    }
+
+    /// All keys and their values, in order.
+    pub fn entries(&self) -> Entries<'_> {
+        self.keys.entries()
     }
 
     /// All keys, in order.
-    pub fn dictionary(&self) -> &Dictionary {
-        &self.dictionary
-    }
-
-    /// All keys, to change. [`Dictionary::remove`] disturbs their order: use [`remove`](Payload::remove).
-    pub fn dictionary_mut(&mut self) -> &mut Dictionary {
-        &mut self.dictionary
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.entries().iter().map(|(key, _)| key)
     }
 
     /// `PayloadType`, if it is there and a string.
@@ -123,17 +129,22 @@ impl Payload {
 
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        document::value(&self.dictionary, key)
+        self.entries().get(key)
     }
 
-    /// Sets a key: in its place if it is there, else at the end.
-    pub fn insert(&mut self, key: &str, value: impl Into<Value>) {
-        self.dictionary.insert(key.to_owned(), value.into());
+    /// The value of a key, to change.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
+        self.keys.get_mut(key)
+    }
+
+    /// Sets a key: in its place if it is there, else at the end. A literal is not copied.
+    pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        self.keys.insert(key.into(), value.into());
     }
 
     /// Takes a key away; the others keep their order.
     pub fn remove(&mut self, key: &str) {
-        self.dictionary.retain(|present, _| present != key);
+        self.keys.remove(key);
     }
 
     /// The payload as a struct.
@@ -142,7 +153,7 @@ impl Payload {
     /// [`Error::NotAProfile`] where `PayloadType` is another, or a value is of another type than Apple's schema has it.
     pub fn read<T: TypedPayload>(&self) -> Result<T> {
         match self.get("PayloadType") {
-            Some(Value::String(kind)) if kind == T::TYPE => T::from_dictionary(&self.dictionary),
+            Some(Value::String(kind)) if kind == T::TYPE => T::from_entries(self.entries()),
             Some(Value::String(kind)) => Err(wrong_type(format!("is {kind:?}, not {:?}", T::TYPE))),
             Some(_) => Err(wrong_type("is not a string".into())),
             None => Err(wrong_type("is missing".into())),
@@ -153,7 +164,7 @@ impl Payload {
     /// field is `None` go. `PayloadType` becomes the struct's; the other keys that every payload has are left alone.
     pub fn write<T: TypedPayload>(&mut self, typed: &T) {
         self.insert("PayloadType", T::TYPE);
-        typed.write_into(&mut self.dictionary);
+        typed.write_into(self);
     }
 }
 
@@ -164,7 +175,7 @@ impl fmt::Debug for Payload {
             .field("kind", &self.kind())
             .field("identifier", &self.identifier())
             .field("uuid", &self.uuid())
-            .field("keys", &field::Names(&self.dictionary))
+            .field("keys", &self.entries())
             .finish()
     }
 }
@@ -184,7 +195,7 @@ pub struct KnownType {
 }
 
 impl KnownType {
-    const fn of<T: TypedPayload>() -> Self {
+    const fn of<T: TypedPayload + Into<Payload>>() -> Self {
         Self {
             kind: T::TYPE,
             keys: T::KEYS,
@@ -192,7 +203,7 @@ impl KnownType {
             #[cfg(test)]
             rewrite: |payload| payload.read::<T>().map(|typed| payload.write(&typed)),
             #[cfg(test)]
-            remake: |payload| payload.read::<T>().map(|typed| Payload::of(&typed)),
+            remake: |payload| payload.read::<T>().map(T::into),
         }
     }
 }

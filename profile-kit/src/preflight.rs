@@ -295,7 +295,7 @@ mod tests {
             let reasons = report.rows[0].cases[0].reasons.iter().map(|reason| reason.word);
             (report.verdict, reasons.collect::<Vec<_>>())
         };
-        let key = |name: &str, value: plist::Value| {
+        let key = |name: &'static str, value: plist::Value| {
             let mut faulty = installed.clone();
             faulty.set(name, value).expect("any value fits");
             faulty

@@ -1,11 +1,13 @@
 //! A configuration profile as plain data.
 
+use std::borrow::Cow;
+
 use plist::{Dictionary, Value};
 
 use crate::{
     DeviceError, Error, KeyPath, Payload, Place, Result,
     device_error::Domain,
-    document::{self, Part, extended},
+    document::{self, Keys, Part, extended},
     key_path::Trail,
     uuids::{self, Missing},
 };
@@ -19,7 +21,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     /// All top-level keys in order; `PayloadContent` is an empty array that marks its place.
-    keys: Dictionary,
+    keys: Keys,
     payloads: Vec<Payload>,
 }
 
@@ -27,12 +29,12 @@ impl Profile {
     /// A profile without payloads, removable, its UUIDs not chosen yet (see
     /// [`fill_uuids`](Profile::fill_uuids); signing fills them from the content).
     pub fn new(identifier: &str, display_name: &str) -> Self {
-        let mut keys = document::with_room();
-        keys.insert("PayloadContent".into(), Value::Array(Vec::new()));
-        keys.insert("PayloadDisplayName".into(), display_name.into());
-        keys.insert("PayloadIdentifier".into(), identifier.into());
-        keys.insert("PayloadType".into(), CONFIGURATION.into());
-        keys.insert("PayloadVersion".into(), Value::Integer(1.into()));
+        let mut keys = Keys::with_room();
+        keys.push("PayloadContent".into(), Value::Array(Vec::new()));
+        keys.push("PayloadDisplayName".into(), display_name.into());
+        keys.push("PayloadIdentifier".into(), identifier.into());
+        keys.push("PayloadType".into(), CONFIGURATION.into());
+        keys.push("PayloadVersion".into(), Value::Integer(1.into()));
         Self { keys, payloads: Vec::new() }
     }
 
@@ -65,7 +67,7 @@ impl Profile {
             None if encrypted => Vec::new(),
             None => return Err(not_a_profile("PayloadContent", "is missing".into(), MISSING)),
         };
-        Ok(Self { keys, payloads })
+        Ok(Self { keys: keys.into(), payloads })
     }
 
     /// Reads an XML or binary property list. A signed file is refused: verify or unwrap it.
@@ -78,27 +80,27 @@ impl Profile {
 
     /// The whole dictionary, payloads in their place.
     pub fn to_dictionary(&self) -> Dictionary {
-        let payloads = self.payloads.iter().map(|payload| Value::Dictionary(payload.dictionary().clone()));
+        let payloads = self.payloads.iter().map(|payload| Value::Dictionary(payload.entries().to_dictionary()));
         let content = ("PayloadContent".to_owned(), Value::Array(payloads.collect()));
-        if self.keys.contains_key("PayloadContent") {
-            let mut whole = self.keys.clone();
+        let mut whole = self.keys.entries().to_dictionary();
+        if whole.contains_key("PayloadContent") {
             whole.extend([content]);
             return whole;
         }
         // Payloads that were added to an encrypted profile stand in the clear, before all other keys.
         let added = (!self.payloads.is_empty()).then_some(content);
-        added.into_iter().chain(self.keys.clone()).collect()
+        added.into_iter().chain(whole).collect()
     }
 
     /// The whole without a copy, payloads in their place, and UUIDs where it lacks them.
     pub(crate) fn parts<'a>(&'a self, missing: &'a Missing) -> Part<'a> {
         let payload = |(index, payload): (usize, &'a Payload)| {
             let given = missing.payloads.get(index).and_then(Option::as_deref);
-            Part::Extended(payload.dictionary(), given.map(|uuid| (uuids::KEY, uuid)))
+            Part::Extended(payload.entries(), given.map(|uuid| (uuids::KEY, uuid)))
         };
         let payloads = || Part::Array(self.payloads.iter().enumerate().map(payload).collect());
         let own = missing.profile.as_deref().map(|uuid| (uuids::KEY, uuid));
-        let mut whole: Vec<_> = extended(&self.keys, own).collect();
+        let mut whole: Vec<_> = extended(self.keys.entries(), own).collect();
         match whole.iter_mut().find(|(key, _)| *key == "PayloadContent") {
             Some((_, content)) => *content = payloads(),
             // As in `to_dictionary`.
@@ -145,39 +147,40 @@ impl Profile {
     }
 
     fn text(&self, key: &str) -> Option<&str> {
-        document::value(&self.keys, key)?.as_string()
+        self.keys.entries().get(key)?.as_string()
     }
 
     /// Whether the payloads are hidden in `EncryptedPayloadContent`.
     pub fn is_encrypted(&self) -> bool {
-        self.keys.contains_key("EncryptedPayloadContent")
+        self.keys.entries().contains_key("EncryptedPayloadContent")
     }
 
     /// A top-level key; not `PayloadContent`, which [`payloads`](Profile::payloads) shows.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        document::value(&self.keys, key).filter(|_| key != "PayloadContent")
+        self.keys.entries().get(key).filter(|_| key != "PayloadContent")
     }
 
     /// The top-level keys in order, `PayloadContent` among them.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.keys.keys().map(String::as_str)
+        self.keys.entries().iter().map(|(key, _)| key)
     }
 
-    /// Sets a top-level key: in its place if it is there, else at the end.
+    /// Sets a top-level key: in its place if it is there, else at the end. A literal is not copied.
     ///
     /// # Errors
     /// [`Error::NotAProfile`] where the value would break one of the promises above.
-    pub fn set(&mut self, key: &str, value: impl Into<Value>) -> Result<()> {
-        let value = value.into();
-        if !PROMISED.contains(&key) {
-            self.keys.insert(key.to_owned(), value);
+    pub fn set(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Result<()> {
+        let (key, value) = (key.into(), value.into());
+        if !PROMISED.contains(&&*key) {
+            self.keys.insert(key, value);
             return Ok(());
         }
+        let is_content = key == "PayloadContent";
         let mut whole = self.keys.clone();
-        whole.insert(key.to_owned(), value);
-        let changed = Self::from_dictionary(whole)?;
+        whole.insert(key, value);
+        let changed = Self::from_dictionary(whole.into_dictionary())?;
         self.keys = changed.keys;
-        if key == "PayloadContent" {
+        if is_content {
             self.payloads = changed.payloads;
         }
         Ok(())
@@ -189,20 +192,20 @@ impl Profile {
     /// [`Error::NotAProfile`] for a key that every profile has.
     pub fn unset(&mut self, key: &str) -> Result<()> {
         if !PROMISED.contains(&key) {
-            self.keys.retain(|present, _| present != key);
+            self.keys.remove(key);
             return Ok(());
         }
         let mut whole = self.keys.clone();
-        whole.retain(|present, _| present != key);
-        self.keys = Self::from_dictionary(whole)?.keys;
+        whole.remove(key);
+        self.keys = Self::from_dictionary(whole.into_dictionary())?.keys;
         Ok(())
     }
 
     /// Visits every value but the payloads as wholes, in order and without a copy; payloads come last.
     pub(crate) fn walk(&self, visit: &mut impl FnMut(&Value, &Trail<'_>)) {
-        Trail::Root.walk_keys(&self.keys, visit);
+        Trail::Root.walk_keys(self.keys.entries(), visit);
         for (index, payload) in self.payloads.iter().enumerate() {
-            Trail::Index(&CONTENT, index).walk_keys(payload.dictionary(), visit);
+            Trail::Index(&CONTENT, index).walk_keys(payload.entries(), visit);
         }
     }
 

@@ -6,7 +6,7 @@ use plist::{Dictionary, Value};
 
 use crate::{
     Payload, Profile, Step,
-    document::{Node, Positions},
+    document::{Entries, Node, Positions},
     payload,
 };
 
@@ -44,14 +44,14 @@ impl Scope {
 }
 
 /// A dictionary with its secrets replaced.
-pub fn dictionary(dictionary: &Dictionary, scope: Scope) -> Dictionary {
+pub fn dictionary<'a>(whole: impl Into<Entries<'a>>, scope: Scope) -> Dictionary {
     let mut redacted = Dictionary::new();
-    for (key, inner) in dictionary {
+    for (key, inner) in whole.into().iter() {
         let shown = match scope.below(key) {
             None if !is_harmless(inner) => Value::String(REDACTED.into()),
             below => value(inner, below.unwrap_or(Scope::UNKNOWN)),
         };
-        redacted.insert(key.clone(), shown);
+        redacted.insert(key.to_owned(), shown);
     }
     redacted
 }
@@ -95,7 +95,7 @@ pub(crate) fn extents(profile: &Profile, positions: &Positions) -> Vec<Range<usi
         }
         for (index, payload) in profile.payloads().iter().enumerate() {
             if let Some(node) = positions.child(node, Step::Index(index)) {
-                search.keys(payload.dictionary(), Scope::of(payload), node);
+                search.keys(payload.entries(), Scope::of(payload), node);
             }
         }
     }
@@ -108,9 +108,9 @@ struct Search<'p> {
 }
 
 impl Search<'_> {
-    fn keys(&mut self, keys: &Dictionary, scope: Scope, node: Node) {
-        for (key, inner) in keys {
-            if let Some(node) = self.positions.child(node, Step::Key(key.clone())) {
+    fn keys(&mut self, keys: Entries<'_>, scope: Scope, node: Node) {
+        for (key, inner) in keys.iter() {
+            if let Some(node) = self.positions.child(node, Step::Key(key.to_owned())) {
                 self.entry(key, inner, scope, node);
             }
         }
@@ -125,7 +125,7 @@ impl Search<'_> {
 
     fn value(&mut self, inner: &Value, scope: Scope, node: Node) {
         match inner {
-            Value::Dictionary(keys) => self.keys(keys, scope, node),
+            Value::Dictionary(keys) => self.keys(keys.into(), scope, node),
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
                     if let Some(node) = self.positions.child(node, Step::Index(index)) {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     fn redacted(payload: &Payload) -> Dictionary {
-        dictionary(payload.dictionary(), Scope::of(payload))
+        dictionary(payload.entries(), Scope::of(payload))
     }
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
         let mut payload = Payload::new("com.apple.applicationaccess");
         payload.insert("allowPasswordSharing", false);
         payload.insert("RemovalPassword", "");
-        assert_eq!(redacted(&payload), *payload.dictionary());
+        assert_eq!(redacted(&payload), payload.to_dictionary());
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Profile {
         }
     }
 
-    fn set_known(&mut self, key: &str, value: Option<Value>) {
+    fn set_known(&mut self, key: &'static str, value: Option<Value>) {
         let done: Result<()> = match value {
             Some(value) => self.set(key, value),
             None => self.unset(key),

@@ -139,7 +139,7 @@ impl Spec {
             if RESERVED.contains(&key.as_str()) {
                 return Err(reserved(&KeyPath::root().key("settings").key(&key)));
             }
-            profile.set(&key, value)?;
+            profile.set(key, value)?;
         }
         for (index, payload) in self.payloads.into_iter().enumerate() {
             profile.push(payload.payload(&KeyPath::root().key("payload").index(index))?);
@@ -152,7 +152,7 @@ impl Spec {
     }
 }
 
-fn optional(profile: &mut Profile, key: &str, text: Option<String>) -> Result<()> {
+fn optional(profile: &mut Profile, key: &'static str, text: Option<String>) -> Result<()> {
     match text {
         Some(text) => profile.set(key, text),
         None => profile.unset(key),
@@ -199,7 +199,7 @@ impl SpecPayload {
             if payload::is_common(&key) {
                 return Err(reserved(&path.key(&key)));
             }
-            payload.insert(&key, value);
+            payload.insert(key, value);
         }
         Ok(payload)
     }

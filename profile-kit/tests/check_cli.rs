@@ -291,7 +291,7 @@ fn warnings_fail_only_where_they_are_denied() {
 
 #[test]
 fn the_summary_counts_also_what_is_not_told() {
-    let many = xml(|payload| (0..150).for_each(|number| payload.insert(&format!("x{number}"), "x")));
+    let many = xml(|payload| (0..150).for_each(|number| payload.insert(format!("x{number}"), "x")));
     let folder = folder(&[("a", many.as_bytes())]);
     for (options, summary) in [(&[][..], "150 warnings"), (&["--deny", "warnings"], "150 errors")] {
         let told = text(folder.path(), &[&["a"], options].concat());

@@ -395,7 +395,7 @@ fn arrival(words: &str) -> (Arrival, bool) {
         profile.payloads_mut()[0].remove(&key);
     }
     if let Some(key) = numbered {
-        profile.payloads_mut()[0].insert(&key, Value::Integer(1.into()));
+        profile.payloads_mut()[0].insert(key, Value::Integer(1.into()));
     }
     (Arrival::new(profile, signature), managed)
 }
@@ -407,7 +407,7 @@ fn signature(name: &str) -> Signature {
 fn payload(name: &str, value: &str) -> Payload {
     let of = |kind: &str, key: &str, value: Value| {
         let mut payload = Payload::new(kind);
-        payload.insert(key, value);
+        payload.insert(key.to_owned(), value);
         payload
     };
     match name {
@@ -439,7 +439,7 @@ fn named(name: &str, uuid: &str) -> Payload {
     payload
 }
 
-fn set(profile: &mut Profile, key: &str, value: Value) {
+fn set(profile: &mut Profile, key: &'static str, value: Value) {
     profile.set(key, value).unwrap();
 }
 

@@ -33,7 +33,7 @@ fn profile() -> Profile {
 }
 
 fn payloads() -> Value {
-    Value::Array(profile().payloads().iter().map(|payload| payload.dictionary().clone().into()).collect())
+    Value::Array(profile().payloads().iter().map(|payload| payload.to_dictionary().into()).collect())
 }
 
 fn folder() -> TempDir {

@@ -103,7 +103,7 @@ proptest! {
                 prop_assert_eq!(payload.get(&format!("inside{index}")), Some(&format!("<{text}>%x%$y").into()));
             }
         }
-        let settings = payload.dictionary().keys().filter(|key| key.starts_with("whole")).count();
+        let settings = payload.keys().filter(|key| key.starts_with("whole")).count();
         prop_assert_eq!(settings, values.len());
     }
 }
@@ -156,7 +156,7 @@ fn profile(text: BoxedStrategy<String>) -> impl Strategy<Value = Profile> {
     (identifier, entries, vec(payload, 1..4)).prop_map(|(identifier, entries, payloads)| {
         let mut profile = Profile::new(&identifier, "generated");
         for (key, value) in entries {
-            profile.set(&key, value).unwrap();
+            profile.set(key, value).unwrap();
         }
         payloads.into_iter().for_each(|payload| profile.push(payload));
         profile.fill_uuids(UuidSource::Content);

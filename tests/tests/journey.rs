@@ -105,7 +105,7 @@ fn the_other_payloads_are_as_they_were_in_their_order() {
     let (before, after) = (others(STORY.installed.profile()), others(STORY.overwrite.profile()));
     assert_eq!(before.len(), 2);
     assert_eq!(after, before);
-    let keys = |payload: &Payload| payload.dictionary().keys().cloned().collect::<Vec<_>>();
+    let keys = |payload: &Payload| payload.keys().map(str::to_owned).collect::<Vec<_>>();
     assert!(after.iter().map(keys).eq(before.iter().map(keys)), "the order of keys changed");
 }
 

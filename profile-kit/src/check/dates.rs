@@ -68,7 +68,7 @@ mod tests {
         UNIX_EPOCH + Duration::from_secs(43_200)
     }
 
-    fn locked(key: &str, value: impl Into<Value>) -> Profile {
+    fn locked(key: &'static str, value: impl Into<Value>) -> Profile {
         let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
         profile.set_removal(Removal::Disallowed);
         profile.set(key, value).unwrap();

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
     use crate::{Os, Removal, check};
 
-    fn severities(key: &str, target: &Target) -> Vec<Severity> {
+    fn severities(key: &'static str, target: &Target) -> Vec<Severity> {
         let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
         let mut restrictions = Payload::new(Restrictions::TYPE);
         restrictions.insert(key, false);

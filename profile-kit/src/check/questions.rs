@@ -1,10 +1,11 @@
 //! What an install by hand asks the owner: passcodes, names and passwords that a payload lacks, consent (section 3).
 
-use plist::{Dictionary, Value};
+use plist::Value;
 
 use super::{Code, Finding, Findings, Severity, removal};
 use crate::{
     InstalledBy, KeyPath, Payload, Profile, Target,
+    document::Entries,
     key_path::Trail,
     payload::{PasscodePolicy, TypedPayload},
 };
@@ -36,12 +37,14 @@ fn consent(profile: &Profile, findings: &mut Findings) {
 }
 
 fn ask(question: &Question, payload: &Payload, place: &Trail<'_>, severity: Severity, findings: &mut Findings) {
-    let whole = payload.dictionary();
+    let whole = payload.entries();
     let (keys, place) = match question.inside {
         None => (Some(whole), *place),
-        Some(inside) => (whole.get(inside).and_then(Value::as_dictionary), Trail::Key(place, inside)),
+        Some(inside) => {
+            (whole.get(inside).and_then(Value::as_dictionary).map(Entries::from), Trail::Key(place, inside))
+        }
     };
-    let Some(keys) = keys.filter(|keys| (question.when)(whole, keys)) else { return };
+    let Some(keys) = keys.filter(|keys| (question.when)(whole, *keys)) else { return };
     for missing in question.keys.iter().filter(|key| !keys.contains_key(key)) {
         let message = "is missing: an install by hand asks the owner for it";
         findings.push(Finding::new(Code::ValueAsked, place.key(missing), message).of_severity(severity));
@@ -55,10 +58,10 @@ struct Question {
     inside: Option<&'static str>,
     keys: &'static [&'static str],
     /// Whether the rest of the payload, and of the dictionary inside it, needs the keys.
-    when: fn(&Dictionary, &Dictionary) -> bool,
+    when: fn(Entries<'_>, Entries<'_>) -> bool,
 }
 
-const fn of(kind: &'static str, keys: &'static [&'static str], when: fn(&Dictionary, &Dictionary) -> bool) -> Question {
+const fn of(kind: &'static str, keys: &'static [&'static str], when: fn(Entries<'_>, Entries<'_>) -> bool) -> Question {
     Question { kind, inside: None, keys, when }
 }
 
@@ -66,7 +69,7 @@ const fn inside(
     kind: &'static str,
     inside: &'static str,
     keys: &'static [&'static str],
-    when: fn(&Dictionary, &Dictionary) -> bool,
+    when: fn(Entries<'_>, Entries<'_>) -> bool,
 ) -> Question {
     Question { kind, inside: Some(inside), keys, when }
 }
@@ -125,16 +128,16 @@ const VPN: &str = "com.apple.vpn.managed";
 /// Kinds of networks with a password; `Any` may be an open one.
 const CIPHERED: &[&str] = &["WEP", "WPA", "WPA2", "WPA3"];
 
-fn logs_in(mail: &Dictionary, key: &str) -> bool {
+fn logs_in(mail: Entries<'_>, key: &str) -> bool {
     text(mail, key).is_some_and(|method| method != "EmailAuthNone")
 }
 
-fn has_no_other_proof(account: &Dictionary) -> bool {
+fn has_no_other_proof(account: Entries<'_>) -> bool {
     !is_on(account, "OAuth") && !account.contains_key("PayloadCertificateUUID") && !account.contains_key("Certificate")
 }
 
 /// A payload may carry the settings of other kinds than its own: they ask nothing.
-fn is_vpn(vpn: &Dictionary, kinds: &[&str]) -> bool {
+fn is_vpn(vpn: Entries<'_>, kinds: &[&str]) -> bool {
     text(vpn, "VPNType").is_some_and(|kind| kinds.contains(&kind))
 }
 
@@ -143,12 +146,12 @@ fn asks_for_a_user(kind: &Value) -> bool {
     matches!(kind.as_unsigned_integer(), Some(17 | 21 | 25 | 43))
 }
 
-fn text<'a>(keys: &'a Dictionary, key: &str) -> Option<&'a str> {
+fn text<'a>(keys: Entries<'a>, key: &str) -> Option<&'a str> {
     keys.get(key).and_then(Value::as_string)
 }
 
 /// True, or 1 where Apple counts.
-fn is_on(keys: &Dictionary, key: &str) -> bool {
+fn is_on(keys: Entries<'_>, key: &str) -> bool {
     keys.get(key).is_some_and(|value| value.as_boolean() == Some(true) || value.as_unsigned_integer() == Some(1))
 }
 
@@ -156,17 +159,19 @@ fn is_on(keys: &Dictionary, key: &str) -> bool {
 mod tests {
     use std::time::UNIX_EPOCH;
 
+    use plist::Dictionary;
+
     use super::*;
     use crate::{Removal, check};
 
-    fn dictionary(keys: &[(&str, Value)]) -> Dictionary {
+    fn dictionary(keys: &[(&'static str, Value)]) -> Dictionary {
         keys.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
     }
 
-    fn with(kind: &str, keys: &[(&str, Value)]) -> Profile {
+    fn with(kind: &str, keys: &[(&'static str, Value)]) -> Profile {
         let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
         let mut payload = Payload::new(kind);
-        keys.iter().for_each(|(key, value)| payload.insert(key, value.clone()));
+        keys.iter().for_each(|(key, value)| payload.insert(*key, value.clone()));
         profile.push(payload);
         profile
     }
@@ -176,7 +181,7 @@ mod tests {
         findings.filter(|finding| finding.code.asks_the_owner()).map(|finding| finding.path.to_string()).collect()
     }
 
-    fn asked_by(kind: &str, keys: &[(&str, Value)]) -> Vec<String> {
+    fn asked_by(kind: &str, keys: &[(&'static str, Value)]) -> Vec<String> {
         let paths = asked(&with(kind, keys), &Target::default());
         paths.into_iter().map(|path| path.replace("PayloadContent[0].", "")).collect()
     }
@@ -260,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_vpn_asks_for_what_its_kind_of_login_needs() {
-        let vpn = |kind: &str, inside: &str, keys: &[(&str, Value)]| {
+        let vpn = |kind: &str, inside: &'static str, keys: &[(&'static str, Value)]| {
             let inner = Value::Dictionary(dictionary(keys));
             asked_by(VPN, &[("VPNType", kind.into()), (inside, inner)])
         };

@@ -8,11 +8,12 @@ mod support;
 mod tests;
 mod value;
 
-use plist::{Dictionary, Value};
+use plist::Value;
 
 use super::{Code, Finding, Findings, Severity};
 use crate::{
     InstalledBy, Os, Payload, Platform, Profile, Target,
+    document::Entries,
     key_path::Trail,
     removal::PASSWORD_TYPE,
     schema::{self, KeySchema, Keys, PayloadSchema},
@@ -23,7 +24,7 @@ pub(super) fn check(profile: &Profile, target: &Target, findings: &mut Findings)
     top_level(profile, target, findings);
     for (place, payload) in profile.placed() {
         let Some(kind) = payload.kind() else { continue };
-        match ranked(schema::find(kind), payload.dictionary()).as_slice() {
+        match ranked(schema::find(kind), payload.entries()).as_slice() {
             [] => unknown_type(kind, &place, target, findings),
             described => Rules::of(described, target, findings).payload(payload, &place),
         }
@@ -75,7 +76,7 @@ fn unknown_type(kind: &str, place: &Trail<'_>, target: &Target, findings: &mut F
 }
 
 /// The descriptions of a type, first the one that a payload fits best: one type may be described for several uses.
-fn ranked(described: &'static [PayloadSchema], payload: &Dictionary) -> Vec<&'static PayloadSchema> {
+fn ranked(described: &'static [PayloadSchema], payload: Entries<'_>) -> Vec<&'static PayloadSchema> {
     let mut ranked: Vec<_> = described.iter().collect();
     if ranked.len() > 1 {
         ranked.sort_by_cached_key(|described| misfits(described, payload));
@@ -84,12 +85,12 @@ fn ranked(described: &'static [PayloadSchema], payload: &Dictionary) -> Vec<&'st
 }
 
 /// How many keys of a payload a description does not have, or has otherwise; where that is equal, how few it names.
-fn misfits(described: &PayloadSchema, payload: &Dictionary) -> (usize, usize) {
-    let unfit = |(name, value): &(&String, &Value)| {
+fn misfits(described: &PayloadSchema, payload: Entries<'_>) -> (usize, usize) {
+    let unfit = |(name, value): &(&str, &Value)| {
         let key = described.keys.find(name).or(described.keys.any());
         !is_common(name) && key.is_none_or(|key| !key.kind.fits(value) || !value::is_allowed(key, value))
     };
-    let named = |(name, _): &(&String, &Value)| described.keys.find(name).is_some_and(|key| !key.values.is_empty());
+    let named = |(name, _): &(&str, &Value)| described.keys.find(name).is_some_and(|key| !key.values.is_empty());
     let named = payload.iter().filter(named).count();
     (payload.iter().filter(unfit).count(), payload.len() - named)
 }
@@ -124,7 +125,7 @@ impl<'a> Rules<'a> {
             let place = Trail::Key(place, "PayloadType");
             self.thing.check(&mut |finding| self.findings.push(finding), &place);
         }
-        for (name, value) in payload.dictionary() {
+        for (name, value) in payload.entries().iter() {
             let place = Trail::Key(place, name);
             match schema::common().keys.find(name) {
                 Some(key) if MORE_THAN_STRUCTURE.contains(&key.name) => self.value(key, value, &place),
@@ -142,7 +143,7 @@ impl<'a> Rules<'a> {
         let is_required = |described: &&PayloadSchema, name| described.keys.find(name).is_some_and(|key| key.required);
         let required = first.keys.required();
         let required = required.filter(|key| others.iter().all(|described| is_required(described, key.name)));
-        self.missing(required, payload.dictionary(), place);
+        self.missing(required, payload.entries(), place);
     }
 
     fn find(&self, name: &str) -> Option<&'static KeySchema> {
@@ -168,7 +169,7 @@ impl<'a> Rules<'a> {
             return self.findings.push_at(fault.code, fault.code.severity(), place, fault.message);
         }
         match value {
-            Value::Dictionary(keys) => self.dictionary(below(key), keys, place),
+            Value::Dictionary(keys) => self.dictionary(below(key), keys.into(), place),
             Value::Array(items) => {
                 let Some(item) = key.keys.iter().next() else { return };
                 let items = items.iter().enumerate();
@@ -178,11 +179,11 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn dictionary(&mut self, described: Keys, keys: &Dictionary, place: &Trail<'_>) {
+    fn dictionary(&mut self, described: Keys, keys: Entries<'_>, place: &Trail<'_>) {
         if described.is_empty() {
             return;
         }
-        for (name, value) in keys {
+        for (name, value) in keys.iter() {
             let place = Trail::Key(place, name);
             match described.find(name).filter(|key| !key.is_any()).or(described.any()) {
                 Some(key) => self.key(key, value, &place),
@@ -192,7 +193,7 @@ impl<'a> Rules<'a> {
         self.missing(described.required(), keys, place);
     }
 
-    fn missing(&mut self, required: impl Iterator<Item = &'static KeySchema>, keys: &Dictionary, place: &Trail<'_>) {
+    fn missing(&mut self, required: impl Iterator<Item = &'static KeySchema>, keys: Entries<'_>, place: &Trail<'_>) {
         for key in required.filter(|key| !key.is_any() && !keys.contains_key(key.name)) {
             if self.thing.key(&key.support).is_wanted() {
                 let (kind, place) = (self.kind(), Trail::Key(place, key.name));

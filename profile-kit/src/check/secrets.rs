@@ -1,10 +1,11 @@
 //! Passwords, keys and tokens that stand in the clear.
 
-use plist::{Dictionary, Value};
+use plist::Value;
 
 use super::{Code, Findings, Severity};
 use crate::{
     Payload, Profile,
+    document::Entries,
     key_path::Trail,
     payload::{self, Key},
     template,
@@ -13,7 +14,7 @@ use crate::{
 /// Payloads that an encrypted profile hides are not seen here; whatever is seen is in the clear.
 pub(super) fn check(profile: &Profile, findings: &mut Findings) {
     for (place, payload) in profile.placed() {
-        below(payload.dictionary(), known(payload), &place, findings);
+        below(payload.entries(), known(payload), &place, findings);
     }
 }
 
@@ -22,7 +23,7 @@ fn known(payload: &Payload) -> &'static [Key] {
     known.map_or(&[], |known| known.keys)
 }
 
-fn below(keys: &Dictionary, known: &'static [Key], place: &Trail<'_>, findings: &mut Findings) {
+fn below(keys: Entries<'_>, known: &'static [Key], place: &Trail<'_>, findings: &mut Findings) {
     // Settings are flags for the most part: nothing is looked up for them.
     for (key, value) in keys.iter().filter(|(_, value)| value.as_boolean().is_none()) {
         let known = known.iter().find(|known| known.name == key);
@@ -37,7 +38,7 @@ fn below(keys: &Dictionary, known: &'static [Key], place: &Trail<'_>, findings: 
 
 fn within(value: &Value, known: &'static [Key], place: &Trail<'_>, findings: &mut Findings) {
     match value {
-        Value::Dictionary(keys) => below(keys, known, place, findings),
+        Value::Dictionary(keys) => below(keys.into(), known, place, findings),
         Value::Array(items) => {
             let items = items.iter().enumerate();
             items.for_each(|(index, item)| within(item, known, &Trail::Index(place, index), findings));
@@ -77,10 +78,12 @@ const SECRET: &[&str] = &["password", "passwd", "passphrase", "secret", "private
 mod tests {
     use std::time::UNIX_EPOCH;
 
+    use plist::Dictionary;
+
     use super::*;
     use crate::{Target, check};
 
-    fn told(kind: &str, key: &str, value: impl Into<Value>) -> Vec<String> {
+    fn told(kind: &str, key: &'static str, value: impl Into<Value>) -> Vec<String> {
         let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
         let mut payload = Payload::new(kind);
         payload.insert(key, value);

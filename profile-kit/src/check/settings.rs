@@ -35,7 +35,7 @@ fn references(profile: &Profile, findings: &mut Findings) {
     let uuids: HashSet<String> =
         profile.payloads().iter().filter_map(Payload::uuid).map(str::to_ascii_lowercase).collect();
     for (place, payload) in profile.placed() {
-        place.walk_keys(payload.dictionary(), &mut |value, place| match value {
+        place.walk_keys(payload.entries(), &mut |value, place| match value {
             Value::String(uuid)
                 if place.last_key().is_some_and(|key| REFERENCES.contains(&key))
                     && !uuids.contains(&uuid.to_ascii_lowercase()) =>

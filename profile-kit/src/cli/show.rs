@@ -97,7 +97,7 @@ fn report(name: &str, inspection: &Inspection) -> String {
     for (index, payload) in profile.payloads().iter().enumerate() {
         let kind = text::escape(payload.kind().unwrap_or("no PayloadType"));
         writeln!(report, "  {bold}payload {index}: {kind}{bold:#}").expect(TAKES_ANY);
-        for (key, value) in redact::dictionary(payload.dictionary(), Scope::of(payload)) {
+        for (key, value) in redact::dictionary(payload.entries(), Scope::of(payload)) {
             if key != "PayloadType" {
                 tree(&mut report, 2, &key, &value);
             }
@@ -193,7 +193,7 @@ fn json(name: &str, inspection: &Inspection) -> serde_json::Value {
         })
     };
     let payloads = profile.payloads().iter();
-    let payloads = payloads.map(|payload| tagged(&redact::dictionary(payload.dictionary(), Scope::of(payload))));
+    let payloads = payloads.map(|payload| tagged(&redact::dictionary(payload.entries(), Scope::of(payload))));
     json!({
         "file": name,
         "signed": inspection.verification.is_some(),

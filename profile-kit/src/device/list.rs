@@ -3,7 +3,7 @@
 use plist::{Dictionary, Value};
 
 use super::{Device, Grounds, Installed};
-use crate::{Certificate, InstalledBy, Removal, device::Lock};
+use crate::{Certificate, InstalledBy, Payload, Removal, device::Lock};
 
 /// One profile in a device's answer to the MDM's `ProfileList` command.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +53,7 @@ impl Device {
             is_encrypted: profile.is_encrypted(),
             is_managed: (!self.supervised).then_some(installed.by == InstalledBy::Mdm),
             signer_certificates: installed.certificates.clone(),
-            payloads: profile.payloads().iter().map(|payload| names(payload.dictionary())).collect(),
+            payloads: profile.payloads().iter().map(names).collect(),
         }
     }
 }
@@ -81,9 +81,9 @@ impl ListItem {
 }
 
 /// What a list shows of a payload: no settings.
-fn names(payload: &Dictionary) -> Dictionary {
+fn names(payload: &Payload) -> Dictionary {
     let shown = |key: &str| SHOWN.contains(&key);
-    payload.iter().filter(|(key, _)| shown(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    payload.entries().iter().filter(|(key, _)| shown(key)).map(|(key, value)| (key.to_owned(), value.clone())).collect()
 }
 
 const SHOWN: &[&str] = &[

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use plist::{Date, Dictionary, Value};
 
-use super::{DATES, DEEPEST, LARGEST, LONGEST_KEY, MOST_VALUES, Part, entries, extended, is_xml_char, is_xml_text};
+use super::{DATES, DEEPEST, Entries, LARGEST, LONGEST_KEY, MOST_VALUES, Part, extended, is_xml_char, is_xml_text};
 use crate::{Error, Form, KeyPath, Place, Result, Step};
 
 mod binary;
@@ -70,16 +70,16 @@ impl Check {
                 let each = entries.iter().map(|(key, part)| (*key, part));
                 self.dictionary(entries.len(), each, trail, Self::part)
             }
-            Part::Extended(dictionary, more) => {
-                let length = dictionary.len() + usize::from(more.is_some());
-                let each = extended(dictionary, *more);
+            Part::Extended(keys, more) => {
+                let length = keys.len() + usize::from(more.is_some());
+                let each = extended(*keys, *more);
                 self.dictionary(length, each, trail, |check, part, trail| check.part(&part, trail))
             }
         }
     }
 
     fn keys(&mut self, dictionary: &Dictionary, trail: &Trail<'_>) -> Result<()> {
-        self.dictionary(dictionary.len(), entries(dictionary), trail, Self::value)
+        self.dictionary(dictionary.len(), Entries::from(dictionary).iter(), trail, Self::value)
     }
 
     fn dictionary<'k, T>(

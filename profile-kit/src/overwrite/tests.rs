@@ -289,7 +289,7 @@ fn payload() -> impl Strategy<Value = Payload> {
         let mut payload = Payload::new(kind);
         payload.insert("PayloadIdentifier", format!("x.{uuid:x}"));
         payload.insert("PayloadUUID", uuids::upper(uuid::Uuid::from_u128(uuid)));
-        settings.into_iter().for_each(|(key, value)| payload.insert(&key, value));
+        settings.into_iter().for_each(|(key, value)| payload.insert(key, value));
         if kind == PASSWORD_TYPE {
             payload.insert("RemovalPassword", "hunter2");
         }

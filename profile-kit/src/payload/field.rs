@@ -4,7 +4,10 @@ use std::{fmt, time::SystemTime};
 
 use plist::{Dictionary, Value};
 
-use crate::{Error, KeyPath, Place, Result};
+use crate::{
+    Error, KeyPath, Place, Result,
+    document::{Entries, Keys},
+};
 
 /// One of Apple's keys, as a typed payload or a dictionary inside it knows it.
 #[derive(Clone, Copy, Debug)]
@@ -78,35 +81,30 @@ impl fmt::Display for Kind {
 }
 
 /// A type that a field of a typed payload may have.
-pub(crate) trait Field: Sized {
+pub(crate) trait Field: Clone {
     const KIND: Kind;
     const SECRET: bool = false;
 
     /// Takes it out of a property list; `at` is where the value stands.
     fn read(value: &Value, at: &KeyPath) -> Result<Self>;
 
-    fn write(&self) -> Value;
+    fn write(self) -> Value;
 
     /// Puts it in the place of another value, whose order of keys and unknown keys it keeps.
     fn write_over(&self, value: &mut Value) {
-        *value = self.write();
+        *value = self.clone().write();
     }
 
     /// What `Debug` says of it: no secret, no bytes, no value of an unknown key.
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
-/// Sets one key of a dictionary: in its place if it is there, else at the end.
-pub(crate) fn write_key(dictionary: &mut Dictionary, key: &str, field: &impl Field) {
-    match dictionary.get_mut(key) {
+/// Sets one key: in its place if it is there, else at the end.
+pub(crate) fn write_key(keys: &mut Keys, key: &'static str, field: &impl Field) {
+    match keys.get_mut(key) {
         Some(value) => field.write_over(value),
-        None => add_key(dictionary, key, field),
+        None => keys.push(key.into(), field.clone().write()),
     }
-}
-
-/// Sets one key of a dictionary that does not have it yet.
-pub(crate) fn add_key(dictionary: &mut Dictionary, key: &str, field: &impl Field) {
-    dictionary.insert(key.to_owned(), field.write());
 }
 
 /// The error of a value that is of another kind than its field.
@@ -138,15 +136,6 @@ impl<T: Field> fmt::Debug for Shown<'_, T> {
     }
 }
 
-/// A dictionary as `Debug` shows it: the names of its keys.
-pub(crate) struct Names<'a>(pub &'a Dictionary);
-
-impl fmt::Debug for Names<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
 impl Field for bool {
     const KIND: Kind = Kind::Boolean;
 
@@ -154,8 +143,8 @@ impl Field for bool {
         value.as_boolean().ok_or_else(|| wrong_kind(value, Self::KIND, at))
     }
 
-    fn write(&self) -> Value {
-        Value::Boolean(*self)
+    fn write(self) -> Value {
+        Value::Boolean(self)
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -173,8 +162,8 @@ impl Field for i64 {
         integer.as_signed().ok_or_else(|| refused(at, format!("is greater than {}", i64::MAX)))
     }
 
-    fn write(&self) -> Value {
-        (*self).into()
+    fn write(self) -> Value {
+        self.into()
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -195,8 +184,8 @@ impl Field for f64 {
         real.ok_or_else(|| wrong_kind(value, Self::KIND, at))
     }
 
-    fn write(&self) -> Value {
-        Value::Real(*self)
+    fn write(self) -> Value {
+        Value::Real(self)
     }
 
     fn write_over(&self, value: &mut Value) {
@@ -217,8 +206,8 @@ impl Field for String {
         value.as_string().map(str::to_owned).ok_or_else(|| wrong_kind(value, Self::KIND, at))
     }
 
-    fn write(&self) -> Value {
-        Value::String(self.clone())
+    fn write(self) -> Value {
+        Value::String(self)
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -233,8 +222,8 @@ impl Field for SystemTime {
         value.as_date().map(Self::from).ok_or_else(|| wrong_kind(value, Self::KIND, at))
     }
 
-    fn write(&self) -> Value {
-        Value::Date((*self).into())
+    fn write(self) -> Value {
+        Value::Date(self.into())
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -249,8 +238,8 @@ impl Field for Vec<u8> {
         value.as_data().map(<[u8]>::to_vec).ok_or_else(|| wrong_kind(value, Self::KIND, at))
     }
 
-    fn write(&self) -> Value {
-        Value::Data(self.clone())
+    fn write(self) -> Value {
+        Value::Data(self)
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -267,13 +256,13 @@ impl<T: Field> Field for Vec<T> {
         items.iter().enumerate().map(|(index, item)| T::read(item, &at.index(index))).collect()
     }
 
-    fn write(&self) -> Value {
-        Value::Array(self.iter().map(T::write).collect())
+    fn write(self) -> Value {
+        Value::Array(self.into_iter().map(T::write).collect())
     }
 
     /// An item may be another than the one that stood at its index: it takes that one's order, not its unknown keys.
     fn write_over(&self, value: &mut Value) {
-        let fresh = self.write();
+        let fresh = self.clone().write();
         *value = in_order_of(value, fresh);
     }
 
@@ -289,12 +278,12 @@ impl Field for Dictionary {
         value.as_dictionary().cloned().ok_or_else(|| wrong_kind(value, Self::KIND, at))
     }
 
-    fn write(&self) -> Value {
-        Value::Dictionary(self.clone())
+    fn write(self) -> Value {
+        Value::Dictionary(self)
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&Names(self), f)
+        fmt::Debug::fmt(&Entries::from(self), f)
     }
 }
 
@@ -305,8 +294,8 @@ impl Field for Value {
         Ok(value.clone())
     }
 
-    fn write(&self) -> Value {
-        self.clone()
+    fn write(self) -> Value {
+        self
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -97,8 +97,8 @@ impl Field for Secret {
         value.as_string().map(Self::from).ok_or_else(|| wrong_kind(value, Self::KIND, at))
     }
 
-    fn write(&self) -> Value {
-        Value::String(self.0.clone())
+    fn write(mut self) -> Value {
+        Value::String(std::mem::take(&mut self.0))
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,8 +114,8 @@ impl Field for SecretData {
         value.as_data().map(Self::from).ok_or_else(|| wrong_kind(value, Self::KIND, at))
     }
 
-    fn write(&self) -> Value {
-        Value::Data(self.0.clone())
+    fn write(mut self) -> Value {
+        Value::Data(std::mem::take(&mut self.0))
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

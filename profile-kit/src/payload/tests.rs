@@ -22,7 +22,7 @@ fn every_type_keeps_what_it_reads_when_made_anew() {
 fn every_type_writes_back_in_the_order_that_it_found() {
     for known in known_types() {
         let forward = sample_payload(known);
-        let mut backward = Payload::from_dictionary(reversed(forward.dictionary()));
+        let mut backward = Payload::from_dictionary(reversed(&forward.into_dictionary()));
         let before = xml(&backward);
         (known.rewrite)(&mut backward).unwrap();
         assert_eq!(xml(&backward), before, "{}", known.kind);
@@ -157,7 +157,9 @@ const WRONG_TYPES: &[(&str, &str)] = &[
 /// A payload with a value for every key of its type, at every depth, and unknown keys after them.
 fn sample_payload(known: &KnownType) -> Payload {
     let mut payload = Payload::new(known.kind);
-    payload.dictionary_mut().extend(sample_dictionary(known.keys, 0));
+    for (key, value) in sample_dictionary(known.keys, 0) {
+        payload.insert(key, value);
+    }
     payload
 }
 
@@ -203,7 +205,7 @@ fn reversed_value(value: &Value) -> Value {
 
 /// Dictionaries are equal in any order of keys; their XML is not.
 fn xml(payload: &Payload) -> String {
-    String::from_utf8(document::to_xml(payload.dictionary()).unwrap()).unwrap()
+    String::from_utf8(document::to_xml(&payload.to_dictionary()).unwrap()).unwrap()
 }
 
 fn corpus(part: &str) -> Option<PathBuf> {

@@ -1,9 +1,7 @@
 //! Payloads as structs: the trait, and the macro that makes one of a table of keys.
 
-use plist::Dictionary;
-
 use super::field::Key;
-use crate::Result;
+use crate::{Payload, Result, document::Entries};
 
 /// A payload whose keys are the fields of a struct.
 ///
@@ -17,19 +15,19 @@ pub trait TypedPayload: Sized {
     /// The keys that have a field, in the order in which a new payload gets them.
     const KEYS: &'static [Key];
 
-    /// Reads the fields from a payload's dictionary, whatever `PayloadType` it names.
+    /// Reads the fields from a payload's keys, whatever `PayloadType` they name.
     ///
     /// # Errors
     /// [`Error::NotAProfile`](crate::Error::NotAProfile), with the key path below the payload, where a value is
     /// of another type than Apple's schema has it.
-    fn from_dictionary(dictionary: &Dictionary) -> Result<Self>;
+    fn from_entries(entries: Entries<'_>) -> Result<Self>;
 
-    /// Writes the fields into a payload's dictionary.
+    /// Writes the fields into a payload, whatever its `PayloadType`.
     ///
     /// A key that is there keeps its place, a new one goes to the end. A known key whose field is `None` goes.
     /// Unknown keys stay, except in items of arrays, which are written as they are. What `rest` holds is written
     /// too, apart from keys that have a field or belong to every payload.
-    fn write_into(&self, dictionary: &mut Dictionary);
+    fn write_into(&self, payload: &mut Payload);
 }
 
 /// Makes a typed payload, or a dictionary inside one (without `=`), of a table of keys:
@@ -59,18 +57,21 @@ macro_rules! payload {
             const TYPE: &'static str = $type;
             const KEYS: &'static [crate::payload::Key] = Self::TABLE;
 
-            fn from_dictionary(dictionary: &plist::Dictionary) -> crate::Result<Self> {
-                Self::read_keys(dictionary, &crate::KeyPath::root())
+            fn from_entries(entries: crate::document::Entries<'_>) -> crate::Result<Self> {
+                Self::read_keys(entries, &crate::KeyPath::root())
             }
 
-            fn write_into(&self, dictionary: &mut plist::Dictionary) {
-                self.write_keys(dictionary);
+            fn write_into(&self, payload: &mut crate::Payload) {
+                self.write_keys(&mut payload.keys);
             }
         }
 
+        /// Type, version 1, the fields in their order, then `rest`.
         impl From<$name> for crate::Payload {
             fn from(typed: $name) -> Self {
-                Self::of(&typed)
+                let mut payload = Self::new($type);
+                typed.into_keys(|key, value| payload.keys.push(key, value));
+                payload
             }
         }
     };
@@ -88,21 +89,25 @@ macro_rules! payload {
 
             fn read(value: &plist::Value, at: &crate::KeyPath) -> crate::Result<Self> {
                 match value.as_dictionary() {
-                    Some(dictionary) => Self::read_keys(dictionary, at),
+                    Some(dictionary) => Self::read_keys(dictionary.into(), at),
                     None => Err(crate::payload::field::wrong_kind(value, Self::KIND, at)),
                 }
             }
 
-            fn write(&self) -> plist::Value {
+            fn write(self) -> plist::Value {
                 let mut dictionary = plist::Dictionary::new();
-                self.write_keys(&mut dictionary);
+                self.into_keys(|key, value| drop(dictionary.insert(key.into_owned(), value)));
                 plist::Value::Dictionary(dictionary)
             }
 
             fn write_over(&self, value: &mut plist::Value) {
                 match value.as_dictionary_mut() {
-                    Some(dictionary) => self.write_keys(dictionary),
-                    None => *value = self.write(),
+                    Some(dictionary) => {
+                        let mut keys = std::mem::take(dictionary).into();
+                        self.write_keys(&mut keys);
+                        *dictionary = keys.into_dictionary();
+                    }
+                    None => *value = self.clone().write(),
                 }
             }
 
@@ -143,10 +148,10 @@ macro_rules! fields {
                 },
             )+];
 
-            fn read_keys(dictionary: &plist::Dictionary, at: &crate::KeyPath) -> crate::Result<Self> {
+            fn read_keys(entries: crate::document::Entries<'_>, at: &crate::KeyPath) -> crate::Result<Self> {
                 let mut read = Self::default();
-                for (key, value) in dictionary {
-                    match key.as_str() {
+                for (key, value) in entries.iter() {
+                    match key {
                         $(
                             $key => {
                                 read.$field = Some(crate::payload::field::Field::read(value, &at.key(key))?);
@@ -154,34 +159,42 @@ macro_rules! fields {
                         )+
                         other if $skips(other) => {}
                         _ => {
-                            read.rest.insert(key.clone(), value.clone());
+                            read.rest.insert(key.to_owned(), value.clone());
                         }
                     }
                 }
                 Ok(read)
             }
 
-            fn write_keys(&self, dictionary: &mut plist::Dictionary) {
-                let has_none = !dictionary.keys().any(|key| matches!(key.as_str(), $($key)|+));
-                if !has_none {
-                    dictionary.retain(|key, _| match key.as_str() {
-                        $($key => self.$field.is_some(),)+
-                        _ => true,
-                    });
-                }
+            /// Gives the keys that are there, none twice.
+            fn into_keys(self, mut give: impl FnMut(std::borrow::Cow<'static, str>, plist::Value)) {
                 $(
-                    match &self.$field {
-                        Some(field) if has_none => crate::payload::field::add_key(dictionary, $key, field),
-                        Some(field) => crate::payload::field::write_key(dictionary, $key, field),
-                        None => {}
+                    if let Some(field) = self.$field {
+                        give($key.into(), crate::payload::field::Field::write(field));
                     }
                 )+
-                for (key, value) in &self.rest {
-                    let taken = matches!(key.as_str(), $($key)|+) || $skips(key);
-                    if !taken {
-                        dictionary.insert(key.clone(), value.clone());
-                    }
+                for (key, value) in self.rest.into_iter().filter(|(key, _)| Self::is_of_rest(key)) {
+                    give(key.into(), value);
                 }
+            }
+
+            fn write_keys(&self, keys: &mut crate::document::Keys) {
+                keys.retain(|key| match key {
+                    $($key => self.$field.is_some(),)+
+                    _ => true,
+                });
+                $(
+                    if let Some(field) = &self.$field {
+                        crate::payload::field::write_key(keys, $key, field);
+                    }
+                )+
+                for (key, value) in self.rest.iter().filter(|(key, _)| Self::is_of_rest(key)) {
+                    keys.insert(key.clone().into(), value.clone());
+                }
+            }
+
+            fn is_of_rest(key: &str) -> bool {
+                !matches!(key, $($key)|+) && !$skips(key)
             }
         }
 
@@ -195,7 +208,7 @@ macro_rules! fields {
                     }
                 )+
                 if !self.rest.is_empty() {
-                    shown.field("rest", &crate::payload::field::Names(&self.rest));
+                    shown.field("rest", &crate::document::Entries::from(&self.rest));
                 }
                 shown.finish()
             }
@@ -361,6 +374,6 @@ mod tests {
     }
 
     fn names(payload: &Payload) -> Vec<&str> {
-        payload.dictionary().keys().map(String::as_str).collect()
+        payload.keys().collect()
     }
 }

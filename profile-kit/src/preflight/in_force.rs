@@ -21,7 +21,7 @@ pub(super) fn of(profile: &Profile) -> Vec<InForce> {
 
 impl InForce {
     fn of(payload: &Payload) -> Self {
-        let own = payload.dictionary().keys().filter(|key| !payload::is_common(key));
-        Self { kind: Some(payload.kind().unwrap_or("no PayloadType").into()), keys: own.cloned().collect() }
+        let own = payload.keys().filter(|key| !payload::is_common(key));
+        Self { kind: Some(payload.kind().unwrap_or("no PayloadType").into()), keys: own.map(str::to_owned).collect() }
     }
 }

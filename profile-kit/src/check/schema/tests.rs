@@ -23,7 +23,7 @@ fn profile(kind: &str, xml: &str) -> Profile {
     let xml = format!("<plist version=\"1.0\"><dict>{xml}</dict></plist>");
     let settings: Dictionary = plist::from_bytes(xml.as_bytes()).unwrap();
     let mut payload = Payload::new(kind);
-    settings.into_iter().for_each(|(key, value)| payload.insert(&key, value));
+    settings.into_iter().for_each(|(key, value)| payload.insert(key, value));
     let mut profile = Profile::new("com.example", "Example");
     profile.push(payload);
     profile

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use plist::{Dictionary, Value};
 
-use crate::document::{LARGEST, Part, entries, extended, plain};
+use crate::document::{Entries, LARGEST, Part, extended, plain};
 
 /// The whole file. Byte for byte what the `plist` crate writes, but for carriage returns and the last line end.
 pub(super) fn write(whole: &Part<'_>) -> String {
@@ -33,10 +33,10 @@ fn write_part<F: Other>(text: &mut String, part: &Part<'_>, level: usize, other:
         Part::Dictionary(entries) => {
             write_dictionary(text, entries.len(), entries.iter().map(|(key, part)| (*key, part)), level, inner);
         }
-        Part::Extended(dictionary, more) => {
-            let length = dictionary.len() + usize::from(more.is_some());
+        Part::Extended(keys, more) => {
+            let length = keys.len() + usize::from(more.is_some());
             let inner = |text: &mut String, part: Part<'_>, level| write_part(text, &part, level, other);
-            write_dictionary(text, length, extended(dictionary, *more), level, inner);
+            write_dictionary(text, length, extended(*keys, *more), level, inner);
         }
     }
 }
@@ -60,7 +60,7 @@ pub(super) fn write_value<F: Other>(text: &mut String, value: &Value, level: usi
 
 fn write_keys<F: Other>(text: &mut String, dictionary: &Dictionary, level: usize, other: &mut F) {
     let inner = |text: &mut String, value: &Value, level| write_value(text, value, level, other);
-    write_dictionary(text, dictionary.len(), entries(dictionary), level, inner);
+    write_dictionary(text, dictionary.len(), Entries::from(dictionary).iter(), level, inner);
 }
 
 fn write_array<T>(
