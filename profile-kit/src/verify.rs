@@ -172,9 +172,15 @@ fn observe(data: &SignedData<'_>) -> Vec<Observation> {
     if data.signers.len() > 1 {
         say(Observed::SeveralSigners, format!("{} signers, a device takes one", data.signers.len()));
     }
-    if let Some(signer) = data.signers.iter().find(|signer| !data.digests.contains(&signer.digest.oid)) {
+    if let Some(signer) = data.signers.iter().find(|signer| !data.digests.contains(&Some(signer.digest.oid))) {
         let digest = oid_text(signer.digest.oid);
         say(Observed::UnlistedDigest, format!("the signer's digest, {digest}, is not among those that the file lists"));
+    }
+    if data.digests.contains(&None) {
+        say(Observed::UnreadableDigest, "something among the digests that the file lists is no algorithm".into());
+    }
+    if data.has_unreadable_revocation() {
+        say(Observed::UnreadableRevocation, "a revocation list in the file cannot be read".into());
     }
     if data.content_type != rfc6268::ID_DATA.as_bytes() {
         let kind = oid_text(data.content_type);

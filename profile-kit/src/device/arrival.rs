@@ -27,7 +27,7 @@ pub enum Signature {
         /// The signer's certificate, then those that lead from it towards a root, as far as they are in the file.
         certificates: Vec<Certificate>,
         /// Whether it is of a kind that devices are known to take: one signer, RSA PKCS#1 v1.5 or ECDSA with SHA-2 or SHA-1,
-        /// the content's type data, nothing after its end.
+        /// the content's type data, all of the file in good form.
         plain: bool,
     },
     /// It does not hold: a device refuses the profile.
@@ -101,7 +101,12 @@ const STRANGE: &[Observed] = &[
     Observed::SeveralSigners,
     Observed::UncommonAlgorithm,
     Observed::UnlistedDigest,
+    Observed::UnreadableDigest,
+    Observed::UnreadableCertificate,
+    Observed::UnreadableRevocation,
     Observed::UnorderedSignedAttributes,
+    Observed::NotSignedAsDer,
+    Observed::PaddedSerialNumber,
     Observed::UncommonContentType,
     Observed::NestedSignature,
     Observed::TrailingBytes,

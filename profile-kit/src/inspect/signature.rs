@@ -94,7 +94,11 @@ fn observed(seen: &Observation) -> Option<Finding> {
         | O::UncommonContentType
         | O::UncommonAlgorithm
         | O::UnlistedDigest
+        | O::UnreadableDigest
+        | O::UnreadableRevocation
         | O::UnorderedSignedAttributes
+        | O::NotSignedAsDer
+        | O::PaddedSerialNumber
         | O::UnsignedAttributes => (Code::SignatureForm, Severity::Warning),
         O::BerEncoding
         | O::DuplicateCertificates

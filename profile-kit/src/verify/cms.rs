@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use const_oid::db::rfc6268;
+use openssl::x509::X509Crl;
 
 use crate::{
     Error, Result,
@@ -13,14 +14,17 @@ use crate::{
 
 /// A SignedData, its parts borrowed from the file.
 pub(crate) struct SignedData<'a> {
-    /// The object identifiers of the digests that the file lists.
-    pub(crate) digests: Vec<&'a [u8]>,
+    /// The object identifiers of the digests that the file lists; `None` for a member that is no algorithm.
+    pub(crate) digests: Vec<Option<&'a [u8]>>,
     /// What the content is said to be: `id-data` in a profile.
     pub(crate) content_type: &'a [u8],
     /// The content octets, chunks put together; `None` where the signature is detached.
     pub(crate) content: Option<Cow<'a, [u8]>>,
-    /// X.509 certificates, each in its own bytes, in the file's order, duplicates included.
+    /// X.509 certificates, each in its own bytes, in the file's order, duplicates included; also what stands in their
+    /// place and is of no kind that may.
     pub(crate) certificates: Vec<&'a [u8]>,
+    /// What there is to say of revocation, unread.
+    pub(crate) revocation: Option<Element<'a>>,
     /// In the file's order.
     pub(crate) signers: Vec<SignerInfo<'a>>,
     /// The first byte that only BER allows.
@@ -106,20 +110,32 @@ impl<'a> SignedData<'a> {
         let (content_type, content) = content(&fields.expect(ber::SEQUENCE, "the content of SignedData")?)?;
         let certificates = match fields.optional(&[CONTEXT_0])? {
             Some(set) => {
-                members(&set)?.iter().filter(|member| member.tag == ber::SEQUENCE).map(Element::whole).collect()
+                let of_another_kind = |member: &&Element<'_>| OTHER_CERTIFICATES.contains(&member.tag);
+                members(&set)?.iter().filter(|member| !of_another_kind(member)).map(Element::whole).collect()
             }
             None => Vec::new(),
         };
-        fields.optional(&[CONTEXT_1])?;
+        let revocation = fields.optional(&[CONTEXT_1])?;
         let signers = members(&fields.expect(ber::SET, "the signers of SignedData")?)?;
         fields.finish("a SignedData")?;
         if let Some(signer) = signers.get(MAX_SIGNERS) {
             return Err(malformed(signer.offset, "more than 16 signers"));
         }
         let signers = signers.iter().map(SignerInfo::read).collect::<Result<_>>()?;
-        // A member that is no algorithm lists none.
-        let digests = listed.iter().filter_map(|it| Algorithm::read(it).ok()).map(|it| it.oid).collect();
-        Ok(Self { digests, content_type, content, certificates, signers, ber, trailing })
+        let digests = listed.iter().map(listed_digest).collect();
+        Ok(Self { digests, content_type, content, certificates, revocation, signers, ber, trailing })
+    }
+
+    /// Whether what there is to say of revocation holds something that is no X.509 list and of no other kind that may
+    /// stand there (RFC 5652 §10.2.1).
+    pub(crate) fn has_unreadable_revocation(&self) -> bool {
+        let Some(set) = &self.revocation else { return false };
+        let mut members = set.reader();
+        std::iter::from_fn(|| members.next().transpose()).any(|member| match member {
+            Ok(member) if member.tag == CONTEXT_1 => false,
+            Ok(member) => X509Crl::from_der(member.whole()).is_err(),
+            Err(_) => true,
+        })
     }
 }
 
@@ -191,6 +207,12 @@ impl Attributes {
         self.members.is_sorted()
     }
 
+    /// Whether the values of each are in the order of DER, as far as they can be read.
+    pub(crate) fn have_sorted_values(&self) -> bool {
+        let Ok(attributes) = self.list() else { return true };
+        attributes.iter().all(|attribute| attribute.values.is_sorted_by_key(Element::whole))
+    }
+
     /// `SET OF Attribute` in DER, sorted: what RFC 5652 §5.4 has signed.
     fn sorted(&self) -> Vec<u8> {
         if self.are_sorted() {
@@ -223,6 +245,12 @@ pub(crate) fn is_attribute_set(bytes: &[u8]) -> bool {
         attribute(member.whole()).is_ok_and(|attribute| attribute.oid == rfc6268::ID_MESSAGE_DIGEST.as_bytes())
     };
     set.tag == ber::SET && members.into_iter().any(is_digest)
+}
+
+/// The object identifier of a digest that the file lists; `None` where a member is no algorithm.
+fn listed_digest<'a>(member: &Element<'a>) -> Option<&'a [u8]> {
+    let algorithm = Algorithm::read(member).ok().filter(|_| member.tag == ber::SEQUENCE)?;
+    Some(algorithm.oid)
 }
 
 /// A content's type, and its octets where they are there.
@@ -287,6 +315,8 @@ fn other_kind(kind: &Element<'_>) -> Error {
 const CONTEXT_0: u8 = 0xa0;
 const CONTEXT_0_PRIMITIVE: u8 = 0x80;
 const CONTEXT_1: u8 = 0xa1;
+/// Attribute certificates and others, in the place of a certificate (RFC 5652 §10.2.2).
+const OTHER_CERTIFICATES: [u8; 4] = [CONTEXT_0, CONTEXT_1, 0xa2, 0xa3];
 const NULL: u8 = 0x05;
 /// Of certificates, signers, attributes: real files have fewer than 10.
 const MAX_MEMBERS: usize = 128;

@@ -40,6 +40,8 @@ pub enum Observed {
     RootIncluded,
     /// A certificate in the file cannot be read; it was passed over.
     UnreadableCertificate,
+    /// Something among the file's revocation lists cannot be read; none of them is used.
+    UnreadableRevocation,
     /// The content is itself a CMS structure.
     NestedSignature,
     /// The content's type is not `id-data`.
@@ -53,16 +55,23 @@ pub enum Observed {
     /// The signer's digest is not among those that the file lists at its beginning (RFC 5652 §5.1): who digests in one
     /// pass cannot verify it.
     UnlistedDigest,
+    /// Something among the digests that the file lists at its beginning is no algorithm; it was passed over.
+    UnreadableDigest,
     /// No signed attributes: the signature covers the content directly, and tells no time.
     NoSignedAttributes,
     /// No signing time among the signed attributes.
     NoSigningTime,
     /// A signing time that cannot be read, or in the wrong one of its two forms (RFC 5652 §11.3).
     OddSigningTime,
-    /// The signed attributes are not in the order of DER.
+    /// The signed attributes, or the values of one, are not in the order of DER.
     UnorderedSignedAttributes,
+    /// The signature holds over the signed attributes as they are written, not over their DER (RFC 5652 §5.4).
+    NotSignedAsDer,
     /// There are unsigned attributes; anyone may have added them.
     UnsignedAttributes,
+    /// The signer names its certificate by a serial number with octets that say nothing, which no INTEGER may have (X.690
+    /// §8.3.2).
+    PaddedSerialNumber,
     /// The signer's certificate is that of a CA.
     CaSigner,
     /// The signer's certificate has a key usage without digitalSignature and nonRepudiation.

@@ -84,8 +84,13 @@ impl SignerReport {
         let certificate = found.ok();
         let signing_time = signed.as_ref().and_then(SignedAttributes::signing_time);
         observe(info, signing_time, certificate.as_ref(), observations);
+        if outcome == Ok(Covered::Written) && info.signed.as_ref().is_some_and(Attributes::are_sorted) {
+            let message =
+                "the signature holds over the signed attributes as written, not over their DER (RFC 5652 §5.4)";
+            observations.push(Observation::new(Observed::NotSignedAsDer, message));
+        }
         let (integrity, problem) = match outcome {
-            Ok(()) => (Verdict::GoodSignature, None),
+            Ok(_) => (Verdict::GoodSignature, None),
             Err((verdict, problem)) => (verdict, Some(problem)),
         };
         Self {
@@ -146,6 +151,15 @@ fn number(mut octets: &[u8]) -> &[u8] {
     octets
 }
 
+/// What a signature was found to hold over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Covered {
+    /// The content itself, or the signed attributes in DER.
+    Due,
+    /// The signed attributes as the file has them, and that is not DER.
+    Written,
+}
+
 /// RFC 5652 §5.4 and §5.6, with exactly one contentType and messageDigest.
 fn integrity(
     info: &SignerInfo<'_>,
@@ -153,7 +167,7 @@ fn integrity(
     data: &SignedData<'_>,
     certificate: &Result<Certificate, Refusal>,
     last: &mut LastKey,
-) -> Result<(), Refusal> {
+) -> Result<Covered, Refusal> {
     let Some(content) = data.content.as_deref() else {
         return Err((Verdict::ContentMissing, "the signature is detached: the content is not in the file".into()));
     };
@@ -178,9 +192,9 @@ fn integrity(
     let mut verify = |message: &[u8]| {
         scheme.verify(&info.signature_algorithm, digest, certificate, (message, &info.signature), last)
     };
-    let Some((likeliest, others)) = messages.split_first() else { return verify(content) };
-    verify(likeliest).or_else(|refusal| match others.iter().any(|other| verify(other).is_ok()) {
-        true => Ok(()),
+    let Some((likeliest, others)) = messages.split_first() else { return verify(content).map(|()| Covered::Due) };
+    verify(likeliest).map(|()| Covered::Due).or_else(|refusal| match others.iter().any(|other| verify(other).is_ok()) {
+        true => Ok(Covered::Written),
         false => Err(refusal),
     })
 }
@@ -315,7 +329,16 @@ fn observe(
         Some(attributes) if !attributes.are_sorted() => {
             say(Observed::UnorderedSignedAttributes, "the signed attributes are not in the order of DER".into());
         }
+        Some(attributes) if !attributes.have_sorted_values() => {
+            let message = "the values of a signed attribute are not in the order of DER";
+            say(Observed::UnorderedSignedAttributes, message.into());
+        }
         Some(_) => {}
+    }
+    if let Sid::IssuerAndSerial { serial, .. } = info.sid
+        && number(serial) != serial
+    {
+        say(Observed::PaddedSerialNumber, "the signer's serial number is padded, which no INTEGER may be".into());
     }
     match signing_time {
         None => say(Observed::NoSigningTime, "the signature does not tell when it was made".into()),

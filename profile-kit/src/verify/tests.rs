@@ -53,6 +53,75 @@ fn says_that_a_file_does_not_list_its_signers_digest() {
     }
 }
 
+#[test]
+fn tells_of_every_form_that_other_readers_refuse_and_no_device_is_known_to_take() {
+    let party = Wish::named("signer").issued_by(None);
+    let profile = crate::Profile::new("jp.example.ivi-mdm", "IVI MDM").to_xml().unwrap();
+    let file = |signer: Vec<u8>| signed_data(&profile, &[&party.certificate], &[signer]);
+    let plain = file(Hand::of(&party, &profile).sign(&profile));
+    let and_null = |set: &[u8]| ber::encode(set[0], &[content_of(set), &[5, 0]].concat());
+    let odd = ber::encode(0xa1, b"\x30\x02\x05\x00");
+    let padded = |serial: &[u8]| ber::encode(ber::INTEGER, &[&[0], content_of(serial)].concat());
+    let mut unsorted = Hand::of(&party, &profile);
+    let two = attribute(ObjectIdentifier::new_unwrap("1.2.3.4"), b"\x0c\x01b\x0c\x01a");
+    unsorted.attributes.as_mut().unwrap().push(two);
+    let over_long = |set: &[u8]| [&[set[0], 0x82, 0, set[1]], content_of(set)].concat();
+    let as_written = Hand::of(&party, &profile).sign_with(&profile, |message| {
+        Signer::new(MessageDigest::sha256(), &party.key).unwrap().sign_oneshot_to_vec(&over_long(message)).unwrap()
+    });
+    let strange = [
+        (edited(&plain, DIGESTS, &and_null), Observed::UnreadableDigest),
+        (edited(&plain, CERTIFICATES, &and_null), Observed::UnreadableCertificate),
+        (edited(&plain, CERTIFICATES, &|it| [it, &odd].concat()), Observed::UnreadableRevocation),
+        (edited(&plain, SERIAL, &padded), Observed::PaddedSerialNumber),
+        (file(unsorted.sign(&profile)), Observed::UnorderedSignedAttributes),
+        (edited(&file(as_written), ATTRIBUTES, &over_long), Observed::NotSignedAsDer),
+    ];
+    assert!(is_plain(&plain));
+    for (file, code) in strange {
+        let found = check(&file);
+        assert_eq!(found.verdict(), Verdict::GoodSignature, "{code}");
+        assert!(found.observed(code), "{code}: {:?}", found.observations);
+        assert!(!is_plain(&file), "{code}");
+    }
+}
+
+#[test]
+fn says_nothing_of_what_may_stand_beside_certificates_and_revocation_lists() {
+    let party = Wish::named("signer").issued_by(None);
+    let file = signed_by(&party, Hand::of(&party, CONTENT).sign(CONTENT));
+    let beside = |set: &[u8]| ber::encode(set[0], &[content_of(set), b"\xa2\x02\x05\x00"].concat());
+    let other = ber::encode(0xa1, b"\xa1\x03\x06\x01\x2a");
+    let file = edited(&edited(&file, CERTIFICATES, &beside), CERTIFICATES, &|it| [it, &other].concat());
+    assert_eq!(check(&file).observations, []);
+}
+
+fn is_plain(file: &[u8]) -> bool {
+    let signature = crate::device::Arrival::from_bytes(file).unwrap().signature;
+    matches!(signature, crate::device::Signature::Signed { plain: true, .. })
+}
+
+/// The same with the element changed that is found by its place among its parent's children, from the top.
+fn edited(der: &[u8], path: &[usize], change: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let [index, rest @ ..] = path else { return change(der) };
+    let element = ber::Reader::new(der).next().unwrap().unwrap();
+    let mut reader = element.reader();
+    let mut children: Vec<_> = std::iter::from_fn(|| reader.next().unwrap()).map(|it| it.whole().to_vec()).collect();
+    children[*index] = edited(&children[*index], rest, change);
+    ber::encode(element.tag, &children.concat())
+}
+
+fn content_of(der: &[u8]) -> &[u8] {
+    ber::Reader::new(der).next().unwrap().unwrap().content()
+}
+
+const DIGESTS: &[usize] = &[1, 0, 1];
+const CERTIFICATES: &[usize] = &[1, 0, 3];
+/// Of the first signer.
+const SERIAL: &[usize] = &[1, 0, 4, 0, 1, 1];
+/// Those that are signed.
+const ATTRIBUTES: &[usize] = &[1, 0, 4, 0, 3];
+
 /// The object identifier, in DER.
 const SHA_256: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
 
