@@ -10,6 +10,7 @@ use plist::Value;
 use crate::{
     KeyPath, Payload, Profile, Step,
     document::{Entries, Part},
+    redact::{self, Scope},
     uuids,
 };
 
@@ -22,6 +23,8 @@ pub struct Difference {
     pub old: Option<Value>,
     /// The value in the second profile, if it is there.
     pub new: Option<Value>,
+    /// Whether a key of either payload on the way to it is secret: the two may differ in type and in place.
+    pub is_secret: bool,
 }
 
 /// The path, and which side has a value: values may be secret.
@@ -32,6 +35,7 @@ impl fmt::Debug for Difference {
             .field("path", &format_args!("{}", self.path))
             .field("old", &side(&self.old))
             .field("new", &side(&self.new))
+            .field("is_secret", &self.is_secret)
             .finish()
     }
 }
@@ -59,11 +63,13 @@ struct Differences {
     list: Vec<Difference>,
     /// Bytes of paths that there is still room for.
     room: usize,
+    /// The keys of the two payloads that are compared.
+    scopes: [Scope; 2],
 }
 
 impl Default for Differences {
     fn default() -> Self {
-        Self { list: Vec::new(), room: 16 << 20 }
+        Self { list: Vec::new(), room: 16 << 20, scopes: [Scope::UNKNOWN; 2] }
     }
 }
 
@@ -76,7 +82,8 @@ impl Differences {
         let size: usize = path.0.iter().map(|step| size(step) + size_of::<Step>()).sum();
         if self.list.len() < MOST_DIFFERENCES && size <= self.room {
             self.room -= size;
-            self.list.push(Difference { path: path.clone(), old: old.cloned(), new: new.cloned() });
+            let is_secret = self.scopes.iter().any(|scope| scope.hides(redact::below_payload(&path.0)));
+            self.list.push(Difference { path: path.clone(), old: old.cloned(), new: new.cloned(), is_secret });
         }
     }
 }
@@ -87,6 +94,7 @@ fn payloads(old: &[Payload], new: &[Payload], differences: &mut Differences) {
     for (index, payload) in old.iter().enumerate() {
         match unmatched.take(payload) {
             Some(other) => {
+                differences.scopes = [payload, &new[other]].map(Scope::of);
                 let mut path = content.index(other);
                 entries(payload.entries(), new[other].entries(), &mut path, differences);
             }
@@ -221,6 +229,26 @@ mod tests {
         assert_eq!(differences.len(), 1);
         assert_eq!(differences[0].path.to_string(), "PayloadContent[0].SSID_STR");
         assert_eq!(differences[0].new, Some(Value::String("guest".into())));
+    }
+
+    #[test]
+    fn what_either_of_two_payloads_hides_is_secret_wherever_they_stand() {
+        let mut acme = Payload::new("com.apple.security.acme");
+        acme.insert("PayloadUUID", "2A6D0F5E-5C0B-4B8E-9F0E-3B0B5A0C7D11");
+        acme.insert("ClientIdentifier", "hunter2");
+        let mut misspelt = acme.clone();
+        misspelt.insert("PayloadType", "com.apple.security.acm");
+        misspelt.insert("ClientIdentifier", "hunter3");
+        let mut old = profile(&["a"]);
+        old.push(acme);
+        let mut new = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+        new.push(misspelt);
+        new.push(old.payloads()[0].clone());
+        for (old, new) in [(&old, &new), (&new, &old)] {
+            let secret = diff(old, new).into_iter().filter(|difference| difference.is_secret);
+            let secret: Vec<_> = secret.map(|difference| difference.path.0.last().cloned()).collect();
+            assert_eq!(secret, [Some(Step::Key("ClientIdentifier".into()))]);
+        }
     }
 
     #[test]

@@ -41,6 +41,19 @@ impl Scope {
             None => Some(Self::UNKNOWN),
         }
     }
+
+    /// Whether one of the keys on the way is secret.
+    pub(crate) fn hides(self, steps: &[Step]) -> bool {
+        let mut scope = self;
+        for step in steps {
+            let Step::Key(key) = step else { continue };
+            match scope.below(key) {
+                None => return true,
+                Some(below) => scope = below,
+            }
+        }
+        false
+    }
 }
 
 /// A dictionary with its secrets replaced.
@@ -67,20 +80,21 @@ fn value(inner: &Value, scope: Scope) -> Value {
 
 /// Whether the value at a path of a profile is secret.
 pub fn is_secret(profile: &Profile, path: &[Step]) -> bool {
-    let (mut scope, steps) = match path {
-        [Step::Key(content), Step::Index(index), below @ ..] if content == "PayloadContent" => {
-            (profile.payloads().get(*index).map_or(Scope::UNKNOWN, Scope::of), below)
+    let scope = match path {
+        [Step::Key(content), Step::Index(index), ..] if content == "PayloadContent" => {
+            profile.payloads().get(*index).map_or(Scope::UNKNOWN, Scope::of)
         }
-        whole => (Scope::UNKNOWN, whole),
+        _ => Scope::UNKNOWN,
     };
-    for step in steps {
-        let Step::Key(key) = step else { continue };
-        match scope.below(key) {
-            None => return true,
-            Some(below) => scope = below,
-        }
+    scope.hides(below_payload(path))
+}
+
+/// The steps of a profile's path that lie within the payload that it leads to; all of them where it leads to none.
+pub(crate) fn below_payload(path: &[Step]) -> &[Step] {
+    match path {
+        [Step::Key(content), Step::Index(_), below @ ..] if content == "PayloadContent" => below,
+        whole => whole,
     }
-    false
 }
 
 /// The bytes of a profile's text where its secret values stand, the elements whole, in order.

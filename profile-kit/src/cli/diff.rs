@@ -34,10 +34,9 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     }
     for difference in diff::diff(&old.profile, &new.profile) {
         let path = difference.path.to_string();
-        let secret = [&old, &new].iter().any(|file| redact::is_secret(&file.profile, &difference.path.0));
         for (mark, value) in [('-', &difference.old), ('+', &difference.new)] {
             if let Some(value) = value {
-                line(&mut report, mark, &path, &shown(&difference.path, value, secret));
+                line(&mut report, mark, &path, &shown(&difference.path, value, difference.is_secret));
             }
         }
     }
