@@ -22,7 +22,9 @@ use plist::Value;
 use crate::{
     Error, Form, KeyPath, Profile, Result, Step, Target, TrustStore,
     check::{self, Code, Finding},
-    document, redact, signed,
+    document,
+    key_path::find_below,
+    redact, signed,
     verify::{self, Verification, Verifier, VerifyOptions},
 };
 
@@ -103,10 +105,13 @@ fn read(content: &[u8]) -> Result<(Form, Profile)> {
 
 /// Takes a secret value out of the sentence about it.
 fn mask(finding: &mut Finding, profile: &Profile) {
-    if WITHOUT_VALUES.contains(&finding.code) || !redact::is_secret(profile, &finding.path.0) {
+    if WITHOUT_VALUES.contains(&finding.code) {
         return;
     }
     let Some(value) = text_at(profile, &finding.path).filter(|value| !value.is_empty()) else { return };
+    if !redact::is_secret(profile, &finding.path.0) && !redact::tells_key(&value) {
+        return;
+    }
     let quoted = format!("{value:?}");
     let told = [quoted.trim_matches('"'), value.as_str()].into_iter().find(|secret| finding.message.contains(secret));
     if let Some(secret) = told {
@@ -133,10 +138,11 @@ fn text_at(profile: &Profile, path: &KeyPath) -> Option<String> {
         _ => None,
     };
     match path.0.as_slice() {
-        [Step::Key(content), Step::Index(index), below @ ..] if content == "PayloadContent" => {
-            text(KeyPath(below.to_vec()).find(profile.payloads().get(*index)?.entries())?)
+        [Step::Key(content), Step::Index(index), Step::Key(key), below @ ..] if content == "PayloadContent" => {
+            text(find_below(profile.payloads().get(*index)?.get(key)?, below)?)
         }
-        _ => text(path.find(&profile.to_dictionary())?),
+        [Step::Key(key), below @ ..] => text(find_below(profile.get(key)?, below)?),
+        _ => None,
     }
 }
 

@@ -78,12 +78,17 @@ impl KeyPath {
         let Step::Key(key) = first else {
             return None;
         };
-        rest.iter().try_fold(whole.into().get(key)?, |value, step| match (step, value) {
-            (Step::Key(key), Value::Dictionary(inner)) => inner.get(key),
-            (Step::Index(index), Value::Array(items)) => items.get(*index),
-            _ => None,
-        })
+        find_below(whole.into().get(key)?, rest)
     }
+}
+
+/// The value that steps lead to from another, if there is one.
+pub(crate) fn find_below<'a>(value: &'a Value, steps: &[Step]) -> Option<&'a Value> {
+    steps.iter().try_fold(value, |value, step| match (step, value) {
+        (Step::Key(key), Value::Dictionary(inner)) => inner.get(key),
+        (Step::Index(index), Value::Array(items)) => items.get(*index),
+        _ => None,
+    })
 }
 
 impl fmt::Display for KeyPath {

@@ -73,6 +73,7 @@ fn value(inner: &Value, scope: Scope) -> Value {
     match inner {
         Value::Dictionary(keys) => Value::Dictionary(dictionary(keys, scope)),
         Value::Array(items) => Value::Array(items.iter().map(|item| value(item, scope)).collect()),
+        secret if holds_secret(secret) => Value::String(REDACTED.into()),
         Value::String(text) => Value::String(without_user(text)),
         other => other.clone(),
     }
@@ -150,6 +151,7 @@ impl Search<'_> {
             Value::String(text) if text.contains("://") && without_user(text) != *text => {
                 self.found.push(self.positions.extent(node));
             }
+            secret if holds_secret(secret) => self.found.push(self.positions.extent(node)),
             _ => {}
         }
     }
@@ -171,7 +173,48 @@ fn sounds_secret(key: &str) -> bool {
     let whole = ["pin", "psk", "pwd", "authorization"];
     // Parts of words: a key that nobody knows may be a password that is misspelt.
     let part = ["pass", "sword", "secret", "token", "challenge", "credential"];
-    whole.contains(&key.as_str()) || key.ends_with("key") || part.iter().any(|word| key.contains(word))
+    whole.contains(&key.as_str())
+        || key.ends_with("key")
+        || part.iter().any(|word| key.contains(word))
+        || is_secret_header(&key)
+}
+
+/// Whether a key is the name of a header that proves who asks (RFC 9110 §11, RFC 6265 §4), or of OpenVPN's setting of a
+/// static key.
+pub(crate) fn is_secret_header(key: &str) -> bool {
+    let begins = |word: &&str| key.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let ends = |word: &&str| {
+        let start = key.len().checked_sub(word.len());
+        start.and_then(|start| key.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
+    };
+    let whole = ["cookie", "set-cookie", "tls-auth"];
+    whole.iter().any(|word| key.eq_ignore_ascii_case(word))
+        || ends(&"-authorization")
+        || ["x-auth", "tls-crypt"].iter().any(begins)
+}
+
+/// Whether a value is secret whatever its key: a text, or data with text in it, that holds a private key.
+pub fn holds_secret(value: &Value) -> bool {
+    match value {
+        Value::String(text) => tells_key(text),
+        Value::Data(bytes) => bytes.utf8_chunks().any(|chunk| tells_key(chunk.valid())),
+        _ => false,
+    }
+}
+
+/// A private key in PEM (RFC 7468), OpenVPN's static one, or a line of WireGuard's configuration that gives one.
+pub(crate) fn tells_key(text: &str) -> bool {
+    let gives_key = |line: &str| {
+        let Some((name, value)) = line.split_once('=') else { return false };
+        KEY_LINES.iter().any(|key| name.trim().eq_ignore_ascii_case(key)) && !value.trim().is_empty()
+    };
+    // Most texts are short, and nearly none has lines of a configuration.
+    text.len() > SHORTEST_KEY && (text.lines().any(gives_key) || has_private_key(text))
+}
+
+fn has_private_key(text: &str) -> bool {
+    let labels = text.split("-----BEGIN ").skip(1).filter_map(|rest| Some(rest.split_once("-----")?.0));
+    labels.map(str::to_ascii_uppercase).any(|label| label.contains("PRIVATE KEY") || label.starts_with("OPENVPN "))
 }
 
 /// A text whose URLs tell no user before the host (RFC 3986 §3.2.1) and no secret in a query (§3.4).
@@ -224,6 +267,11 @@ pub fn hostile(c: char) -> bool {
     c.is_control() || turns || unseen
 }
 
+/// Where WireGuard's configuration has a key to keep.
+const KEY_LINES: [&str; 2] = ["PrivateKey", "PresharedKey"];
+/// As long as the name of the first of these.
+const SHORTEST_KEY: usize = 10;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,6 +312,47 @@ mod tests {
         let shown = without_user("https://ghp_token@h/?u=https://u:hunter2@h/&token=hunter2&x=1");
         assert_eq!(shown, "https://[redacted]@h/?u=https://[redacted]@h/&token=[redacted]&x=1");
         assert_eq!(without_user("a@b, no URL"), "a@b, no URL");
+    }
+
+    #[test]
+    fn a_value_that_holds_a_key_is_redacted_whatever_its_name() {
+        let pem = "-----BEGIN EC PRIVATE KEY-----\nhunter2\n-----END EC PRIVATE KEY-----\n";
+        let mut payload = Payload::new("com.example.unknown");
+        payload.insert("Quick", "[Interface]\nAddress = 10.0.0.2/32\n privatekey = hunter2=\n");
+        payload.insert("Peer", "[Peer]\nPresharedKey=hunter2=\n");
+        payload.insert("Static", "-----BEGIN OpenVPN Static key V1-----\nhunter2");
+        payload.insert("Blob", pem);
+        payload.insert("Items", Value::Array(vec![Value::Data(pem.into())]));
+        let shown = redacted(&payload);
+        for key in ["Quick", "Peer", "Static", "Blob"] {
+            assert_eq!(shown.get(key), Some(&Value::String(REDACTED.into())), "{key}");
+        }
+        assert_eq!(shown.get("Items"), Some(&Value::Array(vec![REDACTED.into()])));
+    }
+
+    #[test]
+    fn the_names_of_headers_that_prove_who_asks_are_secret() {
+        let mut payload = Payload::new("com.example.unknown");
+        let secret = ["Cookie", "Set-Cookie", "Proxy-Authorization", "X-Auth", "X-Auth-User", "X-Api-Key", "tls-auth"];
+        secret.into_iter().for_each(|key| payload.insert(key, "hunter2"));
+        let shown = redacted(&payload);
+        for key in secret {
+            assert_eq!(shown.get(key), Some(&Value::String(REDACTED.into())), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_secret_is_shown() {
+        let mut payload = Payload::new("com.example.unknown");
+        payload.insert("Certificate", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+        payload.insert("Public", Value::Data(b"-----BEGIN PUBLIC KEY-----\nMIIB\n".to_vec()));
+        payload.insert("Peer", "[Peer]\nPublicKey = MIIB=\nPrivateKey =\n");
+        payload.insert("Filter", "(&(objectClass=person)(userPassword=*))");
+        payload.insert("allowLocationAuthorization", true);
+        payload.insert("LocationAuthorization", "Always");
+        payload.insert("AcceptCookies", "Never");
+        payload.insert("AuthenticationMethod", "None");
+        assert_eq!(redacted(&payload), payload.to_dictionary());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
     document::Entries,
     key_path::Trail,
     payload::{self, Key},
-    template,
+    redact, template,
 };
 
 /// Payloads that an encrypted profile hides are not seen here; whatever is seen is in the clear.
@@ -27,7 +27,7 @@ fn below(keys: Entries<'_>, known: &'static [Key], place: &Trail<'_>, findings: 
     // Settings are flags for the most part: nothing is looked up for them.
     for (key, value) in keys.iter().filter(|(_, value)| value.as_boolean().is_none()) {
         let known = known.iter().find(|known| known.name == key);
-        let secret = known.map_or_else(|| sounds_secret(key), |known| known.secret);
+        let secret = known.map_or_else(|| sounds_secret(key) || is_proof(key, value), |known| known.secret);
         let place = Trail::Key(place, key);
         match secret && holds(value) {
             true => tell(&place, findings),
@@ -43,6 +43,7 @@ fn within(value: &Value, known: &'static [Key], place: &Trail<'_>, findings: &mu
             let items = items.iter().enumerate();
             items.for_each(|(index, item)| within(item, known, &Trail::Index(place, index), findings));
         }
+        secret if redact::holds_secret(secret) && holds(secret) => tell(place, findings),
         _ => {}
     }
 }
@@ -70,6 +71,12 @@ fn sounds_secret(key: &str) -> bool {
         start.and_then(|start| key.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
     };
     SECRET.iter().any(ends)
+}
+
+/// Whether it is a header that proves who asks. Privacy settings name `Authorization` what they allow, in one word.
+fn is_proof(key: &str, value: &Value) -> bool {
+    let is_scheme_and_proof = || value.as_string().is_some_and(|text| text.contains(' '));
+    redact::is_secret_header(key) || (key.eq_ignore_ascii_case("authorization") && is_scheme_and_proof())
 }
 
 const SECRET: &[&str] = &["password", "passwd", "passphrase", "secret", "privatekey"];
@@ -106,6 +113,21 @@ mod tests {
         let inner = Dictionary::from_iter([("apiSecret".to_owned(), Value::String("hunter2".into()))]);
         let list = Value::Array(vec![Value::Dictionary(inner)]);
         assert_eq!(told("com.example.unknown", "Servers", list).len(), 1);
+    }
+
+    #[test]
+    fn finds_a_secret_by_what_it_is_and_by_the_name_of_its_header() {
+        let pem = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n";
+        let vpn = Dictionary::from_iter([("WgQuickConfig", Value::String("PrivateKey = hunter2\n".into()))]);
+        assert_eq!(told("com.apple.vpn.managed", "VendorConfig", Value::Dictionary(vpn)).len(), 1);
+        assert_eq!(told("com.example.unknown", "Blob", pem).len(), 1);
+        assert_eq!(told("com.example.unknown", "Blob", Value::Data(pem.into())).len(), 1);
+        for (key, value) in [("Cookie", "session=1"), ("Proxy-Authorization", "Basic x"), ("Authorization", "Bearer x")]
+        {
+            assert_eq!(told("com.example.unknown", key, value).len(), 1, "{key}");
+        }
+        assert_eq!(told("com.example.unknown", "Authorization", "Deny"), [""; 0]);
+        assert_eq!(told("com.example.unknown", "Config", "PrivateKey = {{key}}\n"), [""; 0]);
     }
 
     #[test]

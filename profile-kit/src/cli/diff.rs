@@ -51,6 +51,7 @@ fn line(report: &mut String, mark: char, path: &str, value: &str) {
 fn shown(path: &KeyPath, value: &Value, secret: bool) -> String {
     match (path.0.last(), value) {
         _ if secret && !redact::is_harmless(value) => redact::REDACTED.into(),
+        _ if redact::holds_secret(value) => redact::REDACTED.into(),
         (Some(Step::Index(_)), Value::Dictionary(payload)) if payload.contains_key("PayloadType") => {
             let kind = payload.get("PayloadType").and_then(Value::as_string).unwrap_or("?");
             format!("payload {}", text::quoted(kind))
