@@ -153,14 +153,22 @@ impl Certificate {
         number.map(|text| text.to_string().to_lowercase()).unwrap_or_default()
     }
 
-    /// The first moment at which it is valid; `None` where the field cannot be read.
+    /// The first moment at which it is valid; `None` where the field cannot be read, or is not written as it must be
+    /// (RFC 5280 §4.1.2.5).
     pub fn not_before(&self) -> Option<SystemTime> {
-        *self.inner.not_before.get_or_init(|| time(self.inner.x509.not_before()))
+        let read = || self.has_plain_times()[0].then(|| time(self.inner.x509.not_before()))?;
+        *self.inner.not_before.get_or_init(read)
     }
 
-    /// The last moment at which it is valid; `None` where the field cannot be read.
+    /// The last moment at which it is valid; `None` where the field cannot be read, or is not written as it must be.
     pub fn not_after(&self) -> Option<SystemTime> {
-        *self.inner.not_after.get_or_init(|| time(self.inner.x509.not_after()))
+        let read = || self.has_plain_times()[1].then(|| time(self.inner.x509.not_after()))?;
+        *self.inner.not_after.get_or_init(read)
+    }
+
+    /// OpenSSL reads parts of a second and other zones, and takes no such time where it asks about a path.
+    fn has_plain_times(&self) -> [bool; 2] {
+        Tbs::read(&self.inner.der).map_or([false; 2], |tbs| tbs.has_plain_times())
     }
 
     /// The kind and size of its public key.

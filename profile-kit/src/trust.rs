@@ -217,9 +217,10 @@ impl At {
     }
 }
 
-/// Both ends of a validity belong to it (RFC 5280 §4.1.2.5); an end that cannot be read is past.
+/// Both ends of a validity belong to it (RFC 5280 §4.1.2.5); a beginning that cannot be read is to come, an end that
+/// cannot be read is past.
 fn validity(certificate: &Certificate, at: SystemTime) -> Validity {
-    if certificate.not_before().is_some_and(|begin| at < begin) {
+    if certificate.not_before().is_none_or(|begin| at < begin) {
         return Validity::NotYetValid;
     }
     if certificate.not_after().is_none_or(|end| at > end) { Validity::Expired } else { Validity::Valid }

@@ -15,6 +15,8 @@ pub(crate) struct Tbs<'a> {
     subject: &'a [u8],
     /// The serial number's octets.
     pub(crate) serial: &'a [u8],
+    /// The first moment at which it is valid, and the last one.
+    validity: [Element<'a>; 2],
     extensions: Vec<Extension<'a>>,
 }
 
@@ -33,7 +35,8 @@ impl<'a> Tbs<'a> {
         let serial = fields.expect(ber::INTEGER, "").ok()?.content();
         fields.expect(ber::SEQUENCE, "").ok()?;
         let issuer = fields.expect(ber::SEQUENCE, "").ok()?.whole();
-        fields.expect(ber::SEQUENCE, "").ok()?;
+        let mut validity = fields.expect(ber::SEQUENCE, "").ok()?.reader();
+        let validity = [validity.next().ok()??, validity.next().ok()??];
         let subject = fields.expect(ber::SEQUENCE, "").ok()?.whole();
         let mut extensions = Vec::new();
         while let Some(field) = fields.next().ok()? {
@@ -41,7 +44,7 @@ impl<'a> Tbs<'a> {
                 extensions = self::extensions(&field)?;
             }
         }
-        Some(Self { issuer, subject, serial, extensions })
+        Some(Self { issuer, subject, serial, validity, extensions })
     }
 
     /// `IssuerAndSerialNumber` (RFC 5652 §10.2.4).
@@ -63,6 +66,20 @@ impl<'a> Tbs<'a> {
     /// The subject key identifier.
     pub(crate) fn key_identifier(&self) -> Option<Cow<'_, [u8]>> {
         Reader::new(self.extension(rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER)?).next().ok()??.octets().ok()
+    }
+
+    /// Whether the first moment and the last one are written as they must be: seconds, no parts of one, UTC (RFC 5280
+    /// §4.1.2.5).
+    pub(super) fn has_plain_times(&self) -> [bool; 2] {
+        self.validity.map(|time| {
+            let digits = match time.tag {
+                UTC_TIME => 12,
+                GENERALIZED_TIME => 14,
+                _ => return false,
+            };
+            let time = time.content().strip_suffix(b"Z");
+            time.is_some_and(|time| time.len() == digits && time.iter().all(u8::is_ascii_digit))
+        })
     }
 
     /// Whether basicConstraints make it a CA.
@@ -122,6 +139,8 @@ fn extensions<'a>(field: &Element<'a>) -> Option<Vec<Extension<'a>>> {
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 const BOOLEAN: u8 = 0x01;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
 const DIGITAL_SIGNATURE_OR_NON_REPUDIATION: u8 = 0xc0;
 /// What OpenSSL looks at where it is critical, of those that a CA's or a signer's certificate may carry.
 const KNOWN: [ObjectIdentifier; 10] = [

@@ -33,6 +33,24 @@ fn tells_time_from_trust() {
 }
 
 #[test]
+fn trusts_no_certificate_whose_time_is_not_written_as_one_must_be() {
+    let root = Wish::ca("root").issued_by(None);
+    let verdict = |written| {
+        let leaf = Wish { written, ..Wish::named("leaf") }.issued_by(Some(&root));
+        judge(&store(&[&root]), &leaf, &[], 11_000, Purpose::Any).verdict
+    };
+    for end in ["20400101000000Z", "400101000000Z"] {
+        assert_eq!(verdict([None, Some(end)]), Verdict::GoodSignature, "{end}");
+    }
+    for end in ["20400101000000.5Z", "20400101000000+0900", "400101000000+0900"] {
+        assert_eq!(verdict([None, Some(end)]), Verdict::SigningCertExpired, "{end}");
+    }
+    for begin in ["19990101000000.5Z", "990101000000-0100"] {
+        assert_eq!(verdict([Some(begin), None]), Verdict::SigningCertNotYetValid, "{begin}");
+    }
+}
+
+#[test]
 fn keeps_the_expiry_of_an_untrusted_certificate() {
     let (_, leaf) = root_and_leaf();
     let trust = judge(&TrustStore::empty().unwrap(), &leaf, &[], 13_000, Purpose::Any);

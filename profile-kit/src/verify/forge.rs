@@ -37,6 +37,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) is_ca: bool,
     /// First and last day, counted from 1970.
     pub(crate) days: (u64, u64),
+    /// In the place of the first day and the last one, as a certificate writes them.
+    pub(crate) written: [Option<&'a str>; 2],
     pub(crate) key: PKey<Private>,
     /// For code signing only.
     pub(crate) for_code: bool,
@@ -65,6 +67,7 @@ impl Wish<'_> {
             serial: 1,
             is_ca: false,
             days: (10_000, 20_000),
+            written: [None, None],
             key: p256(),
             for_code: false,
             for_mail: false,
@@ -86,8 +89,10 @@ impl Wish<'_> {
         builder.set_subject_name(&name).unwrap();
         builder.set_issuer_name(issuer.map_or(&name, |issuer| issuer.certificate.subject_name())).unwrap();
         builder.set_serial_number(&BigNum::from_u32(self.serial).unwrap().to_asn1_integer().unwrap()).unwrap();
-        builder.set_not_before(&midnight(self.days.0)).unwrap();
-        builder.set_not_after(&midnight(self.days.1)).unwrap();
+        let written = |text: &str| Asn1Time::from_str(text).unwrap();
+        let [begin, end] = self.written.map(|text| text.map(written));
+        builder.set_not_before(&begin.unwrap_or_else(|| midnight(self.days.0))).unwrap();
+        builder.set_not_after(&end.unwrap_or_else(|| midnight(self.days.1))).unwrap();
         builder.set_pubkey(&self.key).unwrap();
         if self.is_ca {
             builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
