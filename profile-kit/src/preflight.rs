@@ -335,6 +335,33 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_that_the_installed_profile_has_too_is_inherited_whatever_else_it_has() {
+        let mut clip = Payload::new("com.apple.webClip.managed");
+        clip.insert("PayloadVersion", "one");
+        let mut password = Payload::new("com.apple.profileRemovalPassword");
+        password.insert("RemovalPassword", "");
+        for (kind, mut payload) in [(5, Payload::new("com.apple.webClip.managed")), (1, clip)] {
+            payload.insert("PayloadIdentifier", "jp.example.ivi-mdm.clip");
+            let mut overwrite = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+            overwrite.set("TargetDeviceType", kind).expect("any value fits");
+            let mut installed = overwrite.clone();
+            installed.push(password.clone());
+            installed.set("PayloadRemovalDisallowed", true).expect("any value fits");
+            installed.push(payload.clone());
+            overwrite.push(payload);
+            let [installed, overwrite] = [installed, overwrite].map(|mut profile| {
+                profile.fill_uuids(UuidSource::Content);
+                Arrival::unsigned(profile)
+            });
+            let devices = Devices { supervised: vec![true], ..Devices::of(vec![Os::ios(17)]) };
+            let report = Question::new(&installed, &overwrite, UNIX_EPOCH).ask(&devices);
+            let cases: Vec<_> = report.rows.iter().flat_map(|row| &row.cases).collect();
+            assert!(cases.iter().all(|case| case.outcome != Outcome::Frees), "{cases:?}");
+            assert!(cases.iter().all(|case| case.outcome != Outcome::Strands), "{cases:?}");
+        }
+    }
+
+    #[test]
     fn thousands_of_payloads_are_asked_about_without_a_comparison_of_each_with_each() {
         let mut installed = Profile::new("jp.example.ivi-mdm", "IVI MDM");
         for number in 0..8_000 {

@@ -393,14 +393,40 @@ impl Case {
         Run { free_before, free_after, unsure }
     }
 
-    /// Whether a device that never had the installed profile would refuse it for the same reason: it has it, so that the
-    /// reason is in doubt. That a date has passed is none.
+    /// Whether a device that never had the installed profile would refuse it for the same reason, its other faults mended:
+    /// it has it, so that the reason is in doubt. That a date has passed is none.
     fn inherits(&self, device: &Device, refused: &Refused) -> bool {
-        let mut fresh = device.clone();
+        let (mut fresh, mut installed) = (device.clone(), self.installed.clone());
         fresh.installed.clear();
-        let refused_too = fresh.install(&self.installed, &Act { by: self.installed_by, ..Act::by_hand(day(1)) });
-        refused.refusal != Refusal::RemovalDatePast
-            && refused_too.is_err_and(|too| (too.refusal, too.sentence) == (refused.refusal, refused.sentence.clone()))
+        let act = Act { by: self.installed_by, ..Act::by_hand(day(1)) };
+        // Payloads may stand in other places.
+        let reason = |refused: &Refused| (refused.refusal, refused.sentence.replace(|c: char| c.is_ascii_digit(), ""));
+        let mut mended = Vec::new();
+        while let Err(too) = fresh.install(&installed, &act) {
+            if reason(&too) == reason(refused) {
+                return refused.refusal != Refusal::RemovalDatePast;
+            }
+            assert!(!mended.contains(&too.refusal), "{too} is there still");
+            mended.push(too.refusal);
+            mend(too.refusal, &mut fresh, Arc::make_mut(&mut installed.profile));
+        }
+        false
+    }
+}
+
+/// Takes one fault out of a profile, or makes the device overlook it.
+fn mend(fault: Refusal, device: &mut Device, profile: &mut Profile) {
+    let policies = device.policies;
+    let overlook = |word: &str, value: &str| policies.with(word, value).unwrap();
+    match fault {
+        Refusal::Malformed => profile.fill_uuids(UuidSource::Content),
+        Refusal::EmptyRemovalPassword => device.policies = overlook("empty-removal-password", "as-absent"),
+        Refusal::RemovalPasswordUnsupervised => device.policies = overlook("removal-password-unsupervised", "ignore"),
+        Refusal::SeveralRemovalPasswords => drop(profile.payloads_mut().pop()),
+        Refusal::LockedWithMdm => profile.payloads_mut().retain(|payload| payload.kind() != Some("com.apple.mdm")),
+        Refusal::OtherDeviceType => profile.unset("TargetDeviceType").unwrap(),
+        Refusal::RemovalDatePast => profile.unset("RemovalDate").unwrap(),
+        other => panic!("no installed profile here is refused for {other:?}"),
     }
 }
 

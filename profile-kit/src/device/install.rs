@@ -7,8 +7,7 @@ use super::{
     Unknown, apart, known::Changes, mdm, password_payloads, remove::flag,
 };
 use crate::{
-    Enrolment, Fact, InstalledBy, Platform, Removal,
-    check::{self, Finding, Severity},
+    Enrolment, Fact, InstalledBy, Platform, Removal, check,
     policy::{EmptyPassword, PasswordLocks, PasswordUnsupervised, Policy},
 };
 
@@ -24,6 +23,34 @@ impl Device {
     /// As [`install`](Device::install), for a profile that was looked at before.
     pub(crate) fn install_known(&self, arrival: &Arrival, act: &Act, known: &Known) -> Answer {
         Install { device: self, arrival, act, known, grounds: Grounds::default(), prompts: Vec::new() }.run()
+    }
+
+    /// Whether a profile, whatever else it has, has the fault for which another one was refused, and what decided that. Time
+    /// and what is installed make no such fault.
+    pub(crate) fn faults_alike(
+        &self,
+        arrival: &Arrival,
+        act: &Act,
+        known: &Known,
+        (refused, other): (&Refused, &Known),
+    ) -> (bool, Grounds) {
+        let mut install =
+            Install { device: self, arrival, act, known, grounds: Grounds::default(), prompts: Vec::new() };
+        let step = match refused.refusal {
+            Refusal::Malformed => return (known.is_malformed_as(other), Grounds::default()),
+            Refusal::BrokenSignature => install.signature(),
+            Refusal::RemovalPasswordType => install.removal_password_type(),
+            Refusal::EmptyRemovalPassword => install.empty_removal_password(),
+            Refusal::SeveralRemovalPasswords => install.several_removal_passwords(),
+            Refusal::LockedWithMdm => install.locked_with_mdm(),
+            Refusal::OtherDeviceType => install.device_type(),
+            Refusal::RemovalPasswordUnsupervised => install.supervision(),
+            _ => Ok(()),
+        };
+        match step {
+            Ok(()) => (false, install.grounds),
+            Err(too) => (too.sentence == refused.sentence, too.grounds),
+        }
     }
 
     /// Whether the system has the payload (Apple's schema); one that it does not know it passes over.
@@ -102,12 +129,9 @@ impl<'a> Install<'a> {
     }
 
     fn structure(&mut self) -> Step {
-        let refused = |finding: &&Finding| finding.severity == Severity::Error;
-        for finding in self.known.faults.iter().filter(refused) {
-            if let Some(error) = finding.device_error() {
-                let refused = Refused::new(Refusal::Malformed, finding.to_string(), std::mem::take(&mut self.grounds));
-                return Err(Refused { error: Some(error), ..refused });
-            }
+        if let Some(finding) = self.known.malformed().next() {
+            let refused = Refused::new(Refusal::Malformed, finding.to_string(), std::mem::take(&mut self.grounds));
+            return Err(Refused { error: finding.device_error(), ..refused });
         }
         if self.arrival.profile.is_encrypted() {
             self.grounds.unknown(Unknown::PayloadsUnseen);
@@ -116,25 +140,45 @@ impl<'a> Install<'a> {
     }
 
     fn removal_password(&mut self) -> Step {
-        if !self.device.knows_removal_passwords() {
+        self.removal_password_type()?;
+        self.empty_removal_password()?;
+        self.several_removal_passwords()
+    }
+
+    fn removal_password_type(&mut self) -> Step {
+        let untyped = self.passwords().flatten().any(|value| value.as_string().is_none());
+        match untyped {
+            true => self.refuse(Refusal::RemovalPasswordType, "its removal password is not a string"),
+            false => Ok(()),
+        }
+    }
+
+    fn empty_removal_password(&mut self) -> Step {
+        let empty = self.passwords().any(|value| value.and_then(Value::as_string).is_none_or(str::is_empty));
+        if !empty {
             return Ok(());
         }
-        let profile = &self.arrival.profile;
-        let values: Vec<_> = password_payloads(profile).map(|payload| payload.get("RemovalPassword")).collect();
-        if values.iter().flatten().any(|value| value.as_string().is_none()) {
-            return self.refuse(Refusal::RemovalPasswordType, "its removal password is not a string");
-        }
-        let empty = values.iter().any(|value| value.and_then(Value::as_string).is_none_or(str::is_empty));
-        if empty {
-            self.grounds.policy(&self.device.policies, Policy::EmptyPassword);
-            if self.device.policies.empty_password == EmptyPassword::Reject {
-                return self.refuse(Refusal::EmptyRemovalPassword, "its removal password is empty or absent");
+        self.grounds.policy(&self.device.policies, Policy::EmptyPassword);
+        match self.device.policies.empty_password {
+            EmptyPassword::Reject => {
+                self.refuse(Refusal::EmptyRemovalPassword, "its removal password is empty or absent")
             }
+            _ => Ok(()),
         }
-        if values.len() > 1 {
-            return self.refuse(Refusal::SeveralRemovalPasswords, "it has more than one removal password");
+    }
+
+    fn several_removal_passwords(&mut self) -> Step {
+        let several = self.passwords().nth(1).is_some();
+        match several {
+            true => self.refuse(Refusal::SeveralRemovalPasswords, "it has more than one removal password"),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// What its removal-password payloads say; none where the system does not know them.
+    fn passwords(&self) -> impl Iterator<Item = Option<&'a Value>> {
+        let payloads = password_payloads(&self.arrival.profile).map(|payload| payload.get("RemovalPassword"));
+        payloads.filter(|_| self.device.knows_removal_passwords())
     }
 
     fn locked_with_mdm(&mut self) -> Step {

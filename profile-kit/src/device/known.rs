@@ -8,7 +8,7 @@ use std::{
 
 use super::{Effect, Unknown};
 use crate::{
-    InstalledBy, Os, Payload, Profile,
+    InstalledBy, Os, Payload, Profile, Step,
     check::{self, Finding, Severity},
     payload::{PasscodePolicy, TypedPayload},
     removal::PASSWORD_TYPE,
@@ -59,6 +59,25 @@ impl Known {
             (Unknown::SeveralOfOne, self.repeated.iter().any(|kind| check::once_only(kind, os))),
         ];
         doubts.into_iter().filter_map(|(doubt, there)| there.then_some(doubt)).collect()
+    }
+
+    /// The faults for which a device refuses it with an error of its own.
+    pub(super) fn malformed(&self) -> impl Iterator<Item = &Finding> {
+        let refused = |fault: &&Finding| fault.severity == Severity::Error && fault.device_error().is_some();
+        self.faults.iter().filter(refused)
+    }
+
+    /// Whether it has the first such fault of another profile; the payload that has it may stand elsewhere in that one.
+    pub(super) fn is_malformed_as(&self, other: &Known) -> bool {
+        let told = |fault: &Finding| {
+            let mut path = fault.path.0.clone();
+            if let Some(Step::Index(index)) = path.get_mut(1) {
+                *index = 0;
+            }
+            (fault.code, path, fault.message.clone())
+        };
+        let first = other.malformed().next().map(told);
+        first.is_some_and(|first| self.malformed().any(|fault| told(fault) == first))
     }
 
     pub(super) fn changes(&self, old: Option<&Arc<Profile>>, new: &Profile) -> Changes {

@@ -247,19 +247,15 @@ impl<'a> Run<'a> {
         Some(done.device)
     }
 
-    /// Whether what is installed would be refused for the same reason, though it is there. Time makes no such reason.
+    /// Whether what is installed should have been refused for the same reason, whatever else it has, though it is there.
     fn is_inherited(&mut self, device: &Device, refused: &Refused) -> bool {
         let Question { installed, installed_by, at, .. } = *self.question;
-        let empty = Device { installed: Vec::new(), pending: None, ..device.clone() };
         let act = Act { by: installed_by, ..Act::by_hand(at) };
-        let (too, mut grounds) = match empty.install_known(installed, &act, &self.pair.installed) {
-            Ok(done) => (None, done.grounds),
-            Err(too) => (Some((too.refusal, too.sentence)), too.grounds),
-        };
+        let Pair { installed: known, overwrite } = self.pair;
+        let (has_it, mut grounds) = device.faults_alike(installed, &act, known, (refused, overwrite));
         grounds.unknowns.clear();
         self.note(Step::Install, &grounds);
-        let timeless = refused.refusal != Refusal::RemovalDatePast;
-        timeless && too.is_some_and(|(refusal, sentence)| refusal == refused.refusal && sentence == refused.sentence)
+        has_it
     }
 
     /// Whether the owner deletes both, if both are there, without any password.
