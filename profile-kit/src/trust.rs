@@ -84,7 +84,8 @@ pub enum Purpose {
     TlsServer,
     /// TLS clients.
     TlsClient,
-    /// Signed code: on the whole path, except in the root, the extended key usage names it, or any, or is absent.
+    /// Signed code: on the whole path, except in the root, the extended key usage names it, or any, or is absent; and the
+    /// signer's key usage has digitalSignature, or is absent (RFC 5280 §4.2.1.12).
     CodeSigning,
 }
 

@@ -7,7 +7,7 @@ use openssl::{
     error::ErrorStack,
     stack::Stack,
     x509::{
-        X509, X509PurposeId, X509Ref, X509StoreContext, X509VerifyResult,
+        X509, X509KeyUsage, X509PurposeId, X509Ref, X509StoreContext, X509VerifyResult,
         store::{X509Store, X509StoreBuilder},
         verify::{X509VerifyFlags, X509VerifyParam},
     },
@@ -139,6 +139,9 @@ fn weak_key(depth: usize, issuer: &Certificate) -> Option<String> {
 }
 
 fn not_for_code(depth: usize, member: &Certificate) -> Option<String> {
+    if depth == 0 && !member.may(X509KeyUsage::DIGITAL_SIGNATURE) {
+        return Some(format!("{} has a key usage without digitalSignature", place(depth)));
+    }
     let for_code = Tbs::read(member.der()).is_some_and(|tbs| tbs.is_for(ID_KP_CODE_SIGNING));
     (!for_code).then(|| format!("{} is not for signing code", place(depth)))
 }

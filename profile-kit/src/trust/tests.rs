@@ -1,3 +1,5 @@
+use openssl::x509::extension::KeyUsage;
+
 use super::*;
 use crate::verify::forge::{Party, Wish, day};
 
@@ -151,6 +153,18 @@ fn code_is_signed_only_below_issuers_for_code() {
     assert!(judge_under(Wish { for_code: true, ..Wish::ca("issuer") }).is_trusted());
     let trust = judge_under(Wish { for_mail: true, ..Wish::ca("issuer") });
     assert_eq!(trust.reason.as_deref(), Some("certificate 1 above it is not for signing code"));
+}
+
+#[test]
+fn code_is_signed_only_by_a_key_that_may_sign() {
+    let root = Wish::ca("root").issued_by(None);
+    let reason = |usage: &mut KeyUsage| {
+        let leaf = Wish { usage: Some(std::mem::take(usage)), for_code: true, ..Wish::named("leaf") };
+        judge(&store(&[&root]), &leaf.issued_by(Some(&root)), &[], 11_000, Purpose::CodeSigning).reason
+    };
+    let refused = "the signer's certificate has a key usage without digitalSignature";
+    assert_eq!(reason(KeyUsage::new().key_encipherment()).as_deref(), Some(refused));
+    assert_eq!(reason(KeyUsage::new().digital_signature()), None);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use openssl::{
     sign::Signer,
     x509::{
         X509, X509Builder, X509Extension, X509Name,
-        extension::{AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, SubjectKeyIdentifier},
+        extension::{AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier},
     },
 };
 
@@ -42,6 +42,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) key: PKey<Private>,
     /// For code signing only.
     pub(crate) for_code: bool,
+    /// With this key usage (RFC 5280 §4.2.1.3).
+    pub(crate) usage: Option<KeyUsage>,
     /// For signed mail only.
     pub(crate) for_mail: bool,
     /// With a critical extension of this type.
@@ -70,6 +72,7 @@ impl Wish<'_> {
             written: [None, None],
             key: p256(),
             for_code: false,
+            usage: None,
             for_mail: false,
             critical: None,
             key_identifier: true,
@@ -108,6 +111,9 @@ impl Wish<'_> {
         }
         if self.for_code {
             builder.append_extension(ExtendedKeyUsage::new().code_signing().build().unwrap()).unwrap();
+        }
+        if let Some(usage) = self.usage {
+            builder.append_extension(usage.build().unwrap()).unwrap();
         }
         if self.for_mail {
             builder.append_extension(ExtendedKeyUsage::new().email_protection().build().unwrap()).unwrap();
