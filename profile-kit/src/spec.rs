@@ -326,6 +326,22 @@ mod tests {
     }
 
     #[test]
+    fn data_is_text_and_a_date_text_or_a_date() {
+        let payload = |at: &str| format!("[[payload]]\ntype = \"x\"\nsettings = {{ At = {at} }}\n");
+        let date = Value::Date(plist::Date::from_xml_format("2030-01-02T03:04:05Z").unwrap());
+        let written = profile(&payload("{ date = 2030-01-02T03:04:05Z }"));
+        assert_eq!(written.payloads()[0].get("At"), Some(&date));
+        let refused = [
+            ("{ data = 5 }", "payload[0].settings.At: data is base64 in quotes, not an integer"),
+            ("{ data = 2030-01-02T03:04:05Z }", "payload[0].settings.At: data is base64 in quotes, not a datetime"),
+            ("[{ date = true }]", "payload[0].settings.At[0]: a date is RFC 3339, not a boolean"),
+        ];
+        for (at, sentence) in refused {
+            assert_eq!(refusal(&payload(at)), sentence);
+        }
+    }
+
+    #[test]
     fn an_unknown_key_is_an_error_with_its_place() {
         assert!(refusal("dispay_name = \"x\"\n").starts_with("line 3, column 1: unknown field `dispay_name`"));
     }

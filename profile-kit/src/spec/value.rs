@@ -8,7 +8,8 @@ use crate::{Error, KeyPath, Place, Result, template};
 
 /// A TOML table as a dictionary, in its order.
 ///
-/// `{ data = "base64" }` becomes data and `{ date = "RFC 3339" }` a date, as does a TOML date-time with an offset.
+/// `{ data = "base64" }` becomes data and `{ date = "RFC 3339" }` a date, as does a TOML date-time with an offset, in
+/// such a table or alone.
 pub(super) fn dictionary(table: &Table, path: &KeyPath) -> Result<Dictionary> {
     let mut dictionary = Dictionary::new();
     for (key, item) in table {
@@ -29,18 +30,28 @@ fn value(item: &toml::Value, path: &KeyPath) -> Result<Value> {
             let items = items.iter().enumerate().map(|(index, item)| value(item, &path.index(index)));
             Ok(Value::Array(items.collect::<Result<_>>()?))
         }
-        toml::Value::Table(table) => match only_text(table) {
-            Some(("data", text)) => data(text, path),
-            Some(("date", text)) => date(text, path),
+        toml::Value::Table(table) => match only(table) {
+            Some(("data", toml::Value::String(text))) => data(text, path),
+            Some(("data", other)) => Err(wrong(path, &format!("data is base64 in quotes, not {}", kind(other)))),
+            Some(("date", toml::Value::String(text))) => date(text, path),
+            Some(("date", toml::Value::Datetime(moment))) => date(&moment.to_string(), path),
+            Some(("date", other)) => Err(wrong(path, &format!("a date is RFC 3339, not {}", kind(other)))),
             _ => dictionary(table, path).map(Value::Dictionary),
         },
     }
 }
 
-/// The key and text of a table that has one key with a string.
-fn only_text(table: &Table) -> Option<(&str, &str)> {
+/// The key and value of a table that has one key.
+fn only(table: &Table) -> Option<(&str, &toml::Value)> {
     let (key, item) = table.iter().next().filter(|_| table.len() == 1)?;
-    Some((key, item.as_str()?))
+    Some((key, item))
+}
+
+/// As in `an integer`.
+fn kind(item: &toml::Value) -> String {
+    let name = item.type_str();
+    let article = if name.starts_with(['a', 'i']) { "an" } else { "a" };
+    format!("{article} {name}")
 }
 
 fn data(text: &str, path: &KeyPath) -> Result<Value> {
