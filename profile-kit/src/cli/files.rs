@@ -152,6 +152,7 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     }
     let place = place(path)?;
     let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let opened = File::open(folder);
     let mode = if there.is_some() { OWNER_ONLY } else { mode };
     let new = |path: &Path| OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let mut beside = tempfile::Builder::new().prefix(".profile-kit-").make_in(folder, new)?;
@@ -161,7 +162,15 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     beside.as_file_mut().write_all(bytes)?;
     beside.as_file().sync_all()?;
     beside.persist(&place).map_err(|refused| refused.error)?;
-    File::open(folder)?.sync_all()
+    synced(opened)
+}
+
+/// A folder that may be written and not read cannot be opened to be synced: what was written is there.
+fn synced(folder: io::Result<File>) -> io::Result<()> {
+    match folder {
+        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        folder => folder?.sync_all(),
+    }
 }
 
 /// Where a path leads through symbolic links, also where nothing is there yet.
@@ -220,6 +229,18 @@ mod tests {
             assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"new".to_vec(), kept));
             fs::remove_file(&path).unwrap();
         }
+    }
+
+    /// What a superuser is refused nothing of is told by the outcome alone.
+    #[test]
+    fn a_folder_that_cannot_be_read_takes_a_file_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o300)).unwrap();
+        let written = write(&folder.path().join("out"), b"new", OPEN_TO_ALL);
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(written.is_ok(), "{written:?}");
+        assert!(synced(Err(io::ErrorKind::PermissionDenied.into())).is_ok());
+        assert!(synced(Err(io::ErrorKind::NotFound.into())).is_err());
     }
 
     #[test]
