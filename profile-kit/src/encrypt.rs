@@ -51,7 +51,8 @@ pub fn encrypt(profile: &Profile, to: &Certificate, cipher: ContentCipher) -> Re
     let mut filled = profile.clone();
     filled.fill_payload_uuids();
     let payloads = Part::Array(filled.payloads().iter().map(|payload| Part::of(payload.entries())).collect());
-    let envelope = envelope(document::parts_to_xml(&payloads)?.as_bytes(), to, cipher)
+    let payloads = document::parts_to_xml(&payloads).map_err(within_payloads)?;
+    let envelope = envelope(payloads.as_bytes(), to, cipher)
         .map_err(|cause| Error::Crypto { doing: "encrypting the payloads", source: openssl(cause) })?;
     let mut encrypted = Dictionary::new();
     for (key, value) in filled.to_dictionary() {
@@ -180,6 +181,17 @@ fn malformed(problem: &str, source: Option<Source>) -> Error {
 fn closed(cause: Option<ErrorStack>) -> Error {
     let source = cause.filter(|cause| !cause.errors().is_empty()).map(openssl);
     Error::Identity { problem: "this key does not open the encrypted payloads".into(), source }
+}
+
+/// The same with its path from the profile's root.
+fn within_payloads(error: Error) -> Error {
+    match error {
+        Error::Unwritable { place: Place { path: Some(path), .. }, problem } => {
+            let whole = KeyPath::root().key(CONTENT).0.into_iter().chain(path.0);
+            Error::Unwritable { place: Place::path(KeyPath(whole.collect())), problem }
+        }
+        other => other,
+    }
 }
 
 fn at_content(problem: &str) -> Error {

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use profile_kit::encrypt;
+use profile_kit::{Error, encrypt};
 
 use super::{
     files::{Content, Input, Output},
     keys::KeyFiles,
     outcome::{Exit, Failure},
+    text,
 };
 
 /// Decrypt the payloads of an encrypted profile, signed or not. The result is unsigned.
@@ -34,6 +35,13 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let file = super::show::read(&input)?;
     let identity = args.keys.load_to_decrypt()?;
     let decrypted = encrypt::decrypt(&file.profile, &identity).map_err(failed)?;
-    args.output.write_secret(&decrypted.to_xml().map_err(failed)?, Content::Text)?;
+    let bytes = match decrypted.to_xml() {
+        Err(refused @ Error::Unwritable { .. }) => {
+            text::note(&format!("{}: {refused}: written as a binary property list", input.name));
+            decrypted.to_binary().map_err(failed)?
+        }
+        written => written.map_err(failed)?,
+    };
+    args.output.write_secret(&bytes, Content::of(&bytes))?;
     Ok(Exit::Yes)
 }

@@ -102,6 +102,14 @@ fn says_that_a_recipient_is_out_of_its_time_or_its_key_weak() {
 }
 
 #[test]
+fn tells_where_what_cannot_be_written_stands() {
+    let mut profile = profile();
+    profile.payloads_mut()[1].insert("SSID_STR", "\u{1}");
+    let error = encrypt(&profile, DEVICE.certificate(), ContentCipher::default()).unwrap_err();
+    assert!(error.to_string().starts_with("PayloadContent[1].SSID_STR: "), "{error}");
+}
+
+#[test]
 fn refuses_to_encrypt_twice() {
     let error = encrypt(&encrypted(), DEVICE.certificate(), ContentCipher::default()).unwrap_err();
     assert_eq!(error.to_string(), "EncryptedPayloadContent: the profile is encrypted already");
