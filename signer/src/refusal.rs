@@ -88,6 +88,11 @@ refusals! {
         /// The media types that there are, with commas.
         offered: String,
     } 406 "not-acceptable" "No acceptable form" "Accept names none of the forms that there are: {offered}"
+    /// `Host` is missing, there several times, or names no host.
+    InvalidHost 400 "invalid-host" "Invalid Host" "a request of HTTP/1.1 has one Host, which names a host and perhaps a port"
+    /// The body is coded for its transfer in a way that is not read here.
+    UnknownTransferCoding 501 "unknown-transfer-coding" "Unknown transfer coding"
+        "Transfer-Encoding names something else than chunked"
     /// The request did not arrive in time.
     Timeout 408 "timeout" "Request too slow" "the request did not arrive in time"
     /// The body did not arrive as a whole.

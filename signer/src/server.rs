@@ -9,6 +9,7 @@ mod activity;
 mod body;
 mod connection;
 mod exchange;
+mod head;
 mod limits;
 mod listener;
 mod peer;

@@ -23,6 +23,7 @@ use super::{
     Limits, Peer,
     activity::Visit,
     body::{Flaw, Inbound, Outbound},
+    head,
     peer::Origin,
     slots::Slots,
 };
@@ -68,7 +69,8 @@ impl Exchange {
         if let Some(trace) = trace {
             trace.answer(response.headers_mut());
         }
-        if self.stop.phase() > Phase::Serving && version < Version::HTTP_2 {
+        let is_last = self.stop.phase() > Phase::Serving || is_unframed(&response);
+        if is_last && version < Version::HTTP_2 {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         line.end(&response);
@@ -84,14 +86,8 @@ impl Exchange {
         let flaw = Arc::new(OnceLock::new());
         let announced =
             request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        let uri_bytes = request.uri().path_and_query().map_or(0, |it| it.as_str().len());
         let request = request.map(|body| Inbound::new(body, &self.limits, flaw.clone(), visit));
-        if uri_bytes > self.limits.uri_bytes {
-            return Err(Refusal::UriTooLong { limit: self.limits.uri_bytes as u64 });
-        }
-        if head_bytes(&request) > self.limits.header_bytes {
-            return Err(Refusal::HeaderTooLarge { limit: self.limits.header_bytes as u64 });
-        }
+        head::check(&request, &self.limits)?;
         if announced.is_some_and(|announced: usize| announced > self.limits.body_bytes) {
             return Err(Flaw::TooLarge.refusal(&self.limits));
         }
@@ -112,9 +108,10 @@ impl Exchange {
     }
 }
 
-/// The bytes of the header section as HTTP/1.1 has it: name, value, and four between and after.
-fn head_bytes<B>(request: &Request<B>) -> usize {
-    request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+/// Whether it is not certain where the request ends, and the next one begins.
+fn is_unframed(response: &Response<Body>) -> bool {
+    let denied = response.extensions().get::<Denied>();
+    denied.is_some_and(|it| matches!(it.refusal, Refusal::BodyBroken | Refusal::UnknownTransferCoding))
 }
 
 /// What panicked, and why, the panic hook has told.

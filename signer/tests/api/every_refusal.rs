@@ -44,6 +44,11 @@ cases! {
     "not-found" => async { Daemon::start().await.by("read").get("/v1").await },
     "method-not-allowed" => async { Daemon::start().await.by("read").get(IVI).await },
     "not-acceptable" => async { Daemon::start().await.by("core").accept("text/html").post(IVI, json!({})).await },
+    "invalid-host" => async { raw(Daemon::start().await.address, Method::GET, "/v1/devices", "host: other\r\n\r\n").await },
+    "unknown-transfer-coding" => async {
+        let coded = half_a_body("transfer-encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n");
+        raw(Daemon::start().await.address, Method::POST, IVI, &coded).await
+    },
     "timeout" => async {
         let daemon = Daemon::start().await;
         let address = beside(&daemon, Limits { body: Duration::from_millis(50), ..Limits::default() });

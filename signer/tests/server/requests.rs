@@ -47,6 +47,51 @@ async fn unknown_routes_and_methods_are_problems() {
 }
 
 #[tokio::test]
+async fn a_request_of_http_1_1_names_one_host() {
+    let running = Running::start(Limits::default()).await;
+    let ask = async |version: &str, hosts: &str| {
+        running.ask(&format!("GET /hello HTTP/{version}\r\n{hosts}connection: close\r\n\r\n")).await
+    };
+    for (version, hosts) in [
+        ("1.1", ""),
+        ("1.1", "host: it\r\nhost: it\r\n"),
+        ("1.0", "host: it\r\nhost: other\r\n"),
+        ("1.1", "host: it it\r\n"),
+        ("1.1", "host: it/hello\r\n"),
+        ("1.1", "host: me@it\r\n"),
+        ("1.1", "host: it:http\r\n"),
+        ("1.1", "host: it:80:80\r\n"),
+    ] {
+        let refusal = ask(version, hosts).await;
+        assert_eq!((status(&refusal), code(&refusal)), (400, "invalid-host".into()), "{version} {hosts}");
+    }
+    assert!(running.metrics.encode().contains("signer_refusals_total{code=\"invalid-host\"} 8"));
+    for hosts in ["host: it:8080\r\n", "host: it:\r\n", "host: [::1]:80\r\n", "host: 127.0.0.1\r\n", "host:\r\n"] {
+        assert_eq!(status(&ask("1.1", hosts).await), 200, "{hosts}");
+    }
+    assert_eq!(status(&ask("1.0", "").await), 200);
+}
+
+#[tokio::test]
+async fn a_transfer_coding_that_is_not_chunked_alone_is_refused_and_the_connection_closed() {
+    let running = Running::start(Limits::default()).await;
+    for (codings, refused) in [
+        ("transfer-encoding: gzip, chunked", (501, "unknown-transfer-coding")),
+        ("transfer-encoding: identity\r\ntransfer-encoding: chunked", (501, "unknown-transfer-coding")),
+        ("transfer-encoding: chunked, Chunked", (400, "body-broken")),
+        ("transfer-encoding: chunked\r\ntransfer-encoding: chunked", (400, "body-broken")),
+    ] {
+        // Two requests: the second one is not to be read where the first one's end is not certain.
+        let request = format!("POST /echo HTTP/1.1\r\nhost: it\r\n{codings}\r\n\r\n1\r\nx\r\n0\r\n\r\n");
+        let answers = running.ask(&(request + "GET /hello HTTP/1.1\r\nhost: it\r\n\r\n")).await;
+        assert_eq!((status(&answers), &*code(&answers)), refused, "{codings}");
+        assert_eq!(header(&answers, "connection"), Some("close"));
+    }
+    let chunked = "POST /echo HTTP/1.1\r\nhost: it\r\nconnection: close\r\ntransfer-encoding: Chunked\r\n\r\n";
+    assert!(running.ask(&format!("{chunked}1\r\nx\r\n0\r\n\r\n")).await.ends_with("\r\n\r\nx"));
+}
+
+#[tokio::test]
 async fn a_request_keeps_its_id_and_its_trace() {
     let running = Running::start(Limits::default()).await;
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

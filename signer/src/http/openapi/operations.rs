@@ -84,8 +84,10 @@ const ALWAYS: &[&str] = &[
     "deadline-exceeded",
     "header-too-large",
     "internal",
+    "invalid-host",
     "overloaded",
     "timeout",
+    "unknown-transfer-coding",
     "uri-too-long",
 ];
 const GUARDED: &[&str] = &["unauthenticated", "role-missing", "ledger-unavailable", "draining"];
