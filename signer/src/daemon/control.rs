@@ -350,7 +350,7 @@ pub struct Copy(PathBuf);
 
 impl Copy {
     fn beside(ledger: &Path) -> Self {
-        Self(ledger.with_file_name(prefix(ledger) + &Uuid::now_v7().to_string()))
+        Self(ledger.with_file_name(prefix(ledger) + &Uuid::new_v4().to_string()))
     }
 
     /// Removes what a daemon that was killed has left of copies. Nobody else may work with the ledger meanwhile.

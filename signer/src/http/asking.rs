@@ -110,7 +110,7 @@ struct Door {
 async fn guard(Shared(door): Shared<Arc<Door>>, mut request: Request, next: Next) -> Response {
     // As exact as the ledger keeps it, so that an answer that comes again is the same.
     let at = from_millis(millis((door.service.clock)()));
-    let id = request.extensions().get().cloned().unwrap_or_else(|| RequestId::of(request.headers()));
+    let id = request.extensions().get().cloned().unwrap_or_else(|| RequestId::of(request.headers(), at));
     let mut event = door.event(&mut request, &id).await;
     let peer = request.extensions().get::<server::Peer>().map(server::Peer::origin);
     let response = match door.admit(&request, id, at, &mut event) {

@@ -1,9 +1,11 @@
 //! How a request is followed through logs, here and elsewhere.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
+
+use crate::issuance::IdSource;
 
 /// What a request is called: its `X-Request-Id` where that is 1 to 64 of `A-Z a-z 0-9 . _ -`, else a new UUIDv7.
 /// An extension of every request.
@@ -25,10 +27,10 @@ pub struct Trace {
 }
 
 impl RequestId {
-    /// The caller's, or a new one.
-    pub fn of(headers: &HeaderMap) -> Self {
+    /// The caller's, or a new one with the moment in it.
+    pub fn of(headers: &HeaderMap, at: SystemTime) -> Self {
         let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| is_sane(id));
-        Self(given.map_or_else(|| Uuid::now_v7().to_string().into(), Arc::from))
+        Self(given.map_or_else(|| IdSource::new().next(at).to_string().into(), Arc::from))
     }
 
     pub(crate) fn answer(&self, headers: &mut HeaderMap) {
@@ -60,8 +62,8 @@ impl Trace {
         let flags = u8::try_from(hex(parts.next()?, 2)?).ok()?;
         let may_go_on = version > 0;
         let valid = version != 0xff && trace != 0 && parent != 0 && (may_go_on || parts.next().is_none());
-        // The lower half of a UUIDv7 is random but for two bits that are never both zero.
-        let (_, span) = Uuid::now_v7().as_u64_pair();
+        // The lower half of a UUIDv4 is random but for two bits that are never both zero.
+        let (_, span) = Uuid::new_v4().as_u64_pair();
         valid.then_some(Self { trace, parent, span, flags })
     }
 
@@ -94,6 +96,8 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -140,10 +144,16 @@ mod tests {
         for (given, kept) in [("abc-1.2_3", true), ("a b", false), ("", false), ("a\"}", false)] {
             let mut headers = HeaderMap::new();
             headers.insert(REQUEST_ID, HeaderValue::from_str(given).unwrap());
-            assert_eq!(RequestId::of(&headers).to_string() == given, kept, "{given:?}");
+            assert_eq!(RequestId::of(&headers, SystemTime::now()).to_string() == given, kept, "{given:?}");
         }
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, HeaderValue::from_str(&"a".repeat(65)).unwrap());
-        assert_eq!(RequestId::of(&headers).to_string().len(), 36);
+        assert_eq!(RequestId::of(&headers, SystemTime::now()).to_string().len(), 36);
+    }
+
+    #[test]
+    fn a_request_is_called_something_also_where_the_clock_stands_before_1970() {
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(RequestId::of(&HeaderMap::new(), before).to_string().len(), 36);
     }
 }

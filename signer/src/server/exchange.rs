@@ -5,7 +5,7 @@ use std::{
     pin::pin,
     sync::{Arc, OnceLock},
     task::Poll,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use axum::{
@@ -54,7 +54,7 @@ impl Exchange {
         mut request: Request<Incoming>,
         visit: Visit,
     ) -> Response<Outbound> {
-        let (id, trace) = (RequestId::of(request.headers()), Trace::of(request.headers()));
+        let (id, trace) = (RequestId::of(request.headers(), SystemTime::now()), Trace::of(request.headers()));
         let line = Line::begin(&request, &peer, &id, trace, self.metrics.clone());
         let version = request.version();
         let extensions = request.extensions_mut();
