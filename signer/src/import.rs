@@ -6,12 +6,7 @@
 mod list;
 mod manifest;
 
-use std::{
-    collections::BTreeMap,
-    fs::{self, File},
-    io,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -167,14 +162,6 @@ fn is_inside(name: &str) -> bool {
     let mut parts = PathBuf::from(name);
     let plain = parts.components().all(|part| matches!(part, std::path::Component::Normal(_)));
     plain && parts.pop()
-}
-
-/// Opens a file; a pipe in its place would keep who opens it waiting.
-fn open(path: &Path) -> io::Result<File> {
-    match fs::metadata(path)?.is_file() {
-        true => File::open(path),
-        false => Err(io::Error::other("it is no file")),
-    }
 }
 
 /// The most bytes of a signed file: in base64 it has to fit into a line to the daemon.

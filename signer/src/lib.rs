@@ -12,6 +12,7 @@ pub mod dev;
 pub mod device_id;
 pub mod diagnosis;
 pub mod digest;
+pub mod file;
 #[cfg(test)]
 mod fixture;
 pub mod http;

@@ -1,7 +1,6 @@
 //! Secrets: named by where they are, never written down.
 
 use std::{
-    fs::File,
     io::{self, ErrorKind, Read},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -11,6 +10,7 @@ use profile_kit::Passphrase;
 use zeroize::Zeroizing;
 
 use super::{ConfigError, Place};
+use crate::file::open_regular;
 
 /// Where a secret is: a file that nobody else may read, or a credential that systemd hands over
 /// (`LoadCredential=`, `$CREDENTIALS_DIRECTORY/NAME`).
@@ -62,7 +62,7 @@ impl Secret {
     }
 
     fn bytes(&self) -> io::Result<Zeroizing<Vec<u8>>> {
-        let file = File::open(&self.path)?;
+        let file = open_regular(&self.path)?;
         let metadata = file.metadata()?;
         let mode = metadata.permissions().mode() & 0o777;
         if mode & 0o077 != 0 && !self.credential {
@@ -88,7 +88,7 @@ impl Secret {
 pub(crate) fn read_public(place: &Place, path: &Path) -> Result<Vec<u8>, ConfigError> {
     let read = || {
         let mut bytes = Vec::new();
-        File::open(path)?.take(LARGEST_PUBLIC + 1).read_to_end(&mut bytes)?;
+        open_regular(path)?.take(LARGEST_PUBLIC + 1).read_to_end(&mut bytes)?;
         match bytes.len() as u64 > LARGEST_PUBLIC {
             true => Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 16 MiB")),
             false => Ok(bytes),

@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Entries, LARGEST, Offered, Unread, is_inside, manifest, open};
+use super::{Entries, LARGEST, Offered, Unread, is_inside, manifest};
+use crate::file::open_regular;
 
 /// Reads a folder: by the manifest of the batch that made it, or by a table with the columns `file` and that of the
 /// device, which is `udid`, else `serial`, else `device`, unless it is named.
@@ -51,7 +52,7 @@ fn offered(folder: &Path, device: &str, file: &str, from: String) -> Result<Offe
     }
     let path: PathBuf = folder.join(file);
     let mut signed = Vec::new();
-    let read = open(&path).and_then(|opened| opened.take(LARGEST + 1).read_to_end(&mut signed));
+    let read = open_regular(&path).and_then(|opened| opened.take(LARGEST + 1).read_to_end(&mut signed));
     match read {
         Err(cause) => Err(wrong(format!("{file} cannot be read: {cause}"))),
         Ok(count) if count as u64 > LARGEST => Err(wrong(format!("{file} is larger than {} MiB", LARGEST >> 20))),

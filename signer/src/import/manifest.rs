@@ -9,8 +9,8 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{Entries, LARGEST, Offered, Unread, is_inside, open};
-use crate::Digest;
+use super::{Entries, LARGEST, Offered, Unread, is_inside};
+use crate::{Digest, file::open_regular};
 
 /// Reads a manifest: `DIR/manifest.jsonl`, or `FILE.tar.manifest.jsonl` beside its archive.
 ///
@@ -19,7 +19,7 @@ use crate::Digest;
 pub fn manifest(path: &Path) -> Result<Entries, Unread> {
     let name = path.display().to_string();
     let wrong = |problem: String| Unread { from: name.clone(), problem };
-    let mut lines = BufReader::new(open(path).map_err(|cause| wrong(cause.to_string()))?);
+    let mut lines = BufReader::new(open_regular(path).map_err(|cause| wrong(cause.to_string()))?);
     let head = line(&mut lines).map_err(|cause| wrong(cause.to_string()))?.unwrap_or_default();
     let head: Head = serde_json::from_slice(&head).map_err(|_| wrong("is no manifest of a batch".into()))?;
     if (head.format, head.made.as_str()) != (1, "profiles") {
@@ -193,7 +193,7 @@ impl Files {
     }
 
     fn tar(path: &Path) -> io::Result<Self> {
-        let mut archive = tar::Archive::new(open(path)?);
+        let mut archive = tar::Archive::new(open_regular(path)?);
         let mut places = HashMap::new();
         for entry in archive.entries_with_seek()? {
             let entry = entry?;
@@ -207,7 +207,7 @@ impl Files {
         let mut bytes = Vec::new();
         let length = match self {
             Files::Folder(folder) => {
-                let file = open(&folder.join(name))?;
+                let file = open_regular(&folder.join(name))?;
                 file.take(LARGEST + 1).read_to_end(&mut bytes)? as u64
             }
             Files::Tar(file, places) => {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::hash_map::Entry,
-    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -14,6 +13,7 @@ use super::{Key, Keyring, Leaf, try_out};
 use crate::{
     Digest,
     config::{ConfigError, Duty, IdentityConfig, KeyFiles, Place, Secret, SpecConfig, read_public},
+    file::open_regular,
 };
 
 /// The keyring, and everything that is wrong with what is not in it.
@@ -52,7 +52,8 @@ impl Keyring {
         active: bool,
         at: SystemTime,
     ) -> Result<(), Vec<ConfigError>> {
-        let identity = read(files, &config.place).map_err(|error| {
+        let identity = can_be_opened(files, &config.place).and_then(|()| read(files, &config.place));
+        let identity = identity.map_err(|error| {
             let faults = faults(files, &config.place);
             // Reading stops at the first fault, and there may be more.
             if faults.is_empty() { vec![error] } else { faults }
@@ -103,6 +104,20 @@ fn read(files: &KeyFiles, place: &Place) -> Result<Identity, ConfigError> {
     identity.map_err(|cause| ConfigError::of(place.clone(), cause))
 }
 
+/// Whether each of its files can: to read a pipe would be to wait for it.
+fn can_be_opened(files: &KeyFiles, place: &Place) -> Result<(), ConfigError> {
+    let named: Vec<&PathBuf> = match files {
+        KeyFiles::Pem { certificate, chain, key, .. } => [&key.path, certificate].into_iter().chain(chain).collect(),
+        KeyFiles::Pkcs12 { archive, .. } => vec![&archive.path],
+    };
+    let secret = passphrase(files).map(|secret| (&secret.path, &secret.place));
+    let mut all = named.into_iter().map(|path| (path, place)).chain(secret);
+    all.try_for_each(|(path, place)| match open_regular(path) {
+        Ok(_) => Ok(()),
+        Err(cause) => Err(ConfigError::unreadable(place.clone(), path, cause)),
+    })
+}
+
 fn passphrase(files: &KeyFiles) -> Option<&Secret> {
     let (KeyFiles::Pem { passphrase, .. } | KeyFiles::Pkcs12 { passphrase, .. }) = files;
     passphrase.as_ref()
@@ -143,7 +158,7 @@ fn key_fault(
     place: &Place,
     usable: Option<impl FnOnce() -> Result<(), ConfigError>>,
 ) -> Option<ConfigError> {
-    if let Err(cause) = File::open(&key.path) {
+    if let Err(cause) = open_regular(&key.path) {
         return Some(ConfigError::unreadable(place.clone(), &key.path, cause));
     }
     usable.map_or_else(|| key.read().map(drop), |usable| usable()).err()

@@ -1,3 +1,5 @@
+use std::process::Command;
+
 use crate::fixture::{Site, days, now};
 
 #[test]
@@ -71,6 +73,26 @@ fn every_former_key_that_is_not_there_is_told() {
             "{errors:#?}"
         );
     }
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
+    let site = Site::new();
+    let names = ["seal", "parameter", "checkpoint", "new.pem", "new.key", "old.p12", "old.passphrase", "lost.pem"];
+    for name in names.into_iter().chain(["ivi.toml"]) {
+        pipe(&site, name);
+    }
+    let errors = site.errors();
+    assert_eq!(errors.len(), 9, "{errors:#?}");
+    assert!(errors.iter().all(|error| error.ends_with(": it is no regular file")), "{errors:#?}");
+    pipe(&site, "signer.toml");
+    assert_eq!(site.errors(), ["signer.toml: cannot read signer.toml: it is no regular file"]);
+}
+
+fn pipe(site: &Site, name: &str) {
+    let path = site.folder.path().join(name);
+    std::fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&path).status().unwrap().success());
 }
 
 #[test]

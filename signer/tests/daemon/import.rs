@@ -215,7 +215,7 @@ fn a_folder_is_read_by_a_table_of_its_devices() {
     fs::create_dir(folder.path().join("folder")).unwrap();
     fs::write(&table, "serial,file\nC02A,folder\n").unwrap();
     let told = import::list(folder.path(), Some(&table), None).unwrap().next().unwrap().err().unwrap().to_string();
-    assert!(told.ends_with("folder cannot be read: it is no file"), "{told}");
+    assert!(told.ends_with("folder cannot be read: it is no regular file"), "{told}");
     fs::write(&table, "serial,name\n").unwrap();
     assert!(
         import::list(folder.path(), Some(&table), None).err().unwrap().to_string().ends_with("has no column \"file\"")
