@@ -113,7 +113,16 @@ pub struct Audit {
     /// The file that checkpoints are appended to.
     pub checkpoints: PathBuf,
     /// The public halves, in PEM, of keys that signed checkpoints before.
-    pub former_keys: Vec<PathBuf>,
+    pub former_keys: Vec<FormerKey>,
+    /// Where the configuration says so.
+    pub place: Place,
+}
+
+/// The public half of a key that signed checkpoints before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormerKey {
+    /// The file that holds it.
+    pub path: PathBuf,
     /// Where the configuration says so.
     pub place: Place,
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use crate::{
     Config, Digest,
+    audit::CheckpointVerifier,
     backup::Record,
     config,
     keyring::{Holding, Keyring},
@@ -134,12 +135,16 @@ fn waits_for_restart(old: &Started, new: &State) -> Vec<&'static str> {
         ("ledger.former_seal_keys", old.secrets.former_seal_keys == new.secrets.former_seal_keys),
         ("ledger.parameter_key", old.secrets.parameter_key == new.secrets.parameter_key),
         ("audit.checkpoint_key", old.secrets.checkpoint_key.id() == new.secrets.checkpoint_key.id()),
-        ("audit.former_keys", was.audit.former_keys == is.audit.former_keys),
+        ("audit.former_keys", ids(&old.secrets.former_keys) == ids(&new.secrets.former_keys)),
         ("audit.checkpoints", was.audit.checkpoints == is.audit.checkpoints),
         ("limits (but json_depth and plist_depth)", limits == is.limits),
         ("log", was.log == is.log),
     ];
     parts.into_iter().filter(|(_, same)| !same).map(|(part, _)| part).collect()
+}
+
+fn ids(keys: &[CheckpointVerifier]) -> Vec<Digest> {
+    keys.iter().map(CheckpointVerifier::id).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,6 @@
 //! Everything that the daemon works with, read and checked as one: by the start, by a reload and by `signer check`.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    time::SystemTime,
-};
+use std::{fmt, path::Path, time::SystemTime};
 
 use profile_kit::Certificate;
 use zeroize::Zeroizing;
@@ -15,7 +11,7 @@ use crate::{
     auth::Authenticator,
     backup::Record,
     catalogue::Catalogue,
-    config::{self, ConfigError, Draft, Place, credentials_directory, read_public},
+    config::{self, ConfigError, Draft, FormerKey, Place, credentials_directory, read_public},
     keyring::{Keyring, ends},
     ledger::{LedgerKey, LedgerKeys},
     tls::{ClientCertificates, Tls, TlsSettings},
@@ -162,35 +158,25 @@ impl Secrets {
         }
         let checkpoint_key = audit.map(|audit| checkpoint_key(&audit.checkpoint_key));
         let checkpoint_key = checkpoint_key.and_then(|read| read.map_err(|error| errors.push(error)).ok());
-        let former_keys = audit.map(former_keys);
-        let former_keys = former_keys.and_then(|read| read.map_err(|wrong| errors.extend(wrong)).ok());
+        let former = audit.map(|audit| audit.former_keys.as_slice()).unwrap_or_default();
+        let read = |key| former_key(key).map_err(|error| errors.push(error)).ok();
+        let former_keys: Vec<_> = former.iter().map(read).collect();
         Some(Self {
             seal_key: seal_key?,
             parameter_key: parameter_key?,
             former_seal_keys: former_seal_keys.into_iter().collect::<Option<_>>()?,
             checkpoint_key: checkpoint_key?,
-            former_keys: former_keys?,
+            former_keys: former_keys.into_iter().collect::<Option<Vec<_>>>()?.concat(),
         })
     }
 }
 
-fn former_keys(audit: &config::Audit) -> Result<Vec<CheckpointVerifier>, Vec<ConfigError>> {
-    let place = Place { key: "audit.former_keys".into(), ..audit.checkpoint_key.place.clone() };
-    let read = |path: &PathBuf| {
-        let pem = read_public(&place, path)?;
-        CheckpointVerifier::all_from_pem(&pem).map_err(|cause| {
-            let problem = format!("{} holds no public key of checkpoints", path.display());
-            ConfigError { place: place.clone(), problem, source: Some(Box::new(cause)) }
-        })
-    };
-    let (mut verifiers, mut errors) = (Vec::new(), Vec::new());
-    for path in &audit.former_keys {
-        match read(path) {
-            Ok(more) => verifiers.extend(more),
-            Err(error) => errors.push(error),
-        }
-    }
-    if errors.is_empty() { Ok(verifiers) } else { Err(errors) }
+fn former_key(FormerKey { path, place }: &FormerKey) -> Result<Vec<CheckpointVerifier>, ConfigError> {
+    let pem = read_public(place, path)?;
+    CheckpointVerifier::all_from_pem(&pem).map_err(|cause| {
+        let problem = format!("{} holds no public key of checkpoints", path.display());
+        ConfigError { place: place.clone(), problem, source: Some(Box::new(cause)) }
+    })
 }
 
 fn checkpoint_key(secret: &config::Secret) -> Result<CheckpointKey, ConfigError> {

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 use toml::de::DeTable;
 
 use super::{
-    Admin, Audit, CallerConfig, ConfigError, Draft, Duty, IdentityConfig, KeyFiles, Ledger, Limits, Listen, Log,
-    LogFormat, LogLevel, Overwrites, Proof, SpecConfig, Tls, UnixSocket, agreement,
+    Admin, Audit, CallerConfig, ConfigError, Draft, Duty, FormerKey, IdentityConfig, KeyFiles, Ledger, Limits, Listen,
+    Log, LogFormat, LogLevel, Overwrites, Proof, SpecConfig, Tls, UnixSocket, agreement,
     section::{Document, Item, Section},
 };
 use crate::{Digest, pattern::Pattern, role::Role};
@@ -127,9 +127,13 @@ fn audit(mut section: Section) -> Option<Audit> {
     let place = section.place();
     let checkpoint_key = section.required("checkpoint_key", Item::secret);
     let checkpoints = section.required("checkpoints", Item::path);
-    let former_keys = section.optional("former_keys", |item| item.list(Item::path)).unwrap_or_default();
+    let former_keys = section.optional("former_keys", |item| item.list(former_key)).unwrap_or_default();
     section.finish();
     Some(Audit { checkpoint_key: checkpoint_key?, checkpoints: checkpoints?, former_keys, place })
+}
+
+fn former_key(item: &Item) -> Option<FormerKey> {
+    Some(FormerKey { path: item.path()?, place: item.place() })
 }
 
 fn identity(mut section: Section) -> Option<IdentityConfig> {

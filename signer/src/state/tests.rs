@@ -60,22 +60,6 @@ fn missing_files_of_every_kind_are_told_with_their_cause() {
 }
 
 #[test]
-fn every_former_key_that_is_not_there_is_told() {
-    let site = Site::new();
-    site.change(
-        "[[identity]]\nname = \"new\"",
-        "former_keys = [\"one.pem\", \"two.pem\"]\n[[identity]]\nname = \"new\"",
-    );
-    let errors = site.errors();
-    for name in ["one.pem", "two.pem"] {
-        assert!(
-            errors.iter().any(|error| error.contains(&format!("audit.former_keys: cannot read {name}"))),
-            "{errors:#?}"
-        );
-    }
-}
-
-#[test]
 fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
     let site = Site::new();
     let names = ["seal", "parameter", "checkpoint", "new.pem", "new.key", "old.p12", "old.passphrase", "lost.pem"];
@@ -93,6 +77,18 @@ fn pipe(site: &Site, name: &str) {
     let path = site.folder.path().join(name);
     std::fs::remove_file(&path).unwrap();
     assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&path).status().unwrap().success());
+}
+
+#[test]
+fn former_keys_that_are_none_are_all_told_at_their_place() {
+    let site = Site::new();
+    let checkpoints = "checkpoints = \"checkpoints.jsonl\"\n";
+    site.change(checkpoints, &format!("{checkpoints}former_keys = [\n    \"away.pem\",\n    \"ivi.toml\",\n]\n"));
+    let errors = site.errors();
+    assert_eq!(errors.len(), 2, "{errors:#?}");
+    assert!(errors[0].starts_with("signer.toml:13:5: audit.former_keys[0]: cannot read away.pem: "), "{errors:#?}");
+    let no_key = "signer.toml:14:5: audit.former_keys[1]: ivi.toml holds no public key of checkpoints";
+    assert!(errors[1].starts_with(no_key), "{errors:#?}");
 }
 
 #[test]
