@@ -8,10 +8,16 @@ use std::{
 use super::{CallerConfig, ConfigError, Draft, Duty, Place, Proof, SpecConfig};
 use crate::{ledger::sqlite, role::Role};
 
-/// The names that the file gives, also those of parts that could not be read.
+/// What the file names, also where it could not be read.
 pub(super) struct Names {
     pub(super) identities: Vec<String>,
+    /// Identities that do not say what they are for.
+    pub(super) stateless: Vec<String>,
     pub(super) specs: Vec<String>,
+    /// Whether there is a `listen.unix`.
+    pub(super) unix: bool,
+    /// Whether there is a `listen.tls.client_ca`.
+    pub(super) client_ca: bool,
 }
 
 /// Everything that does not agree.
@@ -27,7 +33,7 @@ pub(super) fn errors(draft: &Draft, names: &Names) -> Vec<ConfigError> {
     }
     idle(draft, &mut errors);
     for caller in &draft.callers {
-        reachable(caller, draft, &mut errors);
+        reachable(caller, draft, names, &mut errors);
         scope(caller, names, &mut errors);
     }
     told_apart(&draft.callers, &mut errors);
@@ -64,6 +70,7 @@ fn files(draft: &Draft, errors: &mut Vec<ConfigError>) {
 fn signer(spec: &SpecConfig, draft: &Draft, names: &Names, errors: &mut Vec<ConfigError>) {
     let problem = match draft.identities.iter().find(|identity| identity.name == spec.identity) {
         Some(identity) if matches!(identity.duty, Duty::Active(_)) => return,
+        Some(_) if names.stateless.contains(&spec.identity) => return,
         Some(_) => format!("identity {:?} is not active: it issues nothing", spec.identity),
         None if names.identities.contains(&spec.identity) => return,
         None => format!("there is no identity {:?}", spec.identity),
@@ -81,15 +88,18 @@ fn idle(draft: &Draft, errors: &mut Vec<ConfigError>) {
 }
 
 /// Whether the caller can be known by any of the ways to reach the daemon.
-fn reachable(caller: &CallerConfig, draft: &Draft, errors: &mut Vec<ConfigError>) {
-    let Some(listen) = &draft.listen else { return };
-    let asks = listen.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+fn reachable(caller: &CallerConfig, draft: &Draft, names: &Names, errors: &mut Vec<ConfigError>) {
+    if draft.listen.is_none() {
+        return;
+    }
     let (key, problem) = match caller.proof {
-        Proof::Uid(_) if listen.unix.is_none() => ("uid", "is never seen: there is no listen.unix"),
-        Proof::Certificate(_) if !asks => {
+        Proof::Uid(_) if !names.unix => ("uid", "is never seen: there is no listen.unix"),
+        Proof::Certificate(_) if !names.client_ca => {
             ("certificate_sha256", "is never asked for: there is no listen.tls.client_ca")
         }
-        Proof::Subject(_) if !asks => ("certificate_subject", "is never asked for: there is no listen.tls.client_ca"),
+        Proof::Subject(_) if !names.client_ca => {
+            ("certificate_subject", "is never asked for: there is no listen.tls.client_ca")
+        }
         _ => return,
     };
     errors.push(ConfigError::new(caller.place.key(key), problem));

@@ -48,7 +48,15 @@ impl Draft {
     }
 
     fn read(mut root: Section) -> Self {
-        let names = agreement::Names { identities: root.names("identity"), specs: root.names("spec") };
+        let is_known = |state: &Option<String>| STATES.iter().any(|(word, _)| Some(*word) == state.as_deref());
+        let named = root.texts("identity", "name").into_iter().zip(root.texts("identity", "state"));
+        let names = agreement::Names {
+            identities: root.texts("identity", "name").into_iter().flatten().collect(),
+            stateless: named.filter(|(_, state)| !is_known(state)).filter_map(|(name, _)| name).collect(),
+            specs: root.texts("spec", "name").into_iter().flatten().collect(),
+            unix: root.holds("listen", &["unix"]),
+            client_ca: root.holds("listen", &["tls", "client_ca"]),
+        };
         let mut draft = Self {
             listen: root.required("listen", |item| listen(item.section()?)),
             admin: root.required("admin", |item| admin(item.section()?)),
@@ -104,7 +112,9 @@ fn tls(mut section: Section) -> Option<Tls> {
     let key = section.required("key", Item::secret);
     let client_ca = section.optional("client_ca", Item::path);
     section.finish();
-    Some(Tls { address: address?, certificate: certificate?, key: key?, client_ca })
+    // A wrong address is told already; its files are looked at all the same.
+    let address = address.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
+    Some(Tls { address, certificate: certificate?, key: key?, client_ca })
 }
 
 fn admin(mut section: Section) -> Option<Admin> {
@@ -139,15 +149,13 @@ fn former_key(item: &Item) -> Option<FormerKey> {
 fn identity(mut section: Section) -> Option<IdentityConfig> {
     let place = section.place();
     let name = section.required("name", Item::name);
-    let state = section.required("state", |item| {
-        item.word(&[("active", State::Active), ("overwrite-only", State::OverwriteOnly), ("gone", State::Gone)])
-    });
+    let state = section.required("state", |item| item.word(&STATES));
     let duty = match state {
         Some(State::Active) => key_files(&mut section).map(Duty::Active),
         Some(State::OverwriteOnly) => key_files(&mut section).map(Duty::OverwriteOnly),
         Some(State::Gone) => gone(&mut section),
-        // Which keys belong here is not known, so none is called unknown.
-        None => key_files(&mut section).and(None),
+        // Which keys belong here is not known, so none is called unknown, and the files are looked at.
+        None => key_files(&mut section).map(Duty::OverwriteOnly),
     };
     section.finish();
     Some(IdentityConfig { name: name?, duty: duty?, place })
@@ -159,6 +167,9 @@ enum State {
     OverwriteOnly,
     Gone,
 }
+
+const STATES: [(&str, State); 3] =
+    [("active", State::Active), ("overwrite-only", State::OverwriteOnly), ("gone", State::Gone)];
 
 fn key_files(section: &mut Section) -> Option<KeyFiles> {
     let passphrase = section.optional("passphrase", Item::secret);

@@ -91,12 +91,17 @@ impl<'a> Section<'a> {
         self.optional(key, list).unwrap_or_default().into_iter().flatten().collect()
     }
 
-    /// The names that an array of tables gives, whether or not the rest of the tables can be read.
-    pub(super) fn names(&self, key: &str) -> Vec<String> {
-        let list =
-            self.table.iter().find(|(name, _)| *name.get_ref() == key).and_then(|(_, list)| list.get_ref().as_array());
-        let name = |item: &Spanned<DeValue<'_>>| item.get_ref().get("name")?.get_ref().as_str().map(str::to_owned);
-        list.into_iter().flat_map(|list| list.iter()).filter_map(name).collect()
+    /// What each table of an array of tables has as the text of a key, whether or not the rest can be read.
+    pub(super) fn texts(&self, key: &str, of: &str) -> Vec<Option<String>> {
+        let list = self.value(key).and_then(|list| list.as_array());
+        let text = |item: &Spanned<DeValue<'_>>| Some(item.get_ref().get(of)?.get_ref().as_str()?.to_owned());
+        list.into_iter().flat_map(|list| list.iter()).map(text).collect()
+    }
+
+    /// Whether there is something at a path of keys, whether or not it can be read.
+    pub(super) fn holds(&self, first: &str, rest: &[&str]) -> bool {
+        let below = |value: Option<&'a DeValue<'a>>, key: &&str| Some(value?.get(*key)?.get_ref());
+        rest.iter().fold(self.value(first), below).is_some()
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -110,6 +115,10 @@ impl<'a> Section<'a> {
             let known = self.known.join(", ");
             self.document.push(ConfigError::new(place, format!("is not known; known here are: {known}")));
         }
+    }
+
+    fn value(&self, key: &str) -> Option<&'a DeValue<'a>> {
+        self.table.iter().find(|(name, _)| *name.get_ref() == key).map(|(_, value)| value.get_ref())
     }
 
     fn item(&mut self, key: &'static str) -> Option<Item<'a>> {

@@ -251,6 +251,12 @@ fn an_identity_that_cannot_be_read_is_not_called_missing_too() {
 }
 
 #[test]
+fn an_identity_of_no_known_state_is_not_called_inactive_too() {
+    let line = wrong(&format!("{}{SPEC}", IDENTITY.replace("active", "activ")));
+    assert!(line.contains("identity[0].state: is none of"), "{line}");
+}
+
+#[test]
 fn an_active_identity_without_a_spec_is_a_mistake() {
     assert!(wrong(IDENTITY).contains("identity[0].state: is active, and no spec names it"));
 }
@@ -268,6 +274,15 @@ fn a_caller_has_to_be_reachable() {
     assert!(wrong(&caller("c", "uid = 7")).contains("caller[0].uid: is never seen: there is no listen.unix"));
     let line = wrong(&caller("c", "certificate_subject = \"CN=c\""));
     assert!(line.contains("is never asked for: there is no listen.tls.client_ca"), "{line}");
+}
+
+#[test]
+fn a_way_to_the_daemon_that_cannot_be_read_is_not_called_missing_too() {
+    let tls = "[listen.tls]\naddress = \"here\"\ncertificate = \"a.pem\"\nkey = { file = \"a.key\" }\nclient_ca = \"ca.pem\"\n";
+    let line = wrong(&format!("{tls}{}", caller("c", "certificate_subject = \"CN=c\"")));
+    assert!(line.contains("listen.tls.address: is not an IP address"), "{line}");
+    let line = wrong(&format!("[listen.unix]\npath = 7\n{}", caller("c", "uid = 7")));
+    assert!(line.contains("listen.unix.path: is not a string"), "{line}");
 }
 
 #[test]

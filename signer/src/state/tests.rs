@@ -92,6 +92,28 @@ fn former_keys_that_are_none_are_all_told_at_their_place() {
 }
 
 #[test]
+fn a_word_that_is_wrong_hides_no_file_that_is_missing() {
+    let site = Site::new();
+    let unix = "unix = { path = \"signer.sock\" }";
+    let tls = "tls = { address = \"here\", certificate = \"tls.pem\", key = { file = \"tls.key\" } }";
+    site.change(unix, &format!("{unix}\n{tls}"));
+    site.change("\"active\"", "\"activ\"");
+    std::fs::remove_file(site.folder.path().join("new.key")).unwrap();
+    let errors = site.errors();
+    let parts = [
+        "listen.tls.address: is not an IP address",
+        "identity[0].state: is none of",
+        "listen.tls.certificate: cannot read tls.pem",
+        "listen.tls.key: cannot read tls.key",
+        "identity[0]: cannot read new.key",
+    ];
+    for part in parts {
+        assert!(errors.iter().any(|error| error.contains(part)), "{part} {errors:#?}");
+    }
+    assert_eq!(errors.len(), parts.len(), "{errors:#?}");
+}
+
+#[test]
 fn a_tls_certificate_that_is_none_is_a_mistake() {
     let site = Site::new();
     site.change(
