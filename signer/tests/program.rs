@@ -186,6 +186,7 @@ fn what_is_wrong_is_1_and_what_could_not_be_asked_is_2() {
     fs::write(folder.path().join("site/ivi-mdm.toml"), "format = 1").unwrap();
     assert_eq!(code(&["check", "--config", "site/signer.toml"]), Some(1));
     assert_eq!(code(&["check", "--config", "missing.toml"]), Some(2));
+    assert_eq!(code(&["check", "--config", "site"]), Some(2));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! `signer check`: whether a start or a reload would take the configuration.
 
-use std::{fs::File, path::PathBuf};
+use std::path::PathBuf;
 
-use signer::daemon::Source;
+use signer::{daemon::Source, file::open_regular};
 
 use super::{
     outcome::{Exit, Failure},
@@ -28,7 +28,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let mut source = Source::new(&args.config);
     source.credentials = args.credentials.clone().or(source.credentials);
-    if let Err(cause) = File::open(&args.config) {
+    if let Err(cause) = open_regular(&args.config) {
         return Err(Failure::could_not_ask(format!("{}: {cause}", args.config.display())));
     }
     let state = source.load().map_err(|errors| Failure::config(&errors))?;
