@@ -2,7 +2,7 @@
 
 use axum::{
     RequestPartsExt,
-    extract::{FromRequestParts, RawPathParams},
+    extract::{FromRequestParts, MatchedPath, RawPathParams},
     http::request::Parts,
 };
 
@@ -68,10 +68,20 @@ impl<T: FromPath, S: Sync> FromRequestParts<S> for InPath<T> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        // Only a path whose escapes are no UTF-8 has no parts: what it says is no name of anything.
-        let no_text = |_| T::from_path("\u{fffd}").err().unwrap_or(Refusal::NotFound);
-        let params = parts.extract::<RawPathParams>().await.map_err(no_text)?;
+        let Ok(params) = parts.extract::<RawPathParams>().await else {
+            return T::from_path(as_written(parts, T::NAME)).map(Self);
+        };
         let part = params.iter().find(|(name, _)| *name == T::NAME).map(|(_, text)| text);
         T::from_path(part.ok_or(Refusal::NotFound)?).map(Self)
     }
+}
+
+/// A part of a path whose escapes are not all UTF-8: as it stands there, or where it has escapes itself, a text that names
+/// nothing.
+fn as_written<'a>(parts: &'a Parts, name: &str) -> &'a str {
+    let pattern = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+    let is_it = |part: &str| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) == Some(name);
+    let mut pairs = pattern.split('/').zip(parts.uri.path().split('/'));
+    let text = pairs.find(|(part, _)| is_it(part)).map(|(_, text)| text);
+    text.filter(|text| !text.contains('%')).unwrap_or("\u{fffd}")
 }

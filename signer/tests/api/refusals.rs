@@ -48,6 +48,16 @@ async fn many_strangers_of_a_minute_are_two_records_and_none_is_lost() {
 }
 
 #[tokio::test]
+async fn the_part_of_a_path_that_is_no_text_is_the_one_that_is_refused() {
+    let daemon = Daemon::start().await;
+    let post = async |path: &str| daemon.by("core").post(path, json!({})).await.refusal();
+    assert_eq!(post("/v1/devices/C02A/profiles/%ff").await, (404, "unknown-spec".into()));
+    assert_eq!(post("/v1/devices/C02A/profiles/%ff/overwrite").await, (404, "unknown-installation".into()));
+    assert_eq!(post("/v1/devices/%ff/profiles/ivi").await, (400, "invalid-device-id".into()));
+    assert_eq!(post("/v1/issuances/%ff/acknowledgement").await, (404, "unknown-issuance".into()));
+}
+
+#[tokio::test]
 async fn each_kind_of_caller_is_known() {
     let daemon = Daemon::start().await;
     let unix = Ask::unix(&daemon.site.path("signer.sock"));
