@@ -65,7 +65,8 @@ another request it is refused. A caller who is bound to devices or specs sees an
 const REFUSALS: &str = "
 ## Refusals
 Every refusal is `application/problem+json` (RFC 9457) with a stable `code`. Only a head that is no HTTP, has more than
-100 fields, or is longer than the limits of header and URI together, gets a bare 400 or 431 from the HTTP library.
+100 fields or a target of more than 65,534 bytes, or is longer than the limits of header and URI together, gets a bare 400,
+414 or 431 from the HTTP library.
 
 | code | status | meaning |
 | --- | --- | --- |

@@ -284,7 +284,7 @@ fn limits(mut section: Section) -> Limits {
     let limits = Limits {
         body_bytes: number("body_bytes", default.body_bytes, 1 << 10..=64 << 20),
         header_bytes: number("header_bytes", default.header_bytes, 8 << 10..=1 << 20),
-        uri_bytes: number("uri_bytes", default.uri_bytes, 512..=64 << 10),
+        uri_bytes: number("uri_bytes", default.uri_bytes, 512..=LONGEST_URI),
         json_depth: number("json_depth", default.json_depth, 4..=64),
         plist_depth: number("plist_depth", default.plist_depth, 8..=512),
         connections: number("connections", default.connections, 1..=1_000_000),
@@ -362,3 +362,6 @@ impl Default for Log {
 
 /// The keys that say how a caller is known.
 const PROOFS: [&str; 4] = ["uid", "certificate_sha256", "certificate_subject", "token_sha256"];
+
+/// The longest target that the HTTP library reads.
+const LONGEST_URI: u64 = 65_534;

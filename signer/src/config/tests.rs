@@ -101,6 +101,12 @@ fn deadlines_that_contradict_each_other_are_a_mistake() {
 }
 
 #[test]
+fn the_longest_uri_is_one_that_the_http_library_reads() {
+    assert_eq!(good("[limits]\nuri_bytes = 65534\n").limits.uri_bytes, 65_534);
+    assert!(wrong("[limits]\nuri_bytes = 65535\n").contains("limits.uri_bytes: is not from 512 to 65534"));
+}
+
+#[test]
 fn relative_paths_start_at_the_file() {
     let config = good("");
     assert_eq!(config.ledger.path, Path::new("/etc/signer/ledger.db"));

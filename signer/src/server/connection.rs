@@ -197,7 +197,7 @@ fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
 
 /// Beyond this hyper itself says no, and barely; a head between the limit and this is answered as a refusal.
 fn head_bytes(limits: &Limits) -> usize {
-    limits.header_bytes + limits.uri_bytes
+    limits.header_bytes + limits.uri_bytes + REST_OF_A_HEAD
 }
 
 /// A head that never ended has no request that could be answered; this is the answer all the same.
@@ -221,6 +221,8 @@ async fn end_of_grace(stop: &mut Watch, limits: &Limits) {
     sleep(limits.grace).await;
 }
 
+/// A method, the version and the ends of lines, with room.
+const REST_OF_A_HEAD: usize = 64;
 /// The least that hyper takes is 8 KiB.
 const BUFFER: usize = 64 * 1024;
 const STREAM_WINDOW: u32 = 128 * 1024;

@@ -83,6 +83,25 @@ async fn a_uri_that_is_too_long_is_answered_414() {
 }
 
 #[tokio::test]
+async fn a_head_of_just_the_limits_is_taken_and_one_beyond_both_is_a_refusal() {
+    let running = Running::start(Limits { header_bytes: 100_000, uri_bytes: 65_534, ..Limits::default() }).await;
+    let ask = async |more: usize| {
+        let (fixed, uri) = ("host: it\r\nconnection: close\r\nlong: \r\n".len(), "x".repeat(65_534 - 7 + more));
+        let long = "x".repeat(100_000 - fixed + more);
+        running
+            .ask(&format!("GET /hello?{uri} HTTP/1.1\r\nhost: it\r\nconnection: close\r\nlong: {long}\r\n\r\n"))
+            .await
+    };
+    assert_eq!(status(&ask(0).await), 200);
+    let running = Running::start(Limits { header_bytes: 10_000, uri_bytes: 1000, ..Limits::default() }).await;
+    let fields = format!("host: it\r\nconnection: close\r\nlong: {}\r\n", "x".repeat(9963));
+    let refusal = running.ask(&format!("OPTIONS /hello?{} HTTP/1.1\r\n{fields}\r\n", "x".repeat(993))).await;
+    assert_eq!(status(&refusal), 405);
+    let refusal = running.ask(&format!("OPTIONS /hello?{} HTTP/1.1\r\n{fields}\r\n", "x".repeat(994))).await;
+    assert_eq!(code(&refusal), "uri-too-long");
+}
+
+#[tokio::test]
 async fn what_is_not_http_is_answered_400() {
     let running = Running::start(Limits::default()).await;
     let refusal = running.ask("what is this?\r\n\r\n").await;
