@@ -147,9 +147,8 @@ impl Line {
     ) -> Self {
         let trace = trace.map(|trace| format!("{:032x}", trace.trace));
         let span = tracing::info_span!("request", id = %id, trace, peer = %peer);
-        let path = request.uri().path().chars().take(LONGEST).collect();
-        let (begun, route) = (Instant::now(), Arc::default());
-        Self { begun, method: request.method().to_string(), path, route, span, metrics, ended: false }
+        let (method, path) = (shown(request.method().as_str()), shown(request.uri().path()));
+        Self { begun: Instant::now(), method, path, route: Arc::default(), span, metrics, ended: false }
     }
 
     fn end(mut self, response: &Response<Body>) {
@@ -171,6 +170,11 @@ impl Line {
     }
 }
 
+/// As much of the client's words as a line has room for.
+fn shown(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
+}
+
 /// Where there was no answer, as the client went away, that is told.
 impl Drop for Line {
     fn drop(&mut self) {
@@ -182,5 +186,5 @@ impl Drop for Line {
 
 /// When to try again what found no place: requests are short.
 const RETRY: Duration = Duration::from_secs(1);
-/// How many characters of a path the log holds.
+/// How many characters of a method or a path the log holds.
 const LONGEST: usize = 256;

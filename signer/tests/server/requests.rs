@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use signer::server::{Limits, Listener};
@@ -129,24 +129,30 @@ async fn requests_are_counted_by_pattern_and_refusals_by_code() {
 
 #[tokio::test]
 async fn one_line_tells_of_a_request_and_no_secret_is_in_it() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
-    // A subscriber of this thread alone would not hear of events that another thread's test was the first to have.
-    tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+    let log = Log::of_all_tests();
     let running = Running::start(Limits::default()).await;
     let request = "POST /echo?q=canary HTTP/1.1\r\nhost: it\r\nconnection: close\r\nx-request-id: told\r\n\
         authorization: Bearer canary\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\
         content-length: 6\r\n\r\ncanary";
     assert_eq!(status(&running.ask(request).await), 200);
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let ours = text.lines().filter(|line| line.contains("\"target\":\"signer") && line.contains("\"told\""));
-    let [line] = ours.collect::<Vec<_>>()[..] else { panic!("not one line: {text}") };
-    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let line = log.line("\"told\"");
     assert_eq!(line["fields"]["status"], 200);
     assert_eq!(line["fields"]["route"], "/echo");
     assert_eq!(line["span"]["id"], "told");
     assert_eq!(line["span"]["trace"], "4bf92f3577b34da6a3ce929d0e0e4736");
     assert!(!line.to_string().contains("canary"));
+}
+
+#[tokio::test]
+async fn the_line_holds_no_more_of_a_method_and_a_path_than_a_line_has_room_for() {
+    let log = Log::of_all_tests();
+    let running = Running::start(Limits::default()).await;
+    let (method, path) = ("M".repeat(15_000), "p".repeat(4_000));
+    let request = format!("{method} /{path} HTTP/1.1\r\nhost: it\r\nconnection: close\r\nx-request-id: long\r\n\r\n");
+    assert_eq!(status(&running.ask(&request).await), 404);
+    let line = log.line("\"long\"");
+    assert_eq!(line["fields"]["method"], method[..256]);
+    assert_eq!(line["fields"]["path"].as_str().unwrap().len(), 256);
 }
 
 #[tokio::test]
@@ -171,8 +177,31 @@ async fn two_requests_sent_at_once_are_both_answered() {
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2);
 }
 
+/// What is logged.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// A subscriber of one thread alone would not hear of events that another thread's test was the first to have.
+    fn of_all_tests() -> Self {
+        static LOG: OnceLock<Log> = OnceLock::new();
+        let begin = || {
+            let (log, subscriber) = (Log::default(), tracing_subscriber::fmt().json());
+            let subscriber = subscriber.with_max_level(tracing::Level::TRACE).with_writer(log.clone());
+            tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+            log
+        };
+        LOG.get_or_init(begin).clone()
+    }
+
+    /// The daemon's one line that holds this.
+    fn line(&self, text: &str) -> serde_json::Value {
+        let all = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let ours = all.lines().filter(|line| line.contains("\"target\":\"signer") && line.contains(text));
+        let [line] = ours.collect::<Vec<_>>()[..] else { panic!("not one line: {all}") };
+        serde_json::from_str(line).unwrap()
+    }
+}
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
