@@ -48,6 +48,8 @@ pub struct Metrics {
     pub connections_refused: Family<CapLabels, Counter>,
     /// Connections that a deadline closed.
     pub connections_overdue: Family<DeadlineLabels, Counter>,
+    /// Heads that the HTTP library refused barely.
+    pub heads_unread: Family<KindLabels, Counter>,
 }
 
 /// What a request is counted by.
@@ -107,6 +109,13 @@ pub struct DeadlineLabels {
     pub deadline: &'static str,
 }
 
+/// What a head that could not be read is counted by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct KindLabels {
+    /// `malformed` or `too-large`.
+    pub kind: &'static str,
+}
+
 impl Metrics {
     /// Registers every series; nothing has been counted yet.
     pub fn new() -> Self {
@@ -128,6 +137,7 @@ impl Metrics {
             connections: Family::default(),
             connections_refused: Family::default(),
             connections_overdue: Family::default(),
+            heads_unread: Family::default(),
         };
         new.register();
         new
@@ -179,6 +189,11 @@ impl Metrics {
             "connections_overdue",
             "Connections that a deadline closed, by the deadline",
             self.connections_overdue.clone(),
+        );
+        it.register(
+            "heads_unread",
+            "Heads that the HTTP library refused with a bare status",
+            self.heads_unread.clone(),
         );
     }
 
@@ -266,6 +281,7 @@ mod tests {
         metrics.connections.get_or_create(&ListenerLabels { listener: "unix" }).inc();
         metrics.connections_refused.get_or_create(&CapLabels { cap: "peer" }).inc();
         metrics.connections_overdue.get_or_create(&DeadlineLabels { deadline: "header" }).inc();
+        metrics.heads_unread.get_or_create(&KindLabels { kind: "malformed" }).inc();
         metrics
     }
 

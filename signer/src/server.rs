@@ -14,6 +14,7 @@ mod limits;
 mod listener;
 mod peer;
 mod slots;
+mod unread;
 mod wire;
 
 use std::{io, sync::Arc, time::Duration};
@@ -28,6 +29,7 @@ use self::{
     exchange::Exchange,
     listener::Socket,
     slots::{Slot, Slots},
+    unread::Unread,
 };
 pub use self::{
     limits::Limits,
@@ -56,7 +58,7 @@ pub struct Ended {
 pub async fn serve(listeners: Vec<Listener>, app: Router, limits: Limits, metrics: Arc<Metrics>, stop: Watch) -> Ended {
     let slots = Slots::new(limits.connections, limits.connections_per_peer);
     let requests = Slots::new(limits.requests, limits.requests_per_peer);
-    let exchange = Arc::new(Exchange { app, limits, metrics, requests, stop });
+    let exchange = Arc::new(Exchange { app, limits, metrics, requests, unread: Unread::default(), stop });
     let mut doors: JoinSet<usize> = listeners
         .into_iter()
         .map(|listener| Door { listener, slots: slots.clone(), exchange: exchange.clone() }.keep())

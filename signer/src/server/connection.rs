@@ -37,7 +37,7 @@ use super::{
 use crate::{
     Refusal,
     http::bare,
-    metrics::DeadlineLabels,
+    metrics::{DeadlineLabels, KindLabels},
     stop::{Phase, Watch},
 };
 
@@ -53,9 +53,18 @@ pub(super) async fn serve(socket: Socket, exchange: Arc<Exchange>) {
         },
         () = end_of_grace(&mut stop, &exchange.limits) => End::Closed,
     };
-    if let End::Overdue(deadline) = end {
-        exchange.metrics.connections_overdue.get_or_create(&DeadlineLabels { deadline }).inc();
-    }
+    let kind = match end {
+        End::Closed => return,
+        End::Overdue(deadline) => {
+            exchange.metrics.connections_overdue.get_or_create(&DeadlineLabels { deadline }).inc();
+            if deadline == "header" { "too-slow" } else { return }
+        }
+        End::Unread(kind) => {
+            exchange.metrics.heads_unread.get_or_create(&KindLabels { kind }).inc();
+            kind
+        }
+    };
+    exchange.unread.tell(origin, kind);
 }
 
 /// How a connection ended.
@@ -64,6 +73,8 @@ enum End {
     Closed,
     /// By a deadline, and its name.
     Overdue(&'static str),
+    /// By a head that hyper could not read and answered barely, and what kind of head.
+    Unread(&'static str),
 }
 
 /// A connection whose protocol is known.
@@ -147,6 +158,8 @@ async fn supervise<C: GracefulConnection<Error = hyper::Error>>(
             biased;
             step = step => match step {
                 Step::Closed(Err(error)) if is_stall(&error) => return End::Overdue("stall"),
+                Step::Closed(Err(error)) if error.is_parse_too_large() => return End::Unread("too-large"),
+                Step::Closed(Err(error)) if error.is_parse() => return End::Unread("malformed"),
                 Step::Closed(_) => return End::Closed,
                 Step::Due(Task::Head) => return End::Overdue("header"),
                 Step::Due(Task::Answer) => return End::Overdue("answer"),

@@ -26,6 +26,7 @@ use super::{
     head,
     peer::Origin,
     slots::Slots,
+    unread::Unread,
 };
 use crate::{
     Refusal,
@@ -41,6 +42,7 @@ pub(super) struct Exchange {
     pub(super) limits: Limits,
     pub(super) metrics: Arc<Metrics>,
     pub(super) requests: Arc<Slots>,
+    pub(super) unread: Unread,
     pub(super) stop: Watch,
 }
 

@@ -156,6 +156,21 @@ async fn the_line_holds_no_more_of_a_method_and_a_path_than_a_line_has_room_for(
 }
 
 #[tokio::test]
+async fn heads_that_cannot_be_read_are_counted_and_one_of_them_is_told_of() {
+    let log = Log::of_all_tests();
+    let running = Running::start(Limits::default()).await;
+    let ask = async |head: &str| status(&ask(running.connect_from([127, 0, 0, 9]).await, head.as_bytes()).await);
+    assert_eq!(ask("what is this?\r\n\r\n").await, 400);
+    assert_eq!(ask("what is that?\r\n\r\n").await, 400);
+    assert_eq!(ask(&format!("GET /hello HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(101))).await, 431);
+    let text = running.metrics.encode();
+    assert!(text.contains("signer_heads_unread_total{kind=\"malformed\"} 2"), "{text}");
+    assert!(text.contains("signer_heads_unread_total{kind=\"too-large\"} 1"), "{text}");
+    let line = log.line("\"127.0.0.9\"");
+    assert_eq!((&line["fields"]["kind"], &line["fields"]["others"]), (&"malformed".into(), &0.into()));
+}
+
+#[tokio::test]
 async fn a_handler_knows_who_is_there() {
     let running = Running::start(Limits::default()).await;
     assert!(running.get("/peer").await.contains("Plain { address: 127.0.0.1:"));
