@@ -8,7 +8,7 @@ use std::{
     net::TcpStream,
     os::unix::{
         fs::{MetadataExt, PermissionsExt},
-        net::UnixDatagram,
+        net::{UnixDatagram, UnixListener},
     },
     path::Path,
     process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio},
@@ -218,6 +218,33 @@ fn a_backup_that_is_no_good_is_1_and_what_stands_in_its_way_is_2() {
     let file = folder.path().join("copy/checkpoints.jsonl");
     fs::write(&file, fs::read_to_string(&file).unwrap() + "\n").unwrap();
     assert_eq!(code(&["restore", "--check", "--config", "site/signer.toml", "copy"]), Some(1), "the copy was changed");
+}
+
+#[test]
+fn a_backup_that_failed_leaves_nothing_in_the_way_of_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let back_up = |answer: &'static str| {
+        let path = folder.path().join("admin.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let daemon = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            BufReader::new(&stream).read_line(&mut String::new()).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        let output = signer(folder.path(), &["backup", "--socket", "admin.sock", "copy"]);
+        daemon.join().unwrap();
+        fs::remove_file(path).unwrap();
+        (output.status.code(), text(&output.stderr))
+    };
+    let refused = "{\"answer\":\"refused\",\"code\":\"not-copied\",\"problems\":[\"it is full\"]}\n";
+    assert_eq!(back_up(refused), (Some(1), "error: it is full\n".into()));
+    assert!(!folder.path().join("copy").exists());
+    let (code, told) = back_up("{\"answer\":\"backup\",\"files\":[[\"ledger.db\",10]]}\nhalf");
+    assert!(code == Some(2) && told.starts_with("error: copy/ledger.db: "), "{told}");
+    assert!(!folder.path().join("copy").exists());
+    fs::create_dir(folder.path().join("copy")).unwrap();
+    assert_eq!(back_up(refused).0, Some(1));
+    assert!(folder.path().join("copy").exists(), "it was there before");
 }
 
 #[test]

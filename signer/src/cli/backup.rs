@@ -1,7 +1,7 @@
 //! `signer backup`: a copy of the record of a running daemon.
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -36,7 +36,7 @@ pub struct Args {
 /// Receives the copy and compares it with what the daemon has verified.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let mut client = args.daemon.connect()?;
-    backup::make_folder(&args.folder).map_err(|error| failure(&error))?;
+    let folder = Folder::make(&args.folder)?;
     let files = match client.ask(&Ask::Backup)? {
         Answer::Backup { files } => files,
         other => return Err(refused(other)),
@@ -47,9 +47,43 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
             .map_err(|cause| Failure::could_not_ask(format!("{}: {cause}", path.display())))?;
     }
     let contents = backup::read(&args.folder).map_err(|error| failure(&error))?;
+    folder.keep();
     text::print(&told("copied", contents.profiles, contents.records, contents.covered))?;
     text::print(&kept_elsewhere(&contents))?;
     Ok(Exit::Yes)
+}
+
+/// The folder of a copy; what was made of it is taken away again where the copy comes to nothing, so that the next one can
+/// go there.
+struct Folder<'a> {
+    path: &'a Path,
+    is_new: bool,
+    is_whole: bool,
+}
+
+impl<'a> Folder<'a> {
+    fn make(path: &'a Path) -> Result<Self, Failure> {
+        let is_new = !path.exists();
+        backup::make_folder(path).map_err(|error| failure(&error))?;
+        Ok(Self { path, is_new, is_whole: false })
+    }
+
+    fn keep(mut self) {
+        self.is_whole = true;
+    }
+}
+
+impl Drop for Folder<'_> {
+    fn drop(&mut self) {
+        if self.is_whole {
+            return;
+        }
+        // What cannot be removed is in the way of the next copy, which says so.
+        backup::FILES.iter().for_each(|name| drop(fs::remove_file(self.path.join(name))));
+        if self.is_new {
+            let _ = fs::remove_dir(self.path);
+        }
+    }
 }
 
 /// What a copy holds, in a line.
