@@ -248,6 +248,32 @@ fn a_backup_that_failed_leaves_nothing_in_the_way_of_the_next() {
 }
 
 #[test]
+fn an_export_is_its_owners_and_there_as_a_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::dev(folder.path(), &[]);
+    daemon.introduction();
+    for _ in 0..3 {
+        assert_eq!(signer(folder.path(), &["reload", "--socket", "site/admin.sock"]).status.code(), Some(0));
+    }
+    assert_eq!(daemon.end(), Some(0));
+    let export = |name: &str| {
+        let output = signer(folder.path(), &["audit", "export", "--ledger", "site/ledger.db", "-o", name]);
+        (output.status.code(), text(&output.stderr))
+    };
+    assert_eq!(export("whole.jsonl").0, Some(0));
+    assert_eq!(fs::metadata(folder.path().join("whole.jsonl")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(export("whole.jsonl").0, Some(2), "a file that is there is not written over");
+    let ledger = rusqlite::Connection::open(folder.path().join("site/ledger.db")).unwrap();
+    ledger.execute_batch("UPDATE audit SET event = 'no JSON' WHERE seq = 3").unwrap();
+    let (code, told) = export("cut.jsonl");
+    assert_eq!(code, Some(2), "{told}");
+    let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    assert_eq!(names, ["site", "whole.jsonl"]);
+}
+
+#[test]
 fn an_option_that_nothing_would_come_of_is_refused() {
     for (verb, options) in [
         (["serve", "--config"], ["--dir", "elsewhere"].as_slice()),

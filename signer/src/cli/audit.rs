@@ -1,8 +1,9 @@
 //! `signer audit`: the log of every decision, looked at without the daemon.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufReader, BufWriter, Write},
+    fs::{self, File, OpenOptions},
+    io::{self, BufReader, BufWriter},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -122,21 +123,54 @@ impl Export {
             (None, None) => return Err(Failure::could_not_ask("neither --config nor --ledger is given")),
         };
         let archive = Archive::open(&path).map_err(|error| Failure::of(&error))?;
-        let written = match &self.output {
-            None => archive.export_audit(&mut io::stdout().lock()),
-            Some(path) => {
-                let file = File::create_new(path);
-                let file = file.map_err(|cause| Failure::could_not_ask(format!("{}: {cause}", path.display())))?;
-                let mut file = BufWriter::new(file);
-                archive.export_audit(&mut file).and_then(|count| match file.flush() {
-                    Ok(()) => Ok(count),
-                    Err(cause) => Err(Error::NotExported { source: std::sync::Arc::new(cause) }),
-                })
-            }
+        let count = match &self.output {
+            None => archive.export_audit(&mut io::stdout().lock()).map_err(|error| Failure::of(&error))?,
+            Some(path) => write_out(&archive, path)?,
         };
-        let count = written.map_err(|error| Failure::of(&error))?;
         text::note(&format!("{count} records"));
         Ok(Exit::Yes)
+    }
+}
+
+/// Writes a file of its owner's, which is there when all of it is on the disk.
+fn write_out(archive: &Archive, path: &Path) -> Result<u64, Failure> {
+    let wrong = |cause: io::Error| Failure::could_not_ask(format!("{}: {cause}", path.display()));
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(wrong(io::ErrorKind::AlreadyExists.into()));
+    }
+    let partial = Partial::of(path);
+    let mut file = BufWriter::new(partial.create().map_err(wrong)?);
+    let count = archive.export_audit(&mut file).map_err(|error| Failure::of(&error))?;
+    let file = file.into_inner().map_err(|error| wrong(error.into_error()))?;
+    file.sync_all().and_then(|()| partial.put(path)).map_err(wrong)?;
+    Ok(count)
+}
+
+/// A file beside its place, to be put there; removed where that does not happen.
+struct Partial(PathBuf);
+
+impl Partial {
+    fn of(path: &Path) -> Self {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".partial");
+        Self(path.with_file_name(name))
+    }
+
+    fn create(&self) -> io::Result<File> {
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.0)
+    }
+
+    fn put(&self, path: &Path) -> io::Result<()> {
+        fs::rename(&self.0, path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // Nothing is there any more where it was put in its place.
+        let _ = fs::remove_file(&self.0);
     }
 }
 
