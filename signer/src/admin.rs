@@ -107,6 +107,9 @@ pub enum Answer {
     },
 }
 
+/// The code of a refusal of everything, as too many operators ask at once.
+pub const TOO_MANY: &str = "too-many-operators";
+
 /// Why a daemon could not be asked.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {problem}", socket.display())]
@@ -151,10 +154,11 @@ impl Client {
         let lost = |source| Unreachable { socket: socket.clone(), problem: "the daemon does not answer", source };
         let mut line = serde_json::to_string(ask).map_err(|cause| lost(cause.into()))?;
         line.push('\n');
-        self.stream.get_mut().write_all(line.as_bytes()).map_err(lost)?;
+        let sent = self.stream.get_mut().write_all(line.as_bytes());
         let mut answer = String::new();
+        // Who is turned away has the answer before he has asked.
         if self.stream.read_line(&mut answer).map_err(lost)? == 0 {
-            return Err(lost(ErrorKind::UnexpectedEof.into()));
+            return Err(lost(sent.err().unwrap_or(ErrorKind::UnexpectedEof.into())));
         }
         serde_json::from_str(&answer).map_err(|cause| lost(cause.into()))
     }

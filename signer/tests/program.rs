@@ -8,7 +8,7 @@ use std::{
     net::TcpStream,
     os::unix::{
         fs::{MetadataExt, PermissionsExt},
-        net::{UnixDatagram, UnixListener},
+        net::{UnixDatagram, UnixListener, UnixStream},
     },
     path::Path,
     process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio},
@@ -174,6 +174,9 @@ fn what_is_wrong_is_1_and_what_could_not_be_asked_is_2() {
     assert_eq!(code(&["stranded", "--config", "site/signer.toml"]), Some(0));
     assert_eq!(code(&["reload", "--socket", "site/admin.sock"]), Some(0));
     assert_eq!(code(&["audit", "verify", "--config", "site/signer.toml"]), Some(0));
+    let idle: Vec<_> = (0..16).map(|_| UnixStream::connect(folder.path().join("site/admin.sock")).unwrap()).collect();
+    assert_eq!(code(&["stranded", "--config", "site/signer.toml"]), Some(2));
+    drop(idle);
     assert_eq!(daemon.end(), Some(0));
     assert_eq!(code(&["reload", "--config", "site/signer.toml"]), Some(2));
     assert_eq!(code(&["reload", "--config", "missing.toml"]), Some(2));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use signer::{
-    admin::{Answer, Ask, Client},
+    admin::{Answer, Ask, Client, TOO_MANY},
     config::admin_socket,
 };
 
@@ -65,6 +65,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 /// What the daemon answered instead.
 pub fn refused(answer: Answer) -> Failure {
     match answer {
+        Answer::Refused { code, problems } if code == TOO_MANY => Failure { exit: Exit::CouldNotAsk, lines: problems },
         Answer::Refused { problems, .. } => Failure::no(problems),
         _ => Failure::could_not_ask("the daemon has answered something else than it was asked"),
     }

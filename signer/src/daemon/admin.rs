@@ -1,18 +1,21 @@
 //! The operator's door, on the daemon's side.
 
-use std::{io, time::Duration};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use tokio::{
     fs,
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::UnixStream,
     task::JoinSet,
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 use super::{Control, bind::UnixDoor, chain};
 use crate::{
-    admin::{Answer, Ask},
+    admin::{Answer, Ask, TOO_MANY},
     backup,
     import::Offered,
 };
@@ -26,7 +29,7 @@ pub(super) async fn serve(door: UnixDoor, control: Control) {
             accepted = door.listener.accept() => match accepted {
                 Ok((stream, _)) => match caller(&stream, door.file.owner) {
                     Some(by) if connections.len() < AT_ONCE => drop(connections.spawn(talk(stream, control.clone(), by))),
-                    Some(_) => tracing::warn!("too many operators ask at once"),
+                    Some(_) => turn_away(stream),
                     None => tracing::warn!("somebody else than the daemon's user and root has asked for the operator's door"),
                 },
                 Err(error) => {
@@ -44,18 +47,21 @@ fn caller(stream: &UnixStream, own: u32) -> Option<String> {
     (uid == 0 || uid == own).then(|| format!("uid {uid}"))
 }
 
+/// Says why nobody listens, if the socket takes it at once, and closes.
+fn turn_away(stream: UnixStream) {
+    tracing::warn!("too many operators ask at once");
+    let answer = refused(TOO_MANY, vec![format!("{AT_ONCE} operators ask at once: try again later")]);
+    // Whether it arrives is the operator's affair.
+    let _ = stream.into_std().and_then(|mut stream| stream.write_all(&line(&answer)?));
+}
+
 async fn talk(stream: UnixStream, control: Control, by: String) {
     // Who goes away in the middle has nobody to be told.
     let _ = answer_all(BufReader::new(stream), &control, &by).await;
 }
 
 async fn answer_all(mut stream: BufReader<UnixStream>, control: &Control, by: &str) -> io::Result<()> {
-    loop {
-        let mut line = Vec::new();
-        (&mut stream).take(LONGEST_LINE).read_until(b'\n', &mut line).await?;
-        if line.is_empty() {
-            return Ok(());
-        }
+    while let Some(line) = asked(&mut stream).await? {
         let answer = match serde_json::from_slice(&line) {
             Ok(Ask::Backup) => {
                 back_up(&mut stream, control, by).await?;
@@ -66,12 +72,24 @@ async fn answer_all(mut stream: BufReader<UnixStream>, control: &Control, by: &s
         };
         tell(&mut stream, &answer).await?;
     }
+    Ok(())
+}
+
+/// The next line; none where there is no more. Who is idle leaves his place to others.
+async fn asked(stream: &mut BufReader<UnixStream>) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    timeout(IDLE, stream.take(LONGEST_LINE).read_until(b'\n', &mut line)).await??;
+    Ok(Some(line).filter(|line| !line.is_empty()))
 }
 
 async fn tell(stream: &mut BufReader<UnixStream>, answer: &Answer) -> io::Result<()> {
+    timeout(IDLE, stream.write_all(&line(answer)?)).await?
+}
+
+fn line(answer: &Answer) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
-    stream.write_all(&line).await
+    Ok(line)
 }
 
 /// A copy that lies beside the ledger until it was sent: the operator's folders are not the daemon's to write to.
@@ -123,8 +141,24 @@ fn refused(code: &str, problems: Vec<String>) -> Answer {
 }
 
 const AT_ONCE: usize = 16;
+/// How long an operator may take to ask, and to read what is answered.
+const IDLE: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(50);
 /// The most bytes that are asked at once.
 const LONGEST_LINE: u64 = 16 << 20;
 /// How many devices are listed in one answer.
 const PAGE: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operator_who_asks_nothing_is_not_waited_for_for_ever() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut ours = BufReader::new(ours);
+        theirs.write_all(b"one\ntw").await.unwrap();
+        assert_eq!(asked(&mut ours).await.unwrap().unwrap(), b"one\n");
+        assert_eq!(asked(&mut ours).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}

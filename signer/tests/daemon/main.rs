@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 mod backup;
+mod door;
 mod end;
 mod import;
 mod reload;
