@@ -24,6 +24,7 @@ pub struct AcknowledgementReport {
     pub status: Status,
     /// The device's `ErrorChain`, outermost first; only with `Error`.
     #[serde(default)]
+    #[schema(max_items = 32)]
     pub error_chain: Vec<ReportedError>,
 }
 
@@ -43,6 +44,7 @@ pub enum Status {
 #[serde(deny_unknown_fields)]
 pub struct ReportedError {
     /// `ErrorDomain`, such as `MCInstallationErrorDomain`.
+    #[schema(min_length = 1, max_length = 200)]
     pub domain: String,
     /// `ErrorCode`, such as 4008.
     pub code: i64,

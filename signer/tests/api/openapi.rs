@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::LazyLock, time::Duration};
 
 use hyper::Method;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use signer::{
     Refusal,
     http::{ENTRIES, OPEN, document},
@@ -12,9 +12,33 @@ use signer::{
 use crate::{
     client::{Answer, Ask},
     daemon::Daemon,
+    reports::issued,
 };
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(document()).unwrap());
+
+#[tokio::test]
+async fn the_document_says_how_much_a_report_may_hold() {
+    let of =
+        |pointer: &str| DOCUMENT.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {pointer}"));
+    let items = of("/components/schemas/AcknowledgementReport/properties/error_chain/maxItems");
+    let length = of("/components/schemas/ReportedError/properties/domain/maxLength");
+    let daemon = Daemon::start().await;
+    let chain = |items: u64, length: u64| {
+        let link = json!({ "domain": "x".repeat(length as usize), "code": 1 });
+        json!({ "status": "Error", "error_chain": vec![link; items as usize] })
+    };
+    for (report, status) in [
+        (chain(items, length), 200),
+        (chain(items + 1, length), 422),
+        (chain(items, length + 1), 422),
+        (chain(items, 0), 422),
+    ] {
+        let (issuance, _) = issued(&daemon).await;
+        let answer = daemon.by("core").post(&format!("/v1/issuances/{issuance}/acknowledgement"), report).await;
+        assert_eq!(answer.status, status);
+    }
+}
 
 /// Whether an answer is one that the document has for its operation: status, media type, code, and the members of JSON.
 pub fn hold(method: &Method, path: &str, answer: &Answer) {

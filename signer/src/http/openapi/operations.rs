@@ -212,7 +212,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: HttpMethod::Post,
         path: "/v1/devices/{device}/profile-list",
         id: "report-profile-list",
-        summary: "The device's answer to ProfileList, an XML or binary property list: what is true of all its profiles",
+        summary: "The device's answer to ProfileList, an XML or binary property list: what is true of all its profiles; \
+                  at most 2000, with identifiers and UUIDs of at most 1024 characters",
         role: Some(Role::Report),
         query: &[Query {
             name: "complete",
