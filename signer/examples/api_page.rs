@@ -56,7 +56,8 @@ body and answer; a test holds it against the router and against every answer of 
 
 A caller is known by a bearer token, by the user of its process on the Unix socket, or by its TLS client certificate. Every
 POST carries an `Idempotency-Key`: the same key with the same request gets the same answer, also after a crash; with
-another request it is refused. A caller who is bound to devices or specs sees and does nothing outside of them.
+another request it is refused. A caller who is bound to devices or specs sees and does nothing outside of them. Who closes a
+connection of HTTP/1.1, or only his side of it, before the answer is there counts as gone, and his request is given up.
 
 ## Routes
 | route | role | what |
