@@ -363,9 +363,14 @@ fn is_issued(held: &Held) -> bool {
     matches!(held.of, Basis::Issuance(_))
 }
 
-/// One answer says nothing of the other times that it was handed out.
+/// As [`is_taken`].
 fn is_refused(held: &Held) -> bool {
     held.again.is_none() && matches!(held.acknowledgement, Some(Acknowledgement::Error { .. }))
+}
+
+/// One answer says nothing of the other times that it was handed out.
+fn is_taken(held: &Held) -> bool {
+    held.again.is_none() && held.acknowledgement == Some(Acknowledgement::Acknowledged)
 }
 
 fn candidate(held: &Held) -> Candidate {

@@ -1,10 +1,13 @@
 //! The rule: what a history says, read from its end.
 
-use std::{collections::HashMap, time::SystemTime};
+use std::{
+    collections::{HashMap, HashSet},
+    time::SystemTime,
+};
 
 use super::{
     Candidate, Evidence, EvidenceFact, EvidenceKind, Held, History, Installed, Serving, Sighting, candidate, is_issued,
-    is_refused, may_come,
+    is_refused, is_taken, may_come,
 };
 use crate::{
     digest::Digest,
@@ -15,8 +18,8 @@ use crate::{
 pub(super) struct Reading<'h> {
     history: &'h History,
     by_name: HashMap<Basis, &'h Held>,
-    /// What evidence names, and the place in the record of the last that does.
-    known: HashMap<Basis, u64>,
+    /// What evidence names; not what was handed out again.
+    known: HashSet<Basis>,
     /// The place of the oldest of those that look alike: a device that tells no more may mean it.
     oldest: HashMap<(String, Digest), u64>,
     /// The place in the record of the latest one that the device acknowledged.
@@ -35,13 +38,13 @@ impl<'h> Reading<'h> {
         for held in history.held.iter().filter(|held| is_issued(held)) {
             oldest.entry(held.look()).or_insert(held.seq);
         }
-        let (mut known, mut acknowledged, mut seen) = (HashMap::new(), 0, HashMap::new());
-        for Evidence { seq, fact, .. } in &history.evidence {
+        let (mut known, mut acknowledged, mut seen) = (HashSet::new(), 0, HashMap::new());
+        for Evidence { fact, .. } in &history.evidence {
             let Some(of) = fact.basis() else { continue };
             let is_acknowledged = matches!(fact, EvidenceFact::Acknowledged(_));
-            // One that was handed out again and is seen may be the first still.
-            if is_acknowledged || by_name.get(&of).is_none_or(|held| held.again.is_none()) {
-                known.insert(of, *seq);
+            // One that was handed out again and is seen, or answered for, may be the first still.
+            if by_name.get(&of).is_none_or(|held| held.again.is_none()) {
+                known.insert(of);
             }
             // Where what was handed in stands among what was issued, nobody knows.
             let Some(held) = by_name.get(&of).filter(|held| is_issued(held)) else { continue };
@@ -105,7 +108,8 @@ impl<'h> Reading<'h> {
         let oldest = self.oldest.get(&held.look()).copied().unwrap_or(held.seq);
         let between = |other: &&Held| {
             let place = other.handed_out();
-            let is_open = may_come(other) && other.acknowledgement.is_none() && !self.is_known(other);
+            let is_unanswered = other.again.is_some() || other.acknowledgement.is_none();
+            let is_open = may_come(other) && is_unanswered && !self.is_known(other);
             (oldest..held.seq).contains(&place) && other.locked && is_open && self.acknowledged < place
         };
         let between = self.history.held.iter().filter(between).map(candidate);
@@ -251,7 +255,7 @@ impl<'h> Reading<'h> {
     }
 
     fn is_pending_after(&self, held: &Held, seq: u64) -> bool {
-        let is_open = may_come(held) && held.acknowledgement != Some(Acknowledgement::Acknowledged);
+        let is_open = may_come(held) && !is_taken(held);
         (held.handed_out() > seq && is_open) || self.is_put_off(held)
     }
 
@@ -284,9 +288,9 @@ impl<'h> Reading<'h> {
         self.is_known(held) || self.acknowledged > place || later_of_its_signer
     }
 
-    /// Whether evidence names it since it was last handed out.
+    /// Whether evidence names it, which says nothing where it was handed out again: that may be the first still.
     fn is_known(&self, held: &Held) -> bool {
-        self.known.get(&held.of).is_some_and(|seq| *seq > held.handed_out())
+        self.known.contains(&held.of)
     }
 
     /// Whether the device, the last time that it told, said of a profile that it is locked.

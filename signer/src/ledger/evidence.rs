@@ -182,7 +182,7 @@ fn read_held(row: &Row<'_>) -> rusqlite::Result<Held> {
 }
 
 /// Which rule of `installed.rs` the kept states and leaves follow: another number where it says otherwise of some history.
-const RULE: &str = "2";
+const RULE: &str = "3";
 
 const HELD: &str = "SELECT seq, id, NULL, uuid, leaf, leaf_key, variant = 'locked', again,
         CASE WHEN again > coalesce(answered, 0) THEN NULL ELSE acknowledgement END

@@ -25,7 +25,7 @@ enum Step {
     Stranger { leaf: u8, locked: bool },
     /// What the device has is handed in.
     HandIn,
-    /// The bytes of a locked profile leave once more, for a device that has answered for them.
+    /// The bytes of a locked profile leave once more.
     Again(Index),
     /// The device turns out to be one that keeps overwrites of the form at hand locked (L4), or no longer.
     Stick(bool),
@@ -47,7 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => any::<Index>().prop_map(Step::Answer),
         1 => (0_u8..3, any::<bool>()).prop_map(|(leaf, locked)| Step::Stranger { leaf, locked }),
         1 => Just(Step::HandIn),
-        1 => any::<Index>().prop_map(Step::Again),
+        2 => any::<Index>().prop_map(Step::Again),
         1 => any::<bool>().prop_map(Step::Stick),
         2 => Just(Step::Delete),
         1 => Just(Step::Wipe),
@@ -130,22 +130,16 @@ impl World {
         Held { of, seq: self.seq, uuid, leaf, leaf_key: leaf, locked, acknowledgement: None, again: None }
     }
 
-    /// As `hand_out_again` records it. Answers of before do not come after it.
+    /// As `hand_out_again` records it. Answers of before may come after it, and be for the first time.
     fn hand_out_again(&mut self, which: &Index) {
-        let is_answered = |held: &&mut Held| {
-            let waits = self.waiting.iter().any(|waiting| waiting.of == held.of);
-            held.locked && matches!(held.of, Basis::Issuance(_)) && !waits
-        };
-        let mut answered: Vec<&mut Held> = self.record.held.iter_mut().filter(is_answered).collect();
-        if answered.is_empty() {
+        let is_issued = |held: &&mut Held| held.locked && matches!(held.of, Basis::Issuance(_));
+        let mut issued: Vec<&mut Held> = self.record.held.iter_mut().filter(is_issued).collect();
+        if issued.is_empty() {
             return;
         }
-        let held = answered.swap_remove(which.index(answered.len()));
+        let held = issued.swap_remove(which.index(issued.len()));
         (held.acknowledgement, held.again) = (None, Some(self.seq));
-        let held = held.clone();
-        self.is_hidden |= self.answers.iter().any(|(of, _)| of.of == held.of);
-        self.answers.retain(|(of, _)| of.of != held.of);
-        self.waiting.push_back(held);
+        self.waiting.push_back(held.clone());
     }
 
     /// By R4 a device takes the place of what it has only by one of the same signer.
@@ -218,8 +212,9 @@ impl World {
     /// A device that is without one when its overwrite was issued already does not begin with the locked one after that.
     fn drop_what_was_overwritten(&mut self) {
         let is_issued = |one: &Held| matches!(one.of, Basis::Issuance(_)) && !is_refused(one);
-        let is_overwrite =
-            |held: &Held, one: &Held| !one.locked && is_issued(one) && one.leaf == held.leaf && one.seq > held.seq;
+        let is_overwrite = |held: &Held, one: &Held| {
+            !one.locked && is_issued(one) && one.leaf == held.leaf && one.seq > held.handed_out()
+        };
         let before = self.waiting.len();
         self.waiting.retain(|held| !held.locked || !self.record.held.iter().any(|one| is_overwrite(held, one)));
         self.is_hidden |= self.waiting.len() < before;
@@ -247,7 +242,14 @@ impl World {
     /// Whether the record has heard of everything.
     fn is_told(&self) -> bool {
         let answered = |held: &Held| !matches!(held.acknowledgement, None | Some(Acknowledgement::NotNow));
-        !self.is_hidden && self.answers.is_empty() && self.record.held.iter().all(answered)
+        let is_quiet = self.answers.is_empty() && self.waiting.is_empty();
+        !self.is_hidden && is_quiet && self.record.held.iter().all(answered) && !self.is_open_again()
+    }
+
+    /// Whether one was handed out again and no overwrite was issued since: it counts, whatever the device tells.
+    fn is_open_again(&self) -> bool {
+        let is_overwritten = |again| self.record.held.iter().any(|one| !one.locked && one.seq > again);
+        self.record.held.iter().filter_map(|held| held.again).any(|again| !is_overwritten(again))
     }
 }
 

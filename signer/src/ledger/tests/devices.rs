@@ -446,6 +446,24 @@ async fn one_answer_is_not_for_each_time_that_it_was_handed_out() {
 }
 
 #[tokio::test]
+async fn a_second_copy_that_is_on_its_way_is_not_forgotten_for_the_answer_to_the_first() {
+    for shown in [vec![], vec![item("O", Some(A), Some(false))]] {
+        let stage = Stage::new();
+        let one = issue(&stage, draft("d", "U", A)).await;
+        let freed = issue(&stage, overwrite("d", "O", A, Basis::Issuance(one))).await;
+        acknowledge(&stage, freed).await;
+        stage.ledger.fetch(&request("mdm"), one).await.unwrap();
+        acknowledge(&stage, one).await;
+        list(&stage, shown.clone()).await;
+        assert_eq!((state(&stage, "d").await, may_go(&stage, A).await), (Some(State::Issued), false));
+        let freed = issue(&stage, overwrite("d", "P", A, Basis::Issuance(one))).await;
+        acknowledge(&stage, freed).await;
+        list(&stage, vec![]).await;
+        assert_eq!((state(&stage, "d").await, may_go(&stage, A).await), (Some(State::Gone), true));
+    }
+}
+
+#[tokio::test]
 async fn a_late_answer_for_one_that_was_handed_out_again_hides_nothing_that_was_issued_since() {
     let stage = Stage::new();
     let one = issue(&stage, draft("d", "U", A)).await;
