@@ -153,9 +153,10 @@ impl<'h> Reading<'h> {
 
     /// What speaks against the acknowledgement of this one being the newest: what the device was known to have before, where
     /// that is locked and cannot have been replaced by this one. By R4 what another signer signed cannot; and an overwrite
-    /// is not issued before what it frees. Answers may come late, several in a row, and be for the first of several times that
-    /// this one was handed out.
+    /// is not issued before what it frees; nor does this one come after what was there when it was known already. Answers may
+    /// come late, several in a row, and be for the first of several times that this one was handed out.
     fn doubt(&self, held: &Held) -> Option<Doubt<'_>> {
+        let first = self.history.evidence.iter().find(|known| known.fact.basis() == Some(held.of));
         for evidence in self.history.evidence.iter().rev().skip(1) {
             let (of, locked, was_seen) = match &evidence.fact {
                 EvidenceFact::Acknowledged(of) => (*of, false, false),
@@ -170,7 +171,9 @@ impl<'h> Reading<'h> {
             };
             let before = self.find(of)?;
             let was_at = before.handed_out_before(evidence.seq);
-            if (before.locked || locked) && !self.may_follow(before, was_at, held) {
+            let is_other = before.leaf != held.leaf || (!held.locked && before.of != held.of);
+            let was_known = is_other && first.is_some_and(|first| first.seq < evidence.seq);
+            if (before.locked || locked) && (was_known || !self.may_follow(before, was_at, held)) {
                 return Some(Doubt::Held(before));
             }
             if was_seen {

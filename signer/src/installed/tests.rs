@@ -204,6 +204,21 @@ fn an_overwrite_that_is_answered_for_after_a_later_lock_frees_nobody_for_certain
 }
 
 #[test]
+fn an_overwrite_that_is_answered_for_after_the_lock_was_there_again_frees_nobody_for_certain() {
+    let taken = |held| answered(held, Acknowledgement::Acknowledged);
+    let listed = |seq, what, locked| known(seq, EvidenceFact::Listed { of: of(what), locked });
+    let held = || vec![taken(locked(1, A)), taken(overwrite(2, A))];
+    let before = [listed(3, 2, false), acknowledged(4, 1)];
+    for since in [vec![], vec![listed(5, 1, true)]] {
+        let evidence = [&before[..], &since, &[acknowledged(6, 2)]].concat();
+        let late = history(held(), evidence.clone());
+        assert_eq!((late.state(), late.leaves()), (Some(State::Issued), BTreeSet::from([Digest([A; 32])])));
+        let seen = history(held(), [evidence, vec![listed(7, 2, false)]].concat());
+        assert_eq!((seen.state(), seen.leaves()), (Some(State::Free), BTreeSet::new()));
+    }
+}
+
+#[test]
 fn an_overwrite_is_made_of_what_was_issued_since_where_the_owner_can_delete_what_is_there() {
     let deletable = |since: &[Held]| {
         let held = [&[locked(1, A), overwrite(2, A)], since].concat();
