@@ -240,8 +240,7 @@ fn acknowledge(
     let update = "UPDATE issuance SET acknowledgement = ?2, acknowledged_at = ?3, answered = ?4 WHERE id = ?1";
     writing.db.prepare_cached(update)?.execute((id.0.as_bytes(), rows::json(&kept), millis(at), seq as i64))?;
     match answer {
-        Acknowledgement::Acknowledged
-            if repeated && is_past(&evidence::history(writing.db, &device, &identifier)?, issuance.profile.leaf) => {}
+        // One that comes again may tell that the core has sent the same once more, of itself.
         Acknowledgement::Acknowledged => {
             let fact = EvidenceFact::Acknowledged(Basis::Issuance(id));
             take(writing, &device, &identifier, Evidence { seq, at, fact })?;
@@ -249,20 +248,6 @@ fn acknowledge(
         _ => evidence::refresh(writing.db, &device, &identifier)?,
     }
     Ok((seq, Taken { issuance: id, device, acknowledgement: kept }))
-}
-
-/// A device replaces a locked profile only by one of the same signer (R4): an answer that comes again after one of another
-/// signer was seen tells of the past. Otherwise the same profile may have been installed again.
-fn is_past(history: &History, leaf: Digest) -> bool {
-    match history.installed() {
-        Installed::Profile(serving) => {
-            serving.locked && serving.leaf != leaf && serving.evidence != EvidenceKind::Issued
-        }
-        Installed::Foreign { sighting, .. } => {
-            sighting.locked != Some(false) && sighting.leaf.is_some_and(|seen| seen != leaf)
-        }
-        _ => false,
-    }
 }
 
 fn reconcile(

@@ -27,6 +27,8 @@ enum Step {
     HandIn,
     /// The bytes of a locked profile leave once more.
     Again(Index),
+    /// The core sends one that was answered for once more, of itself, and hears the answer before any other.
+    Resend(Index),
     /// The device turns out to be one that keeps overwrites of the form at hand locked (L4), or no longer.
     Stick(bool),
     /// The owner deletes what can be deleted.
@@ -48,6 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_u8..3, any::<bool>()).prop_map(|(leaf, locked)| Step::Stranger { leaf, locked }),
         1 => Just(Step::HandIn),
         2 => any::<Index>().prop_map(Step::Again),
+        2 => any::<Index>().prop_map(Step::Resend),
         1 => any::<bool>().prop_map(Step::Stick),
         2 => Just(Step::Delete),
         1 => Just(Step::Wipe),
@@ -96,6 +99,7 @@ impl World {
             }
             Step::HandIn => self.hand_in(),
             Step::Again(which) => self.hand_out_again(which),
+            Step::Resend(which) => self.resend(which),
             Step::Answer(_) if self.answers.is_empty() => {}
             Step::Answer(which) => {
                 let (of, answer) = self.answers.remove(which.index(self.answers.len()));
@@ -142,6 +146,20 @@ impl World {
         self.waiting.push_back(held.clone());
     }
 
+    /// Of answers that are under way still, nothing but what was seen says that they are older.
+    fn resend(&mut self, which: &Index) {
+        let was_seen = |of: Basis| self.record.evidence.iter().any(|known| known.fact.basis() == Some(of));
+        let taken = |held: &&Held| held.acknowledgement == Some(Acknowledgement::Acknowledged);
+        let answered: Vec<&Held> = self.record.held.iter().filter(|held| held.locked).filter(taken).collect();
+        if answered.is_empty() || !self.answers.iter().all(|(of, _)| was_seen(of.of)) {
+            return;
+        }
+        let held = answered[which.index(answered.len())].clone();
+        if self.install(&held) {
+            self.answer(&held, Acknowledgement::Acknowledged);
+        }
+    }
+
     /// By R4 a device takes the place of what it has only by one of the same signer.
     fn install(&mut self, new: &Held) -> bool {
         let is_taken = self.has.as_ref().is_none_or(|has| has.leaf == new.leaf);
@@ -169,7 +187,7 @@ impl World {
         if !is_repeated {
             held.acknowledgement = Some(answer.clone());
         }
-        if answer == Acknowledgement::Acknowledged && !(is_repeated && is_past(&self.record, of.leaf)) {
+        if answer == Acknowledgement::Acknowledged {
             self.know(EvidenceFact::Acknowledged(of.of));
         }
     }

@@ -98,14 +98,17 @@ async fn who_acknowledged_once_has_the_profile_whatever_it_answers_later() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_again_does_not_hide_a_later_one_of_another_signer() {
+async fn an_answer_that_comes_again_after_a_later_one_of_another_signer_hides_neither() {
     let stage = Stage::new();
     let (one, two) = (issue(&stage, draft("d", "U", A)).await, issue(&stage, draft("d", "V", B)).await);
     acknowledge(&stage, one).await;
     acknowledge(&stage, two).await;
     acknowledge(&stage, one).await;
-    assert_eq!(serving(&stage, "d").await.of, Basis::Issuance(two));
+    let serving = serving(&stage, "d").await;
+    assert_eq!((serving.of, serving.later.len()), (Basis::Issuance(one), 1));
+    assert_eq!(serving.later[0].of, Basis::Issuance(two));
     assert_eq!(stage.ledger.stranded(&[Digest([A; 32])].into()).await.unwrap(), 1);
+    assert_eq!(stage.ledger.stranded(&[Digest([B; 32])].into()).await.unwrap(), 1);
 }
 
 #[tokio::test]
