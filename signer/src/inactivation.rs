@@ -101,7 +101,7 @@ async fn draft(
         return Err(Refusal::IdentityNotValid { identity: freeing.name().to_owned() }.into());
     }
     let BasisProfile { signed, spec, .. } = basis;
-    let (ticket, evidence, at) = (wish.ticket, serving.evidence, request.at);
+    let (ticket, evidence, at) = (wish.ticket, serving.clone(), request.at);
     let make = move || Making { wish, serving, freeing, at }.make(signed);
     let (signed, made) = service.sign(permit.caller().share(), make).await?;
     Ok(Draft {

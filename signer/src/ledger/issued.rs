@@ -20,7 +20,7 @@ use crate::{
     audit::Event,
     device_id::DeviceId,
     digest::Digest,
-    installed::{EvidenceKind, Installed},
+    installed::{EvidenceKind, History, Installed, Serving},
     issuance::{Basis, Issuance, IssuanceId, ProfileFacts, SpecRef, TicketId, Variant},
     moment::{from_millis, millis},
 };
@@ -44,9 +44,9 @@ pub struct Draft {
     pub remarks: serde_json::Value,
     /// The two-person ticket that allows it, used up by it.
     pub ticket: Option<TicketId>,
-    /// Why an overwrite's basis is taken for the installed profile: unless the caller named it, it still has to be that
-    /// when the overwrite is recorded.
-    pub evidence: Option<EvidenceKind>,
+    /// What the record said of an overwrite's basis, and so does its answer: that still has to hold when the overwrite is
+    /// recorded.
+    pub evidence: Option<Serving>,
     /// How many overwrites the caller may make; only asked for an overwrite.
     pub budget: Option<Budget>,
     /// Who asked.
@@ -172,7 +172,7 @@ impl Ledger {
                 hand_out_again(writing.db, stored.seq, seq)?;
                 return Ok(Recorded::Before(stored.seq));
             }
-            allow(writing.db, &issuance, evidence, ticket, budget)?;
+            allow(writing.db, &issuance, evidence.as_ref(), ticket, budget)?;
             let seq = writing.append(millis(request.at), &recorded)?;
             rows::insert_issuance(writing.db, seq, &issuance)?;
             rows::insert_sealed(writing.db, seq, &sealed)?;
@@ -375,21 +375,33 @@ pub(super) fn issue_event(request: &Request, issuance: &Issuance, ticket: Option
 fn allow(
     db: &Connection,
     issuance: &Issuance,
-    evidence: Option<EvidenceKind>,
+    evidence: Option<&Serving>,
     ticket: Option<TicketId>,
     budget: Option<Budget>,
 ) -> Result<()> {
     let Variant::Overwrite { of, .. } = issuance.variant else { return Ok(()) };
     let history = evidence::history(db, &issuance.device, &issuance.profile.identifier)?;
     history.named(of).ok_or(Error::UnknownBasis(of))?;
-    let named = evidence.is_none_or(|evidence| evidence == EvidenceKind::Named);
-    if !named && !matches!(history.to_overwrite(), Installed::Profile(serving) if serving.of == of) {
+    if evidence.is_some_and(|told| !still_holds(&history, told)) {
         return Err(Error::Moved);
     }
     if let Some(ticket) = ticket {
         ticket::allow(db, ticket, issuance)?;
     }
     budget.map_or(Ok(()), |budget| within(db, budget, &issuance.request.caller, issuance.request.at))
+}
+
+/// Whether the same is known of an overwrite's basis as when it was made: what it is, and what may lock the device instead.
+fn still_holds(history: &History, told: &Serving) -> bool {
+    let now = match (told.evidence, history.to_overwrite()) {
+        (EvidenceKind::Named, _) => history.named(told.of),
+        (_, Installed::Profile(serving)) => Some(serving),
+        _ => None,
+    };
+    let locks = |serving: &Serving| serving.later.iter().filter(|one| one.locked).cloned().collect::<Vec<_>>();
+    now.is_some_and(|now| {
+        (now.of, now.locked, now.seen) == (told.of, told.locked, told.seen) && locks(&now) == locks(told)
+    })
 }
 
 fn within(db: &Connection, Budget { limit, window }: Budget, caller: &str, at: SystemTime) -> Result<()> {

@@ -14,17 +14,37 @@ async fn the_overwrite_follows_what_was_acknowledged_and_tells_of_what_came_late
     assert_eq!(serving.later[0].of, Basis::Issuance(two));
 }
 
+async fn named(stage: &Stage, id: IssuanceId) -> Serving {
+    stage.ledger.history(&device("d"), IDENTIFIER).await.unwrap().named(Basis::Issuance(id)).unwrap()
+}
+
 #[tokio::test]
 async fn an_overwrite_of_what_the_device_had_before_is_not_recorded_unless_the_caller_named_it() {
     let stage = Stage::new();
     let one = issue(&stage, draft("d", "U", A)).await;
-    let made = |evidence| Draft { evidence: Some(evidence), ..overwrite("d", "O", A, Basis::Issuance(one)) };
+    let made = |told| Draft { evidence: Some(told), ..overwrite("d", "O", A, Basis::Issuance(one)) };
+    let before = serving(&stage, "d").await;
     let two = issue(&stage, draft("d", "V", A)).await;
     acknowledge(&stage, two).await;
-    assert!(matches!(stage.ledger.record(made(EvidenceKind::Issued)).await, Err(Error::Moved)));
-    assert!(stage.ledger.record(made(EvidenceKind::Named)).await.is_ok());
+    assert!(matches!(stage.ledger.record(made(before)).await, Err(Error::Moved)));
+    assert!(stage.ledger.record(made(named(&stage, one).await)).await.is_ok());
     acknowledge(&stage, one).await;
-    assert!(stage.ledger.record(made(EvidenceKind::Issued)).await.is_ok());
+    assert!(stage.ledger.record(made(serving(&stage, "d").await)).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_overwrite_that_says_nothing_of_a_lock_that_came_meanwhile_is_not_recorded() {
+    for is_named in [false, true] {
+        let stage = Stage::new();
+        let one = issue(&stage, draft("d", "U", A)).await;
+        acknowledge(&stage, one).await;
+        let told = async || if is_named { named(&stage, one).await } else { serving(&stage, "d").await };
+        let made = |told: Serving| Draft { evidence: Some(told.clone()), ..overwrite("d", "O", A, told.of) };
+        let before = told().await;
+        issue(&stage, draft("d", "V", B)).await;
+        assert!(matches!(stage.ledger.record(made(before)).await, Err(Error::Moved)));
+        assert!(stage.ledger.record(made(told().await)).await.is_ok());
+    }
 }
 
 #[tokio::test]
