@@ -301,11 +301,14 @@ impl History {
     }
 
     /// The newest locked profiles that were issued and that the device did not refuse, in the order of the record: what
-    /// the caller may name where a list of profiles said too little.
+    /// the caller may name where a list of profiles said too little. That of each signer goes before the others.
     pub fn last_locked(&self) -> Vec<Candidate> {
-        let mut last: Vec<_> = self.held.iter().rev().filter(|held| held.locked && may_come(held)).collect();
-        last.truncate(MOST_CANDIDATES);
-        last.into_iter().rev().map(candidate).collect()
+        let newest = self.held.iter().rev().filter(|held| held.locked && may_come(held));
+        let mut leaves = BTreeSet::new();
+        let (firsts, others): (Vec<_>, Vec<_>) = newest.partition(|held| leaves.insert(held.leaf));
+        let mut last: Vec<_> = firsts.into_iter().chain(others).take(MOST_CANDIDATES).collect();
+        last.sort_by_key(|held| held.seq);
+        last.into_iter().map(candidate).collect()
     }
 
     /// The state, in a word; `None` when nothing is known.

@@ -346,6 +346,14 @@ fn locked_one() -> Held {
 }
 
 #[test]
+fn of_the_last_locked_ones_each_signer_has_one() {
+    let of_b = [locked(1, B), locked(2, B)];
+    let many: Vec<Held> = of_b.into_iter().chain((3..20).map(|seq| locked(seq, A))).collect();
+    let last = names(&history(many, vec![]).last_locked());
+    assert_eq!(last, [2, 11, 12, 13, 14, 15, 16, 17, 18, 19].map(of));
+}
+
+#[test]
 fn an_absent_profile_is_gone_until_another_is_issued() {
     let gone = known(3, EvidenceFact::Absent);
     let before = history(vec![locked(1, A)], vec![acknowledged(2, 1), gone.clone()]);
