@@ -17,8 +17,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::step::{
-    AFTER, AGAIN, ASK_FOR_MDM, ASK_OMITTED, BRING_KEY, CLOSE, DELETE_APP, ENTER_PASSWORD, FROM_START, HAND_IN, INSTALL,
-    NAME_ISSUANCE, NAME_TARGET, REMOVE_BY_MDM, REPORT_LIST, SEND_OVERWRITE, STRIP, WAIT, WIPE, w1, w2, w3, w4,
+    AFTER, AGAIN, ASK_FOR_MDM, ASK_OMITTED, BRING_KEY, CLOSE, DELETE_APP, ENTER_PASSWORD, FETCH, FROM_START, HAND_IN,
+    INSTALL, NAME_ISSUANCE, NAME_TARGET, REMOVE_BY_MDM, REPORT_LIST, SEND_OVERWRITE, STRIP, WAIT, WIPE, w1, w2, w3, w4,
 };
 pub use self::{
     outlook::{DeviceOutlook, Outlook, Target},
@@ -187,9 +187,13 @@ impl Found {
             None if !earlier.is_empty() => [&[HAND_IN, NAME_ISSUANCE], FROM_START].concat(),
             Some(Holding::Held) | None => [&[HAND_IN], FROM_START].concat(),
             Some(Holding::Unknown) => [&[BRING_KEY, HAND_IN], FROM_START].concat(),
-            Some(Holding::Gone) => vec![REMOVE_BY_MDM, WIPE],
+            Some(Holding::Gone) if self.kept(case, sighting.leaf) => return Standing::Locked,
+            Some(Holding::Gone) => {
+                self.next = vec![REMOVE_BY_MDM, WIPE];
+                return self.asking_first(case, Standing::NeedsWipe, false, &issued_since(case, later));
+            }
         };
-        if holding == Some(Holding::Gone) { Standing::NeedsWipe } else { Standing::Locked }
+        Standing::Locked
     }
 
     fn locked(&mut self, case: &Case<'_>, serving: &Serving) -> Standing {
@@ -272,12 +276,8 @@ impl Found {
     /// Whether somebody can sign what would free it, and whether the device would take that.
     fn signed(&mut self, case: &Case<'_>, serving: &Serving) -> Standing {
         match self.key(case.keyring, &serving.leaf) {
-            Holding::Gone if is_guess(case, serving) => {
-                let standing = self.without_overwrite(case);
-                self.next.splice(0..0, [REPORT_LIST, HAND_IN]);
-                return if standing == Standing::NeedsWipe { Standing::Unknown } else { standing };
-            }
-            Holding::Gone => return self.without_overwrite(case),
+            Holding::Gone if self.kept(case, Some(serving.leaf)) => {}
+            Holding::Gone => return self.without_overwrite(case, serving),
             Holding::Unknown => self.next.insert(0, BRING_KEY),
             Holding::Held if self.is(Verdict::Strands) && self.frees_by_mdm() => {
                 self.reason(ONLY_BY_MDM, self.obstacles());
@@ -286,7 +286,7 @@ impl Found {
             }
             Holding::Held if self.is(Verdict::Strands) => {
                 self.reason(NO_OVERWRITE, self.obstacles());
-                return self.without_overwrite(case);
+                return self.without_overwrite(case, serving);
             }
             // What it depends on is what nobody sees; a target would not tell more.
             Holding::Held if is_encrypted(case) => self.next = [&[STRIP, INSTALL], AFTER].concat(),
@@ -299,8 +299,39 @@ impl Found {
         Standing::Locked
     }
 
+    /// Whether an overwrite that was issued before its key was gone fits still: by R4 one that the same leaf signed, unless
+    /// the device said that it does not free it.
+    fn kept(&mut self, case: &Case<'_>, leaf: Option<Digest>) -> bool {
+        let fits = |held: &&Held| {
+            let is_issued = !held.locked && matches!(held.of, Basis::Issuance(_)) && Some(held.leaf) == leaf;
+            is_issued && !is_hopeless(held) && !case.history.was_told_locked(held.of)
+        };
+        let Some(overwrite) = case.history.held.iter().rfind(fits) else { return false };
+        let install = match (self.is(Verdict::Strands), self.frees_by_mdm()) {
+            (true, false) => return false,
+            (true, true) => SEND_OVERWRITE,
+            (false, _) => INSTALL,
+        };
+        self.reason(OVERWRITE_KEPT, vec![overwrite.of.uuid().to_string()]);
+        self.next = [&[FETCH, install], AFTER].concat();
+        true
+    }
+
+    /// The device is asked first where what has no overwrite may not be there: what is known from its issuance only, and
+    /// where a later lock whose key is held may be there instead. Until then nobody wipes it.
+    fn asking_first(&mut self, case: &Case<'_>, standing: Standing, is_guess: bool, later: &[Candidate]) -> Standing {
+        let is_held = |one: &Candidate| one.locked && case.keyring.holding(&one.leaf) == Holding::Held;
+        let ask: &[Action] = match (is_guess, later.iter().any(is_held)) {
+            (false, false) => return standing,
+            (true, false) => &[REPORT_LIST, HAND_IN],
+            (_, true) => &[REPORT_LIST, HAND_IN, NAME_ISSUANCE],
+        };
+        self.next.splice(0..0, ask.iter().copied());
+        if standing == Standing::NeedsWipe { Standing::Unknown } else { standing }
+    }
+
     /// The ways past the procedure, and the wipe after them.
-    fn without_overwrite(&mut self, case: &Case<'_>) -> Standing {
+    fn without_overwrite(&mut self, case: &Case<'_>, serving: &Serving) -> Standing {
         let profile = case.installed.map(|installed| &installed.profile);
         let password = profile.is_some_and(|profile| matches!(profile.removal(), Removal::Password(_)));
         let ends = profile.is_some_and(|profile| DATES.iter().any(|key| profile.get(key).is_some()));
@@ -309,7 +340,7 @@ impl Found {
         let standing = if ways.is_empty() { Standing::NeedsWipe } else { Standing::Locked };
         let last = if case.target.supervised == Some(false) { vec![WIPE] } else { vec![REMOVE_BY_MDM, WIPE] };
         self.next = [ways, last].concat();
-        standing
+        self.asking_first(case, standing, serving.evidence == EvidenceKind::Issued, &serving.later)
     }
 
     fn later(&mut self, serving: &Serving) {
@@ -370,9 +401,17 @@ fn is_older(case: &Case<'_>, overwrite: &Held, serving: &Serving) -> bool {
     held.is_some_and(|held| overwrite.seq < held.handed_out())
 }
 
-/// Whether something else is known of the device than that it has this one, which was issued.
-fn is_guess(case: &Case<'_>, serving: &Serving) -> bool {
-    serving.evidence == EvidenceKind::Issued && !case.history.evidence.is_empty()
+/// Those that were issued after what is known last.
+fn issued_since(case: &Case<'_>, later: &[Candidate]) -> Vec<Candidate> {
+    let last = case.history.evidence.last().map_or(0, |evidence| evidence.seq);
+    let is_since = |of| case.history.held.iter().any(|held| held.of == of && held.handed_out() > last);
+    later.iter().filter(|one| is_since(one.of)).cloned().collect()
+}
+
+/// Whether the device refused it, and would again.
+fn is_hopeless(overwrite: &Held) -> bool {
+    let Some(Acknowledgement::Error { chain }) = &overwrite.acknowledgement else { return false };
+    chain.iter().any(|link| [EMPTY_PASSWORD, OTHER_SIGNER].contains(&link.code))
 }
 
 /// Whether the device was seen to have none after this one was issued.
@@ -449,6 +488,8 @@ reasons! {
         "the device refused all that was issued to it: whether it has another profile of this identifier is not known"
         ["R4" "R8"]
     KEY_GONE "key-gone" "the key of the certificate that signed it is gone: no overwrite can be signed" ["R4" "R5"]
+    OVERWRITE_KEPT "overwrite-kept"
+        "an overwrite of the same signer was issued before: it fits, and its bytes are still in the record" ["R1" "R4"]
     KEY_UNKNOWN "key-unknown" "the certificate that signed it is not in the keyring" ["R4"]
     CERTIFICATE_ENDED "certificate-ended"
         "the certificate that signed it has ended; it still signs the overwrite, and the end costs the badge only"

@@ -76,6 +76,8 @@ actions! {
         "ask for the overwrite again with the device's target, or with removal_password \"omitted\""
     ASK_FOR_MDM "ask-for-mdm" MdmCore ["S1.9"]
         "ask for the overwrite with removal_password \"omitted\": by its form, as by hand it would not free the device"
+    FETCH "fetch-overwrite" MdmCore ["S1.9"]
+        "take the overwrite that was issued once more: GET /v1/issuances/{issuance}/profile"
     INSTALL "install-overwrite" Owner ["S2.1" "S2.2" "S2.3" "S2.4"]
         "tap the notification or open the client app, and install the removal profile (削除用プロファイル) to the end"
     SEND_OVERWRITE "send-overwrite" MdmCore []

@@ -261,12 +261,61 @@ fn an_overwrite_that_does_not_fit_what_may_be_there_is_not_offered() {
 fn nobody_is_told_to_wipe_a_device_that_was_seen_without_what_no_key_is_left_for() {
     let stage = Stage::new();
     let lost = leaf(&stage.site.lost);
+    let expected = vec!["report-profile-list", "hand-in", "remove-by-mdm", "wipe"];
     for seen in [EvidenceFact::Absent, EvidenceFact::Acknowledged(of(1))] {
         let found = stage.ask(vec![stage.overwrite(1), held(3, lost, true)], vec![known(2, seen)]);
-        let expected = vec!["report-profile-list", "hand-in", "remove-by-mdm", "wipe"];
-        assert_eq!((found.standing, words(&found.next)), (Standing::Unknown, expected));
+        assert_eq!((found.standing, words(&found.next)), (Standing::Unknown, expected.clone()));
         assert!(codes(&found).contains(&"key-gone"));
     }
+    let found = stage.ask(vec![held(1, lost, true)], vec![]);
+    assert_eq!((found.standing, words(&found.next)), (Standing::Unknown, expected), "nothing says that it is there");
+}
+
+#[test]
+fn nobody_is_told_to_wipe_a_device_that_may_have_a_later_lock_whose_key_is_there() {
+    let stage = Stage::new();
+    let lost = leaf(&stage.site.lost);
+    let sighting = Sighting { uuid: "X".into(), leaf: Some(lost), locked: Some(true) };
+    let expected = vec!["report-profile-list", "hand-in", "name-issuance", "remove-by-mdm", "wipe"];
+    for seen in [EvidenceFact::Acknowledged(of(1)), EvidenceFact::Foreign(sighting)] {
+        let judge = |later| stage.ask(vec![held(1, lost, true), later], vec![known(2, seen.clone())]);
+        let found = judge(stage.locked(3));
+        assert_eq!((found.standing, words(&found.next)), (Standing::Unknown, expected.clone()), "{seen:?}");
+        assert!(codes(&found).contains(&"key-gone"));
+        assert_eq!(judge(held(3, lost, true)).standing, Standing::NeedsWipe, "{seen:?}");
+    }
+}
+
+#[test]
+fn an_overwrite_that_was_issued_before_its_key_was_gone_still_frees() {
+    let stage = Stage::new();
+    let lost = leaf(&stage.site.lost);
+    let locked = known(2, EvidenceFact::Acknowledged(of(1)));
+    let again = known(4, EvidenceFact::Listed { of: of(1), locked: true });
+    let answered = |answer| Held { acknowledgement: answer, ..held(3, lost, false) };
+    let refused = |code| {
+        let chain = vec![ErrorLink { domain: "D".into(), code, description: None }];
+        answered(Some(Acknowledgement::Error { chain }))
+    };
+    let judge = |overwrite, seen: Vec<Evidence>| stage.ask(vec![held(1, lost, true), overwrite], seen);
+    for (overwrite, seen) in [
+        (answered(None), vec![locked.clone()]),
+        (answered(Some(Acknowledgement::NotNow)), vec![locked.clone()]),
+        (answered(None), vec![locked.clone(), again]),
+        (refused(4009), vec![locked.clone()]),
+    ] {
+        let found = judge(overwrite, seen);
+        assert_eq!(found.standing, Standing::Locked, "{found:#?}");
+        assert_eq!(words(&found.next)[..3], ["fetch-overwrite", "install-overwrite", "delete-mdm-profile"]);
+        let kept = found.reasons.iter().find(|reason| reason.code == "overwrite-kept").unwrap();
+        assert_eq!(kept.about, [of(3).uuid().to_string()]);
+        assert!(codes(&found).contains(&"key-gone"));
+    }
+    for code in [2002, 4008] {
+        assert_eq!(judge(refused(code), vec![locked.clone()]).standing, Standing::NeedsWipe, "{code}");
+    }
+    let stuck = known(4, EvidenceFact::Listed { of: of(3), locked: true });
+    assert_eq!(judge(answered(None), vec![locked, stuck]).standing, Standing::NeedsWipe);
 }
 
 #[test]
@@ -310,11 +359,12 @@ fn without_a_target_every_device_that_it_may_be_is_looked_at() {
 fn a_key_that_is_gone_leaves_the_wipe_and_what_the_profile_itself_allows() {
     let stage = Stage::new();
     let lost = leaf(&stage.site.lost);
-    let found = stage.ask(vec![held(1, lost, true)], vec![]);
+    let there = || vec![known(2, EvidenceFact::Acknowledged(of(1)))];
+    let found = stage.ask(vec![held(1, lost, true)], there());
     assert_eq!((found.standing, words(&found.next)), (Standing::NeedsWipe, vec!["remove-by-mdm", "wipe"]));
     assert!(codes(&found).contains(&"key-gone"));
     let stage = Stage::with(|profile| profile.set_removal(Removal::Password("0p3n".into())));
-    let found = stage.ask(vec![held(1, leaf(&stage.site.lost), true)], vec![]);
+    let found = stage.ask(vec![held(1, leaf(&stage.site.lost), true)], there());
     assert_eq!((found.standing, found.next[0].action), (Standing::Locked, "enter-password"));
 }
 
@@ -517,10 +567,9 @@ fn whatever_is_recorded_the_diagnosis_agrees_with_the_state_and_leads_to_the_end
             Some(State::Ambiguous) => [Standing::Unknown; 2],
             Some(_) => [Standing::Locked, Standing::NeedsWipe],
         };
-        // What has no key was issued after something else was known: whether it is there is to be asked first.
+        // What has no key may not be there, or another one instead: that is to be asked first.
         let is_guess = standing[1] == Standing::NeedsWipe
             && found.standing == Standing::Unknown
-            && !history.evidence.is_empty()
             && codes(&found).contains(&"key-gone")
             && words(&found.next)[0] == "report-profile-list";
         assert!(is_guess || standing.contains(&found.standing), "{events:?}: {found:#?}");
