@@ -88,11 +88,18 @@ fn link(ReportedError { domain, code, description }: ReportedError) -> Result<Er
 }
 
 /// Reads a device's answer to the MDM command `ProfileList`, an XML or binary property list, within so many levels.
-/// `complete`: whether the command asked for all profiles. `expected` are the identifiers that matter in any case.
+/// `complete`: whether the command asked for all profiles. `expected` are the identifiers that matter in any case; so does
+/// that of a profile which a leaf of the keyring signed, unless the device says that its owner can delete it.
 ///
 /// # Errors
 /// [`Refusal::TooDeep`], [`Refusal::MalformedPlist`]; [`Refusal::InvalidRequest`] where it is another answer.
-pub fn profile_list(body: &[u8], levels: u64, complete: bool, expected: Vec<String>) -> Result<ProfileList, Refusal> {
+pub fn profile_list(
+    body: &[u8],
+    levels: u64,
+    complete: bool,
+    expected: Vec<String>,
+    keyring: &Keyring,
+) -> Result<ProfileList, Refusal> {
     let answer = dictionary(body, levels)?;
     if let Some(status) = answer.get("Status").filter(|status| status.as_string() != Some("Acknowledged")) {
         let shown = status.as_string().unwrap_or("no string");
@@ -106,7 +113,12 @@ pub fn profile_list(body: &[u8], levels: u64, complete: bool, expected: Vec<Stri
     if items.len() > MOST_PROFILES {
         return Err(invalid(format!("ProfileList has more than {MOST_PROFILES} items")));
     }
-    let profiles = items.iter().enumerate().map(|(index, item)| listed(index, item)).collect::<Result<_, _>>()?;
+    let profiles: Vec<_> =
+        items.iter().enumerate().map(|(index, item)| listed(index, item)).collect::<Result<_, _>>()?;
+    let is_ours = |leaf: &Digest| keyring.holding(leaf) != Holding::Unknown;
+    let ours =
+        profiles.iter().filter(|item| item.leaf.as_ref().is_some_and(is_ours) && item.is_locked() != Some(false));
+    let expected = expected.into_iter().chain(ours.map(|item| item.identifier.clone())).collect();
     Ok(ProfileList { profiles, complete, expected })
 }
 

@@ -63,7 +63,7 @@ pub async fn profile_list(
     let state = asking.state.clone();
     let list = move || {
         let expected = state.catalogue.specs().map(|spec| spec.identifier().to_owned()).collect();
-        report::profile_list(&body, state.config.limits.plist_depth, complete, expected)
+        report::profile_list(&body, state.config.limits.plist_depth, complete, expected, &state.keyring)
     };
     let list = off_the_reactor(list).await??;
     let reconciled = asking.service.ledger.reconcile(&order, device.clone(), list).await?.value;

@@ -54,7 +54,8 @@ pub struct ProfileList {
     pub profiles: Vec<ListedProfile>,
     /// Whether the list has all that are installed. One of managed profiles only says nothing of what it lacks.
     pub complete: bool,
-    /// Identifiers that matter although nothing was issued under them to this device: those of the catalogue.
+    /// Identifiers that matter although nothing was issued under them to this device: those of the catalogue, and of what
+    /// the keyring signed.
     pub expected: Vec<String>,
 }
 
@@ -75,7 +76,7 @@ pub struct ListedProfile {
 
 impl ListedProfile {
     /// Whether its owner cannot delete it, where the device told it.
-    fn is_locked(&self) -> Option<bool> {
+    pub fn is_locked(&self) -> Option<bool> {
         let told = [self.removal_disallowed, self.has_removal_passcode];
         (told != [None, None]).then(|| told.contains(&Some(true)))
     }

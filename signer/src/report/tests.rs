@@ -64,7 +64,7 @@ fn reads_what_a_device_lists_in_both_forms() {
     let site = Site::new();
     let answer = answer(listed_device(&site).iter().map(|item| Value::Dictionary(item.to_dictionary())).collect());
     for body in [document::to_xml(&answer).unwrap(), document::to_binary(&answer).unwrap()] {
-        let list = profile_list(&body, 64, true, vec!["jp.example.ivi".into()]).unwrap();
+        let list = profile_list(&body, 64, true, vec![], &site.state().keyring).unwrap();
         assert!(list.complete && list.expected == ["jp.example.ivi"]);
         let [item] = &list.profiles[..] else { panic!("{list:?}") };
         assert_eq!((item.identifier.as_str(), item.removal_disallowed), ("jp.example.ivi", Some(true)));
@@ -78,7 +78,7 @@ fn an_unsigned_profile_and_missing_keys_are_told_as_not_known() {
     item.insert("PayloadIdentifier".into(), "a".into());
     item.insert("SignerCertificates".into(), Value::Array(vec![]));
     let body = document::to_xml(&answer(vec![Value::Dictionary(item)])).unwrap();
-    let list = profile_list(&body, 64, false, vec![]).unwrap();
+    let list = profile_list(&body, 64, false, vec![], &Site::new().state().keyring).unwrap();
     let ListedProfile { uuid, removal_disallowed, has_removal_passcode, leaf, .. } = &list.profiles[0];
     assert_eq!((uuid.as_str(), removal_disallowed, has_removal_passcode, leaf), ("", &None, &None, &None));
 }
@@ -114,8 +114,9 @@ fn a_list_that_is_none_is_refused_by_what_is_wrong_with_it() {
         (nested(64), "too-deep"),
         (nested(5000), "too-deep"),
     ];
+    let keyring = Site::new().state().keyring;
     for (body, code) in cases {
-        let refused = profile_list(&body, 64, true, vec![]).unwrap_err();
+        let refused = profile_list(&body, 64, true, vec![], &keyring).unwrap_err();
         assert_eq!(refused.code(), code, "{}", String::from_utf8_lossy(&body[..body.len().min(300)]));
     }
 }
@@ -128,7 +129,7 @@ fn nested(levels: usize) -> Vec<u8> {
 #[test]
 fn a_refusal_repeats_nothing_of_the_body() {
     let body = b"<plist><dict><key>hunter2</key><hunter2/></dict></plist>";
-    let told = profile_list(body, 64, true, vec![]).unwrap_err().to_string();
+    let told = profile_list(body, 64, true, vec![], &Site::new().state().keyring).unwrap_err().to_string();
     assert_eq!(told, "the body is not a property list: see line 1, column 32");
 }
 

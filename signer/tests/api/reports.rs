@@ -123,6 +123,15 @@ async fn a_profile_list_tells_what_is_there_and_what_is_gone_in_both_forms() {
 }
 
 #[tokio::test]
+async fn a_locked_profile_that_the_keyring_signed_is_told_as_foreign_under_any_identifier() {
+    let daemon = Daemon::start().await;
+    let own = signed_by(&daemon.site.lost, "jp.example.elsewhere");
+    let stranger = signed_by(&signer("Stranger"), "jp.example.other");
+    let answer = report_list(&daemon, LIST, &list_of(&[&own, &stranger])).await.done().json();
+    assert_eq!((&answer["foreign"], state(&daemon).await), (&json!(["jp.example.elsewhere"]), json!("foreign")));
+}
+
+#[tokio::test]
 async fn a_list_of_managed_profiles_says_nothing_of_what_it_lacks() {
     let daemon = Daemon::start().await;
     issued(&daemon).await;
