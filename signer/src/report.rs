@@ -92,7 +92,8 @@ fn link(ReportedError { domain, code, description }: ReportedError) -> Result<Er
 /// that of a profile which a leaf of the keyring signed, unless the device says that its owner can delete it.
 ///
 /// # Errors
-/// [`Refusal::TooDeep`], [`Refusal::MalformedPlist`]; [`Refusal::InvalidRequest`] where it is another answer.
+/// [`Refusal::TooDeep`], [`Refusal::MalformedPlist`]; [`Refusal::InvalidRequest`] where it is another answer, or has an item
+/// of no identifier, or one of an expected identifier that cannot be read.
 pub fn profile_list(
     body: &[u8],
     levels: u64,
@@ -113,19 +114,31 @@ pub fn profile_list(
     if items.len() > MOST_PROFILES {
         return Err(invalid(format!("ProfileList has more than {MOST_PROFILES} items")));
     }
-    let profiles: Vec<_> =
-        items.iter().enumerate().map(|(index, item)| listed(index, item)).collect::<Result<_, _>>()?;
+    let (mut profiles, mut unread) = (Vec::new(), Vec::new());
+    for (index, item) in items.iter().enumerate() {
+        match listed(index, item) {
+            Ok(item) => profiles.push(item),
+            Err(refusal) => unread.push(unrelated(item, &expected).ok_or(refusal)?),
+        }
+    }
     let is_ours = |leaf: &Digest| keyring.holding(leaf) != Holding::Unknown;
     let ours =
         profiles.iter().filter(|item| item.leaf.as_ref().is_some_and(is_ours) && item.is_locked() != Some(false));
     let expected = expected.into_iter().chain(ours.map(|item| item.identifier.clone())).collect();
-    Ok(ProfileList { profiles, complete, expected })
+    Ok(ProfileList { profiles, unread, complete, expected })
 }
 
 fn dictionary(body: &[u8], levels: u64) -> Result<Dictionary, Refusal> {
     let bound = usize::try_from(levels).unwrap_or(usize::MAX);
     let document = document::read_within(body, bound).map_err(|error| unread(error, levels))?;
     document.value.into_dictionary().ok_or_else(|| invalid("the root of the property list is no dictionary"))
+}
+
+/// The identifier of an item that cannot be read, where it is none of those that matter.
+fn unrelated(item: &Value, expected: &[String]) -> Option<String> {
+    let identifier = item.as_dictionary()?.get("PayloadIdentifier")?.as_string()?;
+    let is_one = !identifier.is_empty() && identifier.chars().count() <= LONGEST_TEXT;
+    (is_one && expected.iter().all(|expected| expected != identifier)).then(|| identifier.to_owned())
 }
 
 /// Apple's schema has all of these keys as optional but the identifier, without which nothing can be said.

@@ -52,6 +52,8 @@ pub struct Observed {
 pub struct ProfileList {
     /// The profiles that the device named.
     pub profiles: Vec<ListedProfile>,
+    /// The identifiers of those of which no more could be read: nothing is known of them.
+    pub unread: Vec<String>,
     /// Whether the list has all that are installed. One of managed profiles only says nothing of what it lacks.
     pub complete: bool,
     /// Identifiers that matter although nothing was issued under them to this device: those of the catalogue, and of what
@@ -265,6 +267,8 @@ fn reconcile(
         named.max_by_key(|listed| listed.is_locked() == Some(true))
     };
     identifiers.extend(list.expected.iter().filter(|expected| listed(expected).is_some()).cloned());
+    let is_locked = |identifier: &str| listed(identifier).is_some_and(|listed| listed.is_locked() == Some(true));
+    identifiers.retain(|identifier| is_locked(identifier) || !list.unread.contains(identifier));
     identifiers.sort();
     identifiers.dedup();
     let mut facts = Vec::new();

@@ -116,7 +116,7 @@ fn a_list_that_is_none_is_refused_by_what_is_wrong_with_it() {
     ];
     let keyring = Site::new().state().keyring;
     for (body, code) in cases {
-        let refused = profile_list(&body, 64, true, vec![], &keyring).unwrap_err();
+        let refused = profile_list(&body, 64, true, vec!["a".into()], &keyring).unwrap_err();
         assert_eq!(refused.code(), code, "{}", String::from_utf8_lossy(&body[..body.len().min(300)]));
     }
 }

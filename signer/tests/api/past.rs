@@ -77,6 +77,7 @@ pub async fn list(daemon: &Daemon, device: &str, uuid: Option<&str>) {
         leaf: None,
     };
     let expected = vec!["jp.example.ivi".into()];
-    let list = ProfileList { profiles: uuid.map(listed).into_iter().collect(), complete: true, expected };
+    let profiles = uuid.map(listed).into_iter().collect();
+    let list = ProfileList { profiles, complete: true, expected, ..ProfileList::default() };
     daemon.service.ledger.reconcile(&request(), device, list).await.unwrap();
 }

@@ -132,6 +132,29 @@ async fn a_locked_profile_that_the_keyring_signed_is_told_as_foreign_under_any_i
 }
 
 #[tokio::test]
+async fn an_item_of_no_concern_that_cannot_be_read_refuses_no_list_and_makes_nothing_gone() {
+    let daemon = Daemon::start().await;
+    let (id, bytes) = issued(&daemon).await;
+    let list_with = |identifier: &str, profiles: &[&[u8]]| {
+        let mut list = list_of(profiles);
+        let mut broken = Dictionary::new();
+        broken.insert("PayloadIdentifier".into(), identifier.into());
+        broken.insert("PayloadRemovalDisallowed".into(), Plist::Integer(1.into()));
+        broken.insert("SignerCertificates".into(), Plist::Array(vec![Plist::Data(vec![0x30, 0x00])]));
+        list.get_mut("ProfileList").unwrap().as_array_mut().unwrap().push(Plist::Dictionary(broken));
+        list
+    };
+    let answer = report_list(&daemon, LIST, &list_with("com.example.wifi", &[&bytes])).await.done().json();
+    assert_eq!(answer["installed"], json!([{ "identifier": "jp.example.ivi", "issuance": id }]));
+    let own = report_list(&daemon, LIST, &list_with("jp.example.ivi", &[])).await;
+    assert_eq!(own.refusal(), (422, "invalid-request".into()));
+    let elsewhere = signed_by(&daemon.site.new, "jp.example.elsewhere");
+    posted(daemon.by("core"), INSTALLED, "application/x-apple-aspen-config", &elsewhere).await.done();
+    let answer = report_list(&daemon, LIST, &list_with("jp.example.elsewhere", &[&bytes])).await.done().json();
+    assert_eq!((&answer["foreign"], &answer["absent"]), (&json!([]), &json!([])));
+}
+
+#[tokio::test]
 async fn a_list_of_managed_profiles_says_nothing_of_what_it_lacks() {
     let daemon = Daemon::start().await;
     issued(&daemon).await;

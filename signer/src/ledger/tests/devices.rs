@@ -179,7 +179,7 @@ fn listed(uuid: &str, leaf: Option<u8>) -> ProfileList {
         has_removal_passcode: Some(false),
         leaf: leaf.map(|leaf| Digest([leaf; 32])),
     };
-    ProfileList { profiles: vec![profile], complete: true, expected: vec![] }
+    ProfileList { profiles: vec![profile], complete: true, ..ProfileList::default() }
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn a_listed_profile_of_another_leaf_is_not_the_one_of_the_record() {
 /// A list that has the identifier, and tells nothing else.
 fn bare(identifier: &str) -> ProfileList {
     let profile = ListedProfile { identifier: identifier.into(), ..ListedProfile::default() };
-    ProfileList { profiles: vec![profile], complete: true, expected: vec![] }
+    ProfileList { profiles: vec![profile], complete: true, ..ProfileList::default() }
 }
 
 #[tokio::test]
@@ -285,7 +285,7 @@ async fn the_same_list_again_adds_a_record_but_no_evidence() {
 }
 
 async fn list(stage: &Stage, profiles: Vec<ListedProfile>) -> Reconciled {
-    let list = ProfileList { profiles, complete: true, expected: vec![] };
+    let list = ProfileList { profiles, complete: true, ..ProfileList::default() };
     stage.ledger.reconcile(&request("mdm"), device("d"), list).await.unwrap().value
 }
 
