@@ -90,9 +90,8 @@ async fn draft(
     let history = service.ledger.history(device, &wish.identifier).await?;
     let serving = serving(&history, device, &wish).map_err(|refusal| hidden(refusal, state, sweep, device, &wish))?;
     let basis = service.ledger.basis(serving.of).await.map_err(|error| Denied { recorded: false, ..error.into() })?;
-    let spec = basis.spec.as_ref().map(|spec| &*spec.name);
-    let permit = sweep.permit(device, spec)?;
-    reach::admit(&service.ledger, sweep, device, spec, &history).await?;
+    let permit = sweep.permit(device, basis.spec.as_ref().map(|spec| &*spec.name))?;
+    reach::admit(&service.ledger, sweep, device, &wish.identifier).await?;
     if state.config.overwrites.two_person && wish.ticket.is_none() {
         return Err(Refusal::TicketRequired.into());
     }

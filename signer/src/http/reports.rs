@@ -25,10 +25,8 @@ pub async fn acknowledge(
     let sweep = asking.may_sweep::<role::Report>()?;
     let ledger = &asking.service.ledger;
     let issuance = ledger.issuance(id).await?.ok_or(Refusal::UnknownIssuance)?;
-    let (device, spec) = (&issuance.device, issuance.spec.as_ref().map(|spec| &*spec.name));
-    sweep.permit(device, spec)?;
-    let history = ledger.history(device, &issuance.profile.identifier).await?;
-    reach::admit(ledger, &sweep, device, spec, &history).await?;
+    sweep.permit(&issuance.device, issuance.spec.as_ref().map(|spec| &*spec.name))?;
+    reach::admit(ledger, &sweep, &issuance.device, &issuance.profile.identifier).await?;
     let PostedJson { body, order } = posted;
     let taken = ledger.acknowledge(&order, id, body.try_into()?).await?.value;
     Ok(Json(json!(taken)))

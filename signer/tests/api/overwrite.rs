@@ -380,6 +380,9 @@ async fn who_is_bound_to_a_spec_decides_nothing_where_another_ones_profile_may_b
     assert_eq!(taken.refusal(), (403, "out-of-scope".into()));
     daemon.by("core").post(&answer, json!({ "status": "Acknowledged" })).await.done();
     overwrite(&daemon, json!({})).await.done();
+    // Whichever was issued last.
+    locked(&daemon).await;
+    assert_eq!(daemon.by("scoped").post(OVERWRITE, json!({})).await.refusal(), (403, "out-of-scope".into()));
 }
 
 #[tokio::test]
