@@ -33,7 +33,10 @@ pub async fn issue(
     request: Request,
 ) -> Result<Issued, Denied> {
     let draft = draft(service, state, permit, parameters, &request).await;
-    record(service, draft, &request, "issue").await
+    let issued = record(service, draft, &request, "issue").await?;
+    // An answer of before may lock a device that nobody could free any more.
+    state.keyring.freeing(&issued.issuance().profile.leaf)?;
+    Ok(issued)
 }
 
 async fn draft(

@@ -117,8 +117,8 @@ async fn a_scope_holds_for_bytes_too() {
 async fn a_locked_profile_whose_key_is_gone_is_not_handed_out_again() {
     let mut daemon = Daemon::start().await;
     let path = |answer: &crate::client::Answer| format!("/v1/issuances/{}/profile", answer.header("issuance-id"));
-    let locked = daemon.by("core").post(LOCKED, json!({})).await.done();
-    let overwrite = daemon.by("core").post(OVERWRITE, json!({})).await.done();
+    let locked = daemon.by("core").key("lock").post(LOCKED, json!({})).await.done();
+    let overwrite = daemon.by("core").key("free").post(OVERWRITE, json!({})).await.done();
     daemon.site.rotate();
     daemon.site.change("key = { file = \"new.key\" }\n", "");
     daemon.site.change("name = \"new\"\nstate = \"overwrite-only\"", "name = \"new\"\nstate = \"gone\"");
@@ -131,4 +131,8 @@ async fn a_locked_profile_whose_key_is_gone_is_not_handed_out_again() {
         (&json!("fetch"), &json!("identity-gone"))
     );
     assert_eq!(daemon.by("core").get(&path(&overwrite)).await.done().body, overwrite.body, "it frees all the same");
+    let again = daemon.by("core").key("lock").post(LOCKED, json!({})).await;
+    assert_eq!(again.refusal(), (409, "identity-gone".into()));
+    let again = daemon.by("core").key("free").post(OVERWRITE, json!({})).await.done();
+    assert_eq!(again.body, overwrite.body);
 }

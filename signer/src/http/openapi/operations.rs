@@ -138,7 +138,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         role: Some(Role::Issue),
         takes: Takes::Json("IssueBody"),
         gives: Gives::Profile,
-        refuses: &["unknown-spec", "invalid-parameters", "unfreeable-profile", "identity-not-valid"],
+        refuses: &[
+            "unknown-spec",
+            "invalid-parameters",
+            "unfreeable-profile",
+            "identity-not-valid",
+            "identity-gone",
+            "identity-unknown",
+        ],
         ..BASE
     },
     Operation {
