@@ -2,7 +2,7 @@
 //!
 //! A thread of its own writes them: where nobody reads them on, the daemon goes on all the same, and lines are lost.
 
-use std::{error::Error, io, panic, time::Duration};
+use std::{error::Error, io, panic, sync::mpsc, thread, time::Duration};
 
 use clap::ValueEnum;
 use tokio::time::sleep;
@@ -25,11 +25,25 @@ pub enum Format {
     Text,
 }
 
-/// The log at work. Where it is dropped, what still waits is written, if that takes no longer than a second.
+/// The log at work. Where it is dropped, what still waits is written, if that takes little more than a second.
 #[derive(Debug)]
 pub struct Log {
     lost: ErrorCounter,
-    _writing: WorkerGuard,
+    writing: Option<WorkerGuard>,
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let (writing, (ended, end)) = (self.writing.take(), mpsc::channel());
+        // Where nobody reads, the guard may tell so on an output that nobody reads either.
+        let write = move || {
+            drop(writing);
+            let _ = ended.send(());
+        };
+        if thread::Builder::new().name("log's end".into()).spawn(write).is_ok() {
+            let _ = end.recv_timeout(LAST_LINES);
+        }
+    }
 }
 
 impl Log {
@@ -58,7 +72,7 @@ impl Log {
 pub fn start(format: Format, level: Level) -> Result<Log, tracing::subscriber::SetGlobalDefaultError> {
     let thread = NonBlockingBuilder::default().thread_name("log").buffered_lines_limit(MOST_WAITING);
     let (writer, writing) = thread.finish(io::stderr());
-    let log = Log { lost: writer.error_counter(), _writing: writing };
+    let log = Log { lost: writer.error_counter(), writing: Some(writing) };
     tracing::subscriber::set_global_default(subscriber(format, level, writer))?;
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -101,6 +115,8 @@ pub fn chain(error: &dyn Error) -> String {
 /// How many lines wait at most where they are not taken.
 const MOST_WAITING: usize = 8_192;
 const LOST_EVERY: Duration = Duration::from_secs(10);
+/// How long the last lines may take.
+const LAST_LINES: Duration = Duration::from_millis(1_500);
 
 #[cfg(test)]
 mod tests {

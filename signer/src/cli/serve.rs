@@ -13,7 +13,7 @@ use signer::{
     config::{self, LogFormat, LogLevel},
     daemon::{Addresses, Control, Daemon, Source, StartError, chain},
     dev::Site,
-    log,
+    log::{self, Log},
     stop::{Signals, Stop},
 };
 use tokio::{
@@ -57,20 +57,20 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
         return Err(Failure::could_not_ask("neither --config nor --dev is given"));
     };
     let source = Source { tcp: args.listen, ..Source::new(config) };
+    // From before anybody is told that it serves: a signal then would end it without a word.
+    let signals = Signals::catch().map_err(|error| Failure::of(&error))?;
+    let log = config::log_of(&source.config);
+    let log = log::start(format(log.format), level(log.level)).map_err(|error| Failure::of(&error))?;
     let runtime = Runtime::new().map_err(|error| Failure::of(&error))?;
-    let served = runtime.block_on(serve(source, site));
+    let served = runtime.block_on(serve(source, site, signals, &log));
     // What still waits for the disk does not hold the end up.
     runtime.shutdown_timeout(Duration::from_secs(1));
     served
 }
 
-async fn serve(source: Source, site: Option<Site>) -> Result<Exit, Failure> {
+async fn serve(source: Source, site: Option<Site>, signals: Signals, log: &Log) -> Result<Exit, Failure> {
     let stop = Arc::new(Stop::new());
-    // From before anybody is told that it serves: a signal then would end it without a word.
-    let signals = Signals::catch().map_err(|error| Failure::of(&error))?;
     let hangups = signal(SignalKind::hangup()).map_err(|error| Failure::of(&error))?;
-    let log = config::log_of(&source.config);
-    let log = log::start(format(log.format), level(log.level)).map_err(|error| Failure::of(&error))?;
     tokio::spawn(log.tell_lost());
     let daemon = Daemon::start(source).await.map_err(not_started)?;
     announce(daemon.addresses())?;
@@ -122,7 +122,7 @@ the locked profile of a device, its overwrite, and what is known of the device:
 /// Whatever keeps the daemon from ending by itself. What was answered is durable already.
 fn end_at_last() {
     thread::sleep(LAST);
-    process::exit(1);
+    process::exit(Exit::CouldNotAsk as i32);
 }
 
 /// What became of it, the log has.
