@@ -13,6 +13,7 @@ use signer::{
     daemon::chain,
     ledger::{Archive, Error},
 };
+use uuid::Uuid;
 
 use super::{
     outcome::{Exit, Failure},
@@ -138,8 +139,8 @@ fn write_out(archive: &Archive, path: &Path) -> Result<u64, Failure> {
     if fs::symlink_metadata(path).is_ok() {
         return Err(wrong(io::ErrorKind::AlreadyExists.into()));
     }
-    let partial = Partial::of(path);
-    let mut file = BufWriter::new(partial.create().map_err(wrong)?);
+    let (partial, file) = Partial::beside(path).map_err(wrong)?;
+    let mut file = BufWriter::new(file);
     let count = archive.export_audit(&mut file).map_err(|error| Failure::of(&error))?;
     let file = file.into_inner().map_err(|error| wrong(error.into_error()))?;
     file.sync_all().and_then(|()| partial.put(path)).map_err(wrong)?;
@@ -150,20 +151,23 @@ fn write_out(archive: &Archive, path: &Path) -> Result<u64, Failure> {
 struct Partial(PathBuf);
 
 impl Partial {
-    fn of(path: &Path) -> Self {
+    /// A new one, of a name that nobody else has.
+    fn beside(path: &Path) -> io::Result<(Self, File)> {
         let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".partial");
-        Self(path.with_file_name(name))
-    }
-
-    fn create(&self) -> io::Result<File> {
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.0)
+        name.push(format!(".{}.partial", Uuid::new_v4()));
+        let partial = path.with_file_name(name);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
+        Ok((Self(partial), file))
     }
 
     fn put(&self, path: &Path) -> io::Result<()> {
         fs::rename(&self.0, path)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        match File::open(folder.unwrap_or(Path::new("."))) {
+            // One that may be written and not read.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            opened => opened?.sync_all(),
+        }
     }
 }
 
