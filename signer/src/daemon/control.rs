@@ -310,8 +310,9 @@ impl Control {
         let record = self.parts.started.record();
         let copy = Copy::beside(&record.ledger);
         let folder = copy.0.clone();
-        let state = service.state();
-        let made = spawn_blocking(move || backup::make(&record, &state.keyring, &folder, at));
+        // Not the whole state: a reload waits for who works with that.
+        let keyring = service.state().keyring.clone();
+        let made = spawn_blocking(move || backup::make(&record, &keyring, &folder, at));
         let contents = made.await.map_err(|_| ledger::Error::Panicked)??;
         let records = i64::try_from(contents.records).unwrap_or(i64::MAX);
         service.ledger.audit(Event::done("backup").with("by", by).with("records", records), at).await?;
