@@ -247,9 +247,10 @@ impl Freeing {
         self.leaf
     }
 
-    /// Whether the leaf's time has begun at a moment: if not, a clock is wrong, and nothing is signed.
+    /// Whether the leaf's time has begun at a moment: if not, a clock is wrong, and nothing is signed. A time that cannot be
+    /// read keeps nobody from being freed.
     pub fn has_begun(&self, at: SystemTime) -> bool {
-        self.certificate().not_before().is_some_and(|not_before| not_before <= at)
+        self.certificate().not_before().is_none_or(|not_before| not_before <= at)
     }
 
     /// The signature of an overwrite of a profile that this very leaf signed, also after the leaf's end, as a job for the
