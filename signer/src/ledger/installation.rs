@@ -85,12 +85,13 @@ impl ListedProfile {
 }
 
 impl ProfileList {
-    /// A profile of nearly this identifier. Whether devices tell the two apart is not known: so one is neither taken for the
+    /// The identifier of a profile of nearly this one. Whether devices tell the two apart is not known: so one is neither taken for the
     /// other, nor the other for gone.
-    fn nearly(&self, identifier: &str) -> Option<&ListedProfile> {
+    fn nearly(&self, identifier: &str) -> Option<&str> {
         let bare = |identifier: &str| identifier.trim().to_lowercase();
         let wanted = bare(identifier);
-        self.profiles.iter().find(|listed| bare(&listed.identifier) == wanted)
+        let mut listed = self.profiles.iter().map(|listed| &listed.identifier).chain(&self.unread);
+        listed.find(|listed| bare(listed) == wanted).map(String::as_str)
     }
 }
 
@@ -282,7 +283,7 @@ fn reconcile(
             },
             None => match list.nearly(&identifier) {
                 Some(listed) => {
-                    reconciled.similar.push(Similar { identifier, listed: listed.identifier.clone() });
+                    reconciled.similar.push(Similar { identifier, listed: listed.to_owned() });
                     continue;
                 }
                 None if list.complete => EvidenceFact::Absent,

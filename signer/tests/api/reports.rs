@@ -169,7 +169,11 @@ async fn a_profile_of_nearly_the_same_identifier_is_told_and_nothing_is_taken_fo
     issued(&daemon).await;
     for listed in ["JP.example.IVI", " jp.example.ivi\n"] {
         let mut list = list_of(&[]);
-        let item = Dictionary::from_iter([("PayloadIdentifier", Plist::from(listed))]);
+        let mut item = Dictionary::from_iter([("PayloadIdentifier", Plist::from(listed))]);
+        // Also where the item cannot be read.
+        if listed.starts_with(' ') {
+            item.insert("PayloadRemovalDisallowed".into(), 1.into());
+        }
         list.insert("ProfileList".into(), Plist::Array(vec![item.into()]));
         let answer = report_list(&daemon, LIST, &list).await.done().json();
         assert_eq!(answer["similar"], json!([{ "identifier": "jp.example.ivi", "listed": listed }]));
