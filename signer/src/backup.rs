@@ -21,6 +21,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     Digest,
     audit::{Checkpoint, CheckpointFile, CheckpointVerifier},
+    file::{folder_of, sync_folder},
     keyring::{Holding, Keyring},
     ledger::{self, Archive, Check, LedgerKeys, sqlite},
 };
@@ -268,7 +269,7 @@ impl<'a> Copied<'a> {
             let mut file = own(&copy.beside)?;
             io::copy(&mut File::open(from)?, &mut file)?;
             file.sync_all()?;
-            let owner = fs::metadata(copy.folder())?;
+            let owner = fs::metadata(folder_of(to))?;
             let written = fs::metadata(&copy.beside)?;
             if (owner.uid(), owner.gid()) != (written.uid(), written.gid()) {
                 chown(&copy.beside, Some(owner.uid()), Some(owner.gid()))?;
@@ -282,13 +283,9 @@ impl<'a> Copied<'a> {
     fn put(self) -> Result<(), BackupError> {
         let put = || {
             fs::rename(&self.beside, self.to)?;
-            File::open(self.folder())?.sync_all()
+            sync_folder(self.to)
         };
         put().map_err(failed(self.to, "cannot be written"))
-    }
-
-    fn folder(&self) -> &Path {
-        self.to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Files that are ones.
+//! Files, and the folders that they are in.
 
 use std::{
     fs::{self, File},
@@ -15,4 +15,17 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
         true => File::open(path),
         false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
     }
+}
+
+/// The folder that a file is in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes a file's new name durable.
+///
+/// # Errors
+/// Those of the system.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
 }

@@ -2,10 +2,10 @@
 
 use std::{
     fmt,
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
     mem::swap,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -273,9 +273,14 @@ impl CheckpointFile {
         written
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Whether the file is still where it was opened.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be looked at, also because it is gone.
+    pub fn is_in_place(&self) -> io::Result<bool> {
+        let (opened, there) = (self.file.metadata()?, fs::metadata(&self.path)?);
+        Ok((opened.dev(), opened.ino()) == (there.dev(), there.ino()))
     }
 }
 

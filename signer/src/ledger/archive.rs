@@ -23,6 +23,7 @@ use super::{
 use crate::{
     audit::{Checkpoint, CheckpointVerifier, Report},
     digest::Digest,
+    file::sync_folder,
 };
 
 /// A ledger, or a copy of one, that is only read: also one whose daemon runs.
@@ -136,7 +137,7 @@ pub(super) fn copy(db: &Connection, to: &Path) -> Result<()> {
     }
     let beside = sqlite::beside(to, ".partial");
     let made = write_copy(db, &beside).and_then(|()| {
-        fs::rename(&beside, to).and_then(|()| sqlite::sync_folder(to)).map_err(failed("cannot be put in its place"))
+        fs::rename(&beside, to).and_then(|()| sync_folder(to)).map_err(failed("cannot be put in its place"))
     });
     if made.is_err() {
         // What failed is told; a part that stays does no harm, the next attempt writes over it.

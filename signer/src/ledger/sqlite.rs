@@ -16,6 +16,7 @@ use super::{
     error::{Cause, Error, Result},
     evidence,
 };
+use crate::file::sync_folder;
 
 /// Opens or makes the ledger for writing, and brings it to the newest format. The file is its owner's only.
 pub(super) fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection> {
@@ -93,12 +94,6 @@ pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     PathBuf::from(name)
-}
-
-/// Makes a new directory entry durable.
-pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 pub(super) fn failed(

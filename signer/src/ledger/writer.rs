@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io,
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     audit::{Checkpoint, CheckpointFile, CheckpointKey, Event, Fault, Head, Tampering},
+    file::sync_folder,
     log,
 };
 
@@ -53,8 +54,8 @@ pub(super) struct Writer {
     covered: u64,
     /// None where it is to be opened again.
     file: Option<CheckpointFile>,
-    /// The ledger that is open, and the file of its checkpoints.
-    opened: [Opened; 2],
+    /// The ledger that is open.
+    inode: Inode,
     health: Arc<Mutex<Health>>,
     /// How many writes are announced.
     coming: Arc<AtomicUsize>,
@@ -76,11 +77,11 @@ impl Writer {
         let db = sqlite::open_for_writing(&options.path, options.busy_timeout)?;
         opens(&db, &options.keys)?;
         let (file, last) = checkpoint_file(&options.checkpoints)?;
-        let opened = [Opened::at(&options.path)?, Opened::at(&options.checkpoints)?];
+        let inode = Inode::of(&options.path)?;
         let head = chain::head(&db)?;
         let covered = agree(&db, head, last.as_ref(), &options.checkpoint_key)?;
         let (db, file) = (Some(db), Some(file));
-        let mut writer = Self { options, db, failed: None, head, covered, file, opened, health, coming, _lock: lock };
+        let mut writer = Self { options, db, failed: None, head, covered, file, inode, health, coming, _lock: lock };
         writer.append_missing(last.as_ref())?;
         writer.record(&Event::done("ledger-opened").with("version", env!("CARGO_PKG_VERSION")))?;
         Ok(writer)
@@ -175,10 +176,21 @@ impl Writer {
             chain::append_checkpoint(db, checkpoint)?;
         }
         // What is written to a file that was moved away, the next start would not find.
-        self.opened.iter().try_for_each(Opened::is_in_place)?;
+        self.are_in_place()?;
         writing.step("COMMIT")?;
         self.head = head;
         checkpoint.map_or(Ok(()), |checkpoint| self.publish(&checkpoint))
+    }
+
+    /// Whether the ledger and its checkpoints are the files still that were opened.
+    fn are_in_place(&self) -> Result<()> {
+        self.inode.is_at(&self.options.path)?;
+        let path = &self.options.checkpoints;
+        let is_in_place = self.file.as_ref().map_or(Ok(true), CheckpointFile::is_in_place);
+        match is_in_place.map_err(|cause| sqlite::failed(path, UNSEEN, cause))? {
+            true => Ok(()),
+            false => Err(moved(path)),
+        }
     }
 
     fn record(&mut self, event: &Event) -> Result<()> {
@@ -237,8 +249,7 @@ impl Writer {
     /// next one may succeed although pages of the log were lost.
     fn heal(&mut self) -> Result<()> {
         // Another file, even a copy, is for the next start: who reads has this one open.
-        let [ledger, _] = &self.opened;
-        ledger.is_in_place()?;
+        self.inode.is_at(&self.options.path)?;
         let db = sqlite::open_for_writing(&self.options.path, self.options.busy_timeout)?;
         let head = chain::verify_after(&db, self.head)?;
         let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -252,7 +263,6 @@ impl Writer {
         // One that was moved away is made anew: the ledger has all that was in it. The lock of the one before goes first.
         self.file = None;
         let (file, last) = checkpoint_file(&self.options.checkpoints).map_err(Error::unavailable)?;
-        self.opened[1] = Opened::at(&self.options.checkpoints)?;
         self.covered = agree(&db, head, last.as_ref(), &self.options.checkpoint_key)?;
         (self.db, self.head, self.file) = (Some(db), head, Some(file));
         self.append_missing(last.as_ref())?;
@@ -264,33 +274,31 @@ impl Writer {
     }
 }
 
-/// A file that was opened, and where.
-struct Opened {
-    path: PathBuf,
-    inode: [u64; 2],
+/// Which file it is that a path leads to.
+#[derive(PartialEq)]
+struct Inode {
+    device: u64,
+    number: u64,
 }
 
-impl Opened {
-    fn at(path: &Path) -> Result<Self> {
-        Ok(Self { path: path.to_owned(), inode: Self::inode(path)? })
+impl Inode {
+    fn of(path: &Path) -> Result<Self> {
+        let file = fs::metadata(path).map_err(|cause| sqlite::failed(path, UNSEEN, cause))?;
+        Ok(Self { device: file.dev(), number: file.ino() })
     }
 
-    fn inode(path: &Path) -> Result<[u64; 2]> {
-        let file = fs::metadata(path).map_err(|cause| sqlite::failed(path, "cannot be looked at", cause))?;
-        Ok([file.dev(), file.ino()])
+    fn is_at(&self, path: &Path) -> Result<()> {
+        if Self::of(path)? == *self { Ok(()) } else { Err(moved(path)) }
     }
+}
 
-    fn is_in_place(&self) -> Result<()> {
-        match Self::inode(&self.path)? == self.inode {
-            true => Ok(()),
-            false => Err(sqlite::failed(&self.path, MOVED, io::Error::other("another file is in its place"))),
-        }
-    }
+fn moved(path: &Path) -> Error {
+    sqlite::failed(path, "is not the file any more that was opened", io::Error::other("another file is in its place"))
 }
 
 /// Opens or makes it, durably.
 fn checkpoint_file(path: &Path) -> Result<(CheckpointFile, Option<Checkpoint>)> {
-    let opened = CheckpointFile::open(path).and_then(|opened| sqlite::sync_folder(path).map(|()| opened));
+    let opened = CheckpointFile::open(path).and_then(|opened| sync_folder(path).map(|()| opened));
     opened.map_err(|cause| sqlite::failed(path, "cannot be read or written", cause))
 }
 
@@ -329,7 +337,7 @@ fn unavailable(error: Error) -> Error {
     }
 }
 
-const MOVED: &str = "is not the file any more that was opened";
+const UNSEEN: &str = "cannot be looked at";
 /// How many writes share a commit at most.
 const GROUP: usize = 512;
 /// How often the writer looks whether more has come.
