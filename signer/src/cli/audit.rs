@@ -11,9 +11,9 @@ use clap::Subcommand;
 use signer::{
     audit::{Checkpoint, CheckpointFile, CheckpointVerifier, Fault, Report, verify_lines},
     daemon::chain,
+    file::{folder_of, sync_folder},
     ledger::{Archive, Error},
 };
-use uuid::Uuid;
 
 use super::{
     outcome::{Exit, Failure},
@@ -136,45 +136,17 @@ impl Export {
 /// Writes a file of its owner's, which is there when all of it is on the disk.
 fn write_out(archive: &Archive, path: &Path) -> Result<u64, Failure> {
     let wrong = |cause: io::Error| Failure::could_not_ask(format!("{}: {cause}", path.display()));
-    if fs::symlink_metadata(path).is_ok() {
-        return Err(wrong(io::ErrorKind::AlreadyExists.into()));
-    }
-    let (partial, file) = Partial::beside(path).map_err(wrong)?;
-    let mut file = BufWriter::new(file);
-    let count = archive.export_audit(&mut file).map_err(|error| Failure::of(&error))?;
-    let file = file.into_inner().map_err(|error| wrong(error.into_error()))?;
-    file.sync_all().and_then(|()| partial.put(path)).map_err(wrong)?;
-    Ok(count)
-}
-
-/// A file beside its place, to be put there; removed where that does not happen.
-struct Partial(PathBuf);
-
-impl Partial {
-    /// A new one, of a name that nobody else has.
-    fn beside(path: &Path) -> io::Result<(Self, File)> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.partial", Uuid::new_v4()));
-        let partial = path.with_file_name(name);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
-        Ok((Self(partial), file))
-    }
-
-    fn put(&self, path: &Path) -> io::Result<()> {
-        fs::rename(&self.0, path)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        match File::open(folder.unwrap_or(Path::new("."))) {
-            // One that may be written and not read.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-            opened => opened?.sync_all(),
-        }
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // Nothing is there any more where it was put in its place.
-        let _ = fs::remove_file(&self.0);
+    let new = |beside: &Path| OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside);
+    let beside = tempfile::Builder::new().prefix(".signer-").make_in(folder_of(path), new).map_err(wrong)?;
+    let mut beside = BufWriter::new(beside);
+    let count = archive.export_audit(&mut beside).map_err(|error| Failure::of(&error))?;
+    let beside = beside.into_inner().map_err(|error| wrong(error.into_error()))?;
+    beside.as_file().sync_all().map_err(wrong)?;
+    beside.persist_noclobber(path).map_err(|refused| wrong(refused.error))?;
+    match sync_folder(path) {
+        // One that may be written and not read: the file is there.
+        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => Ok(count),
+        synced => synced.map(|()| count).map_err(wrong),
     }
 }
 
