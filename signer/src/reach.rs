@@ -1,8 +1,18 @@
-//! Whose profiles a decision reaches: under one identifier a device may have those of several specs.
+//! How far a caller's scope reaches: under one identifier a device may have profiles of several specs.
 
-use crate::{caller::Sweep, device_id::DeviceId, ledger::Ledger, refusal::Denied};
+use crate::{
+    caller::Sweep,
+    device_id::DeviceId,
+    ledger::{Holding, Ledger},
+    refusal::Denied,
+};
 
-/// Lets a caller who is bound to specs decide about a profile only where all that is known under its identifier is of those:
+/// Whether all that is known of a device under an identifier is within the scope.
+pub(crate) fn covers<R>(sweep: &Sweep<R>, holding: &Holding) -> bool {
+    sweep.covers_all(holding.device.as_str(), holding.specs.iter().map(Option::as_deref))
+}
+
+/// Lets a caller who is bound to specs decide about a profile only where it may see all that is known under its identifier:
 /// an overwrite frees whatever the same certificate signed.
 ///
 /// # Errors
@@ -16,11 +26,9 @@ pub(crate) async fn admit<R>(
     if sweep.specs().is_none() {
         return Ok(());
     }
-    let record = ledger.device(device, 0).await.map_err(|error| Denied { recorded: false, ..error.into() })?;
-    let mut holdings = record.iter().flat_map(|record| &record.installed).map(|(holding, _)| holding);
-    let specs = holdings.find(|holding| holding.identifier == identifier).map(|holding| &holding.specs);
-    match sweep.covers_all(device.as_str(), specs.into_iter().flatten().map(Option::as_deref)) {
-        true => Ok(()),
-        false => Err(sweep.other_spec().into()),
+    let holding = ledger.holding(device, identifier).await;
+    match holding.map_err(|error| Denied { recorded: false, ..error.into() })? {
+        Some(holding) if covers(sweep, &holding) => Ok(()),
+        _ => Err(sweep.other_spec().into()),
     }
 }

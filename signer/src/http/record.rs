@@ -15,14 +15,14 @@ use super::{
 };
 use crate::{
     Refusal,
-    caller::Sweep,
     device_id::DeviceId,
     diagnosis::{self, Case, Diagnosis, Standing, Target},
     installed::{Candidate, Installed, Serving, State},
     issuance::{Issuance, IssuanceId, Observation, Variant},
     ledger::{Cursor, DeviceRecord, Holding},
+    reach,
     refusal::Denied,
-    role::{self, Read},
+    role,
 };
 
 /// `GET /v1/issuances/{issuance}`.
@@ -155,15 +155,11 @@ async fn record(asking: &Asking, device: &DeviceId, last: usize) -> Result<Devic
     let unknown = || Refusal::UnknownDevice { device: device.to_string() };
     let mut record = asking.service.ledger.device(device, last).await?.ok_or_else(unknown)?;
     let holds = !record.installed.is_empty();
-    record.installed.retain(|(holding, _)| covers(&sweep, holding));
+    record.installed.retain(|(holding, _)| reach::covers(&sweep, holding));
     if holds && record.installed.is_empty() {
         return Err(sweep.other_spec().into());
     }
     Ok(record)
-}
-
-fn covers(sweep: &Sweep<Read>, holding: &Holding) -> bool {
-    sweep.covers_all(holding.device.as_str(), holding.specs.iter().map(Option::as_deref))
 }
 
 fn spec_of(issuance: &Issuance) -> Option<&str> {

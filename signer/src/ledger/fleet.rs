@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, Row, params_from_iter, types::Value};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter, types::Value};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -81,6 +81,17 @@ impl Ledger {
     pub async fn device(&self, device: &DeviceId, last: usize) -> Result<Option<DeviceRecord>> {
         let device = device.clone();
         self.read(move |db| device_record(db, device, last)).await
+    }
+
+    /// The state of one device and identifier, if anything is known of it.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub async fn holding(&self, device: &DeviceId, identifier: &str) -> Result<Option<Holding>> {
+        let key = (device.to_string(), identifier.to_owned());
+        let select = format!("SELECT {HOLDING} FROM holding WHERE device = ?1 AND identifier = ?2");
+        self.read(move |db| Ok(db.prepare_cached(&select)?.query_row(key, holding).optional()?)).await
     }
 
     /// Devices and identifiers within a scope, of one state or of all, in their order and after a place in it.
