@@ -35,7 +35,9 @@ pub async fn issue(
     let draft = draft(service, state, permit, parameters, &request).await;
     let issued = record(service, draft, &request, "issue").await?;
     // An answer of before may lock a device that nobody could free any more.
-    state.keyring.freeing(&issued.issuance().profile.leaf)?;
+    if issued.is_replayed() {
+        state.keyring.freeing(&issued.issuance().profile.leaf)?;
+    }
     Ok(issued)
 }
 
@@ -61,7 +63,7 @@ async fn draft(
         signed: signed.bytes,
         remarks: Value::Object(Map::new()),
         ticket: None,
-        evidence: None,
+        serving: None,
         budget: None,
         request: request.clone(),
     })
