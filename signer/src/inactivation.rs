@@ -100,7 +100,7 @@ async fn draft(
         return Err(Refusal::IdentityNotValid { identity: freeing.name().to_owned() }.into());
     }
     let BasisProfile { signed, spec, .. } = basis;
-    let (ticket, evidence, at) = (wish.ticket, serving.clone(), request.at);
+    let (ticket, told, at) = (wish.ticket, serving.clone(), request.at);
     let make = move || Making { wish, serving, freeing, at }.make(signed);
     let (signed, made) = service.sign(permit.caller().share(), make).await?;
     Ok(Draft {
@@ -112,7 +112,7 @@ async fn draft(
         signed: signed.bytes,
         remarks: made.remarks,
         ticket,
-        evidence: Some(evidence),
+        serving: Some(told),
         budget: budget(&permit),
         request: request.clone(),
     })

@@ -191,7 +191,7 @@ fn draft(name: &str) -> Draft {
         signed,
         remarks: serde_json::Value::Null,
         ticket: None,
-        evidence: None,
+        serving: None,
         budget: None,
         request: request(name, fingerprint),
     }

@@ -108,7 +108,7 @@ fn draft(producer: usize, number: usize) -> Draft {
         signed: vec![0x30; 7_800],
         remarks: serde_json::Value::Null,
         ticket: None,
-        evidence: None,
+        serving: None,
         budget: None,
         request,
     }

@@ -46,7 +46,7 @@ pub struct Draft {
     pub ticket: Option<TicketId>,
     /// What the record said of an overwrite's basis, and so does its answer: that still has to hold when the overwrite is
     /// recorded.
-    pub evidence: Option<Serving>,
+    pub serving: Option<Serving>,
     /// How many overwrites the caller may make; only asked for an overwrite.
     pub budget: Option<Budget>,
     /// Who asked.
@@ -144,7 +144,7 @@ impl Ledger {
     /// [`Error::Conflict`], [`Error::UnknownBasis`], [`Error::BudgetSpent`] and [`Error::Ticket`], which are recorded
     /// as refusals; [`Error::Moved`]; when it is not durable.
     pub async fn record(&self, draft: Draft) -> Result<Issued> {
-        let Draft { device, profile, variant, spec, parameters, signed, remarks, ticket, evidence, budget, request } =
+        let Draft { device, profile, variant, spec, parameters, signed, remarks, ticket, serving, budget, request } =
             draft;
         let id = self.next_id(request.at);
         let issuance = Issuance {
@@ -172,7 +172,7 @@ impl Ledger {
                 hand_out_again(writing.db, stored.seq, seq)?;
                 return Ok(Recorded::Before(stored.seq));
             }
-            allow(writing.db, &issuance, evidence.as_ref(), ticket, budget)?;
+            allow(writing.db, &issuance, serving.as_ref(), ticket, budget)?;
             let seq = writing.append(millis(request.at), &recorded)?;
             rows::insert_issuance(writing.db, seq, &issuance)?;
             rows::insert_sealed(writing.db, seq, &sealed)?;
@@ -375,14 +375,14 @@ pub(super) fn issue_event(request: &Request, issuance: &Issuance, ticket: Option
 fn allow(
     db: &Connection,
     issuance: &Issuance,
-    evidence: Option<&Serving>,
+    serving: Option<&Serving>,
     ticket: Option<TicketId>,
     budget: Option<Budget>,
 ) -> Result<()> {
     let Variant::Overwrite { of, .. } = issuance.variant else { return Ok(()) };
     let history = evidence::history(db, &issuance.device, &issuance.profile.identifier)?;
     history.named(of).ok_or(Error::UnknownBasis(of))?;
-    if evidence.is_some_and(|told| !still_holds(&history, told)) {
+    if serving.is_some_and(|told| !still_holds(&history, told)) {
         return Err(Error::Moved);
     }
     if let Some(ticket) = ticket {

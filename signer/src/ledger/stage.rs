@@ -139,7 +139,7 @@ pub(crate) fn draft(to: &str, uuid: &str, leaf: u8) -> Draft {
         signed: format!("signed {to} {uuid}").into_bytes(),
         remarks: serde_json::json!({}),
         ticket: None,
-        evidence: None,
+        serving: None,
         budget: None,
         request: request("mdm"),
     }

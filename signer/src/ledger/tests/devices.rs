@@ -22,7 +22,7 @@ async fn named(stage: &Stage, id: IssuanceId) -> Serving {
 async fn an_overwrite_of_what_the_device_had_before_is_not_recorded_unless_the_caller_named_it() {
     let stage = Stage::new();
     let one = issue(&stage, draft("d", "U", A)).await;
-    let made = |told| Draft { evidence: Some(told), ..overwrite("d", "O", A, Basis::Issuance(one)) };
+    let made = |told| Draft { serving: Some(told), ..overwrite("d", "O", A, Basis::Issuance(one)) };
     let before = serving(&stage, "d").await;
     let two = issue(&stage, draft("d", "V", A)).await;
     acknowledge(&stage, two).await;
@@ -39,7 +39,7 @@ async fn an_overwrite_that_says_nothing_of_a_lock_that_came_meanwhile_is_not_rec
         let one = issue(&stage, draft("d", "U", A)).await;
         acknowledge(&stage, one).await;
         let told = async || if is_named { named(&stage, one).await } else { serving(&stage, "d").await };
-        let made = |told: Serving| Draft { evidence: Some(told.clone()), ..overwrite("d", "O", A, told.of) };
+        let made = |told: Serving| Draft { serving: Some(told.clone()), ..overwrite("d", "O", A, told.of) };
         let before = told().await;
         issue(&stage, draft("d", "V", B)).await;
         assert!(matches!(stage.ledger.record(made(before)).await, Err(Error::Moved)));
