@@ -85,8 +85,8 @@ impl ListedProfile {
 }
 
 impl ProfileList {
-    /// The identifier of a profile of nearly this one. Whether devices tell the two apart is not known: so one is neither taken for the
-    /// other, nor the other for gone.
+    /// The identifier of a profile of nearly this one. Whether devices tell the two apart is not known: so one is neither
+    /// taken for the other, nor the other for gone.
     fn nearly(&self, identifier: &str) -> Option<&str> {
         let bare = |identifier: &str| identifier.trim().to_lowercase();
         let wanted = bare(identifier);
