@@ -239,6 +239,8 @@ pub struct Overwrites {
 pub struct Limits {
     /// The most bytes of a body.
     pub body_bytes: u64,
+    /// The most bytes of all bodies at once; one client address may hold half of them.
+    pub bodies_bytes: u64,
     /// The most bytes of a header section.
     pub header_bytes: u64,
     /// The most bytes of a request's target.

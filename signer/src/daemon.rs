@@ -206,6 +206,8 @@ fn limits(config: &config::Limits) -> Limits {
         header_bytes: usize_of(config.header_bytes),
         uri_bytes: usize_of(config.uri_bytes),
         body_bytes: usize_of(config.body_bytes),
+        bodies_bytes: usize_of(config.bodies_bytes),
+        bodies_bytes_per_peer: usize_of(config.bodies_bytes / 2),
         handshake: config.handshake,
         header: config.header,
         body: config.body,

@@ -58,7 +58,8 @@ pub struct Ended {
 pub async fn serve(listeners: Vec<Listener>, app: Router, limits: Limits, metrics: Arc<Metrics>, stop: Watch) -> Ended {
     let slots = Slots::new(limits.connections, limits.connections_per_peer);
     let requests = Slots::new(limits.requests, limits.requests_per_peer);
-    let exchange = Arc::new(Exchange { app, limits, metrics, requests, unread: Unread::default(), stop });
+    let room = Slots::new(limits.bodies_bytes, limits.bodies_bytes_per_peer);
+    let exchange = Arc::new(Exchange { app, limits, metrics, requests, room, unread: Unread::default(), stop });
     let mut doors: JoinSet<usize> = listeners
         .into_iter()
         .map(|listener| Door { listener, slots: slots.clone(), exchange: exchange.clone() }.keep())

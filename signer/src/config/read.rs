@@ -281,8 +281,10 @@ fn overwrites(mut section: Section) -> Overwrites {
 fn limits(mut section: Section) -> Limits {
     let default = Limits::default();
     let mut number = |key, default, range| section.optional(key, |item| item.number(range)).unwrap_or(default);
+    let body_bytes = number("body_bytes", default.body_bytes, 1 << 10..=64 << 20);
     let limits = Limits {
-        body_bytes: number("body_bytes", default.body_bytes, 1 << 10..=64 << 20),
+        body_bytes,
+        bodies_bytes: number("bodies_bytes", default.bodies_bytes.max(2 * body_bytes), 2 << 10..=64 << 30),
         header_bytes: number("header_bytes", default.header_bytes, 8 << 10..=1 << 20),
         uri_bytes: number("uri_bytes", default.uri_bytes, 512..=LONGEST_URI),
         json_depth: number("json_depth", default.json_depth, 4..=64),
@@ -308,6 +310,9 @@ fn limits(mut section: Section) -> Limits {
     let signing_threads = section.optional("signing_threads", |item| item.number(1..=1024));
     if limits.total < limits.header.max(limits.body) {
         section.wrong("total_seconds holds header_seconds and body_seconds: it cannot be less than one of them");
+    }
+    if limits.bodies_bytes < 2 * limits.body_bytes {
+        section.wrong("bodies_bytes is what all bodies have together: it cannot be less than twice body_bytes");
     }
     section.finish();
     Limits { signing_threads, ..limits }
@@ -337,6 +342,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: 4 << 20,
+            bodies_bytes: 64 << 20,
             header_bytes: 16 << 10,
             uri_bytes: 4 << 10,
             json_depth: 16,

@@ -98,6 +98,8 @@ fn a_line_less_or_twice_is_read_or_refused_with_a_place() {
 #[test]
 fn deadlines_that_contradict_each_other_are_a_mistake() {
     assert!(wrong("[limits]\nbody_seconds = 60\n").contains("limits: total_seconds holds header_seconds"));
+    let little = wrong("[limits]\nbody_bytes = 40_000_000\nbodies_bytes = 70_000_000\n");
+    assert!(little.contains("limits: bodies_bytes is what all bodies have together"), "{little}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Limits, activity::Visit};
+use super::{Limits, activity::Visit, exchange::RETRY, slots::Slot};
 use crate::Refusal;
 
 /// A request's body. What is wrong with it is noted where the server looks, whatever the application makes of the
@@ -20,6 +20,7 @@ use crate::Refusal;
 pub(super) struct Inbound {
     incoming: Incoming,
     left: usize,
+    room: Arc<Slot>,
     deadline: Pin<Box<Sleep>>,
     flaw: Arc<OnceLock<Flaw>>,
     visit: Arc<Visit>,
@@ -29,15 +30,24 @@ pub(super) struct Inbound {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
     TooLarge,
+    /// Together with the other bodies of the moment.
+    NoRoom,
     TooSlow,
     /// It broke off, or its framing is broken.
     Broken,
 }
 
 impl Inbound {
-    pub(super) fn new(incoming: Incoming, limits: &Limits, flaw: Arc<OnceLock<Flaw>>, visit: Arc<Visit>) -> Self {
+    /// What comes in takes its bytes from the room, which is whole again when the last who holds it lets it go.
+    pub(super) fn new(
+        incoming: Incoming,
+        limits: &Limits,
+        room: Arc<Slot>,
+        flaw: Arc<OnceLock<Flaw>>,
+        visit: Arc<Visit>,
+    ) -> Self {
         let deadline = Box::pin(sleep_until(Instant::now() + limits.body));
-        Self { incoming, left: limits.body_bytes, deadline, flaw, visit }
+        Self { incoming, left: limits.body_bytes, room, deadline, flaw, visit }
     }
 
     fn failed<T>(&self, flaw: Flaw) -> Poll<Option<Result<T, Flaw>>> {
@@ -59,9 +69,13 @@ impl HttpBody for Inbound {
             Some(Err(_)) => return self.failed(Flaw::Broken),
             None => return Poll::Ready(None),
         };
-        match self.left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match self.left.checked_sub(length) {
             Some(left) => self.left = left,
             None => return self.failed(Flaw::TooLarge),
+        }
+        if length > 0 && self.room.grow(length).is_err() {
+            return self.failed(Flaw::NoRoom);
         }
         Poll::Ready(Some(Ok(frame)))
     }
@@ -87,6 +101,7 @@ impl Flaw {
     pub(super) fn refusal(self, limits: &Limits) -> Refusal {
         match self {
             Flaw::TooLarge => Refusal::BodyTooLarge { limit: limits.body_bytes as u64 },
+            Flaw::NoRoom => Refusal::Overloaded { retry_after: RETRY },
             Flaw::TooSlow => Refusal::Timeout,
             Flaw::Broken => Refusal::BodyBroken,
         }
@@ -97,6 +112,7 @@ impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Flaw::TooLarge => "the body is too long",
+            Flaw::NoRoom => "the bodies of this moment are too long together",
             Flaw::TooSlow => "the body took too long",
             Flaw::Broken => "the body is unreadable",
         })

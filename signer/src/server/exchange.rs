@@ -42,6 +42,8 @@ pub(super) struct Exchange {
     pub(super) limits: Limits,
     pub(super) metrics: Arc<Metrics>,
     pub(super) requests: Arc<Slots>,
+    /// Bytes of bodies.
+    pub(super) room: Arc<Slots>,
     pub(super) unread: Unread,
     pub(super) stop: Watch,
 }
@@ -88,7 +90,9 @@ impl Exchange {
         let flaw = Arc::new(OnceLock::new());
         let announced =
             request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        let request = request.map(|body| Inbound::new(body, &self.limits, flaw.clone(), visit));
+        // Held to the answer's head: until then the application has what it read.
+        let room = Arc::new(self.room.none_yet(origin));
+        let request = request.map(|body| Inbound::new(body, &self.limits, room.clone(), flaw.clone(), visit));
         head::check(&request, &self.limits)?;
         if announced.is_some_and(|announced: usize| announced > self.limits.body_bytes) {
             return Err(Flaw::TooLarge.refusal(&self.limits));
@@ -187,6 +191,6 @@ impl Drop for Line {
 }
 
 /// When to try again what found no place: requests are short.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// How many characters of a method or a path the log holds.
 const LONGEST: usize = 256;

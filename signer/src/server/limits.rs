@@ -21,6 +21,10 @@ pub struct Limits {
     pub uri_bytes: usize,
     /// Bytes of a request's body. Beyond it: 413, at once where the length is announced.
     pub body_bytes: usize,
+    /// Bytes of the bodies of all requests in work at once. Beyond it: 503 for the one whose body grows past it.
+    pub bodies_bytes: usize,
+    /// Bytes of the bodies of all requests in work at once of one peer. Beyond it: 503 likewise.
+    pub bodies_bytes_per_peer: usize,
     /// For the TLS handshake. Beyond it the connection is closed.
     pub handshake: Duration,
     /// For a request's head, from its first byte; also for the first byte of a new connection. Beyond it: 408 where
@@ -54,6 +58,8 @@ impl Default for Limits {
             header_bytes: 32 * 1024,
             uri_bytes: 4 * 1024,
             body_bytes: 2 * 1024 * 1024,
+            bodies_bytes: 64 * 1024 * 1024,
+            bodies_bytes_per_peer: 32 * 1024 * 1024,
             handshake: Duration::from_secs(5),
             header: Duration::from_secs(10),
             body: Duration::from_secs(15),

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use super::peer::Origin;
@@ -20,11 +23,12 @@ struct Taken {
     by: HashMap<Origin, usize>,
 }
 
-/// One place, given back where it is dropped.
+/// What one has taken, given back where it is dropped.
 #[derive(Debug)]
 pub(super) struct Slot {
     of: Arc<Slots>,
     origin: Origin,
+    held: AtomicUsize,
 }
 
 /// Which bound is reached.
@@ -39,17 +43,16 @@ impl Slots {
         Arc::new(Self { taken: Mutex::default(), total, per_peer })
     }
 
+    /// One place.
     pub(super) fn take(self: &Arc<Self>, origin: Origin) -> Result<Slot, Cap> {
-        let mut taken = self.lock();
-        if taken.total >= self.total {
-            return Err(Cap::Total);
-        }
-        if taken.by.get(&origin).is_some_and(|own| *own >= self.per_peer) || self.per_peer == 0 {
-            return Err(Cap::Peer);
-        }
-        taken.total += 1;
-        *taken.by.entry(origin).or_default() += 1;
-        Ok(Slot { of: self.clone(), origin })
+        let slot = self.none_yet(origin);
+        slot.grow(1)?;
+        Ok(slot)
+    }
+
+    /// Something that takes its places later.
+    pub(super) fn none_yet(self: &Arc<Self>, origin: Origin) -> Slot {
+        Slot { of: self.clone(), origin, held: AtomicUsize::new(0) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -66,12 +69,34 @@ impl Cap {
     }
 }
 
+impl Slot {
+    /// Takes so many places more, or none.
+    pub(super) fn grow(&self, more: usize) -> Result<(), Cap> {
+        let mut taken = self.of.lock();
+        if more > self.of.total - taken.total {
+            return Err(Cap::Total);
+        }
+        let own = taken.by.get(&self.origin).copied().unwrap_or_default();
+        if own + more > self.of.per_peer {
+            return Err(Cap::Peer);
+        }
+        taken.total += more;
+        taken.by.insert(self.origin, own + more);
+        self.held.fetch_add(more, Relaxed);
+        Ok(())
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
+        let held = *self.held.get_mut();
+        if held == 0 {
+            return;
+        }
         let mut taken = self.of.lock();
-        taken.total -= 1;
+        taken.total -= held;
         if let Some(own) = taken.by.get_mut(&self.origin) {
-            *own -= 1;
+            *own -= held;
             if *own == 0 {
                 taken.by.remove(&self.origin);
             }
@@ -93,6 +118,19 @@ mod tests {
         assert_eq!(slots.take(other).unwrap_err(), Cap::Total);
         own.pop();
         slots.take(one).unwrap();
+    }
+
+    #[test]
+    fn what_grows_takes_all_that_it_asks_for_or_nothing() {
+        let slots = Slots::new(10, 8);
+        let (one, other) = (slots.none_yet(Origin::User(1)), slots.none_yet(Origin::User(2)));
+        assert_eq!((one.grow(5), one.grow(4), one.grow(3)), (Ok(()), Err(Cap::Peer), Ok(())));
+        assert_eq!((other.grow(3), other.grow(2)), (Err(Cap::Total), Ok(())));
+        drop(one);
+        assert_eq!(other.grow(6), Ok(()));
+        drop(other);
+        let taken = slots.lock();
+        assert_eq!((taken.total, taken.by.len()), (0, 0));
     }
 
     #[test]

@@ -1,14 +1,22 @@
 //! What is too much, and how that is said.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
 };
 
 use axum::{Router, body::Body, http::Request, routing::get};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use signer::server::{Limits, Listener};
-use tokio::{io::AsyncWriteExt, net::TcpListener, sync::Barrier};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    sync::Barrier,
+    time::sleep,
+};
 
 use crate::running::{GET_GATED, GET_HELLO, Running, answer, ask, code, exchange, gated, header, status};
 
@@ -36,6 +44,37 @@ async fn a_body_of_just_the_limit_is_taken() {
         .ask("POST /echo HTTP/1.1\r\nhost: it\r\nconnection: close\r\ncontent-length: 10\r\n\r\n0123456789")
         .await;
     assert!(answer.ends_with("\r\n\r\n0123456789"), "{answer}");
+}
+
+#[tokio::test]
+async fn bodies_share_one_room_and_one_peer_has_a_part_of_it() {
+    let room = Limits { bodies_bytes: 25, bodies_bytes_per_peer: 15, ..Limits::default() };
+    let running = Running::start(room).await;
+    let begin = async |stream: &mut TcpStream| {
+        let head = "POST /echo HTTP/1.1\r\nhost: it\r\nconnection: close\r\ncontent-length: 11\r\n\r\n0123456789";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        sleep(Duration::from_millis(100)).await;
+    };
+    let mut one = running.connect_from([127, 0, 0, 2]).await;
+    begin(&mut one).await;
+    let mut again = running.connect_from([127, 0, 0, 2]).await;
+    begin(&mut again).await;
+    let refusal = answer(&mut again).await;
+    assert_eq!((status(&refusal), code(&refusal)), (503, "overloaded".into()));
+    assert_eq!(header(&refusal, "retry-after"), Some("1"));
+    let mut other = running.connect_from([127, 0, 0, 3]).await;
+    begin(&mut other).await;
+    let mut third = running.connect_from([127, 0, 0, 4]).await;
+    begin(&mut third).await;
+    assert_eq!(status(&answer(&mut third).await), 503);
+    for stream in [&mut one, &mut other] {
+        stream.write_all(b"x").await.unwrap();
+        assert!(answer(stream).await.ends_with("0123456789x"));
+    }
+    let mut later = running.connect_from([127, 0, 0, 2]).await;
+    begin(&mut later).await;
+    later.write_all(b"x").await.unwrap();
+    assert_eq!(status(&answer(&mut later).await), 200);
 }
 
 #[tokio::test]
