@@ -125,7 +125,7 @@ pub fn profile_list(
     let ours =
         profiles.iter().filter(|item| item.leaf.as_ref().is_some_and(is_ours) && item.is_locked() != Some(false));
     let expected = expected.into_iter().chain(ours.map(|item| item.identifier.clone())).collect();
-    Ok(ProfileList { profiles, unread, complete, expected })
+    Ok(ProfileList { profiles, unread, complete, expected, answered_at: None })
 }
 
 fn dictionary(body: &[u8], levels: u64) -> Result<Dictionary, Refusal> {

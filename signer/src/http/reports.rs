@@ -1,15 +1,19 @@
 //! Routes that take what callers tell of devices (role `report`).
 
+use std::time::SystemTime;
+
 use axum::{Json, body::Body, http::HeaderMap};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::{Asking, Depth, InPath, InQuery, PostedJson, media_type, off_the_reactor, read};
 use crate::{
     Refusal,
     device_id::DeviceId,
     issuance::{Basis, IssuanceId},
-    ledger::{Observed, Reconciled},
+    ledger::{Observed, ProfileList, Reconciled},
+    moment::millis,
     reach,
     refusal::Denied,
     report::{self, AcknowledgementReport},
@@ -39,6 +43,9 @@ pub struct ListQuery {
     /// Whether it asked for all profiles: not for managed ones only.
     #[serde(default = "yes")]
     complete: bool,
+    /// When the device answered it, if the answer was not handed in at once.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    answered_at: Option<OffsetDateTime>,
 }
 
 fn yes() -> bool {
@@ -50,26 +57,33 @@ fn yes() -> bool {
 pub async fn profile_list(
     asking: Asking,
     InPath(device): InPath<DeviceId>,
-    InQuery(ListQuery { complete }): InQuery<ListQuery>,
+    InQuery(ListQuery { complete, answered_at }): InQuery<ListQuery>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, Denied> {
     asking.may::<role::Report>(&device, None)?;
     of_type(&headers, PLISTS)?;
     let body = read(body, Some(Depth::of_plist(asking.state.config.limits.plist_depth))).await?;
-    let order = asking.order(&[&body[..], &[u8::from(complete)]].concat());
+    let answered_at = answered_at.map(SystemTime::from);
+    let moment = answered_at.map(|at| millis(at).to_be_bytes());
+    let order = asking.order(&[&body[..], &[u8::from(complete)], moment.as_ref().map_or(&[], |it| &it[..])].concat());
     let state = asking.state.clone();
     let list = move || {
         let expected = state.catalogue.specs().map(|spec| spec.identifier().to_owned()).collect();
         report::profile_list(&body, state.config.limits.plist_depth, complete, expected, &state.keyring)
     };
-    let list = off_the_reactor(list).await??;
+    let list = ProfileList { answered_at, ..off_the_reactor(list).await?? };
     let reconciled = asking.service.ledger.reconcile(&order, device.clone(), list).await?.value;
-    let Reconciled { installed, foreign, absent, similar } = reconciled;
+    let Reconciled { installed, foreign, absent, similar, outdated } = reconciled;
     let installed: Vec<Value> = installed.into_iter().map(|(identifier, of)| named(&identifier, of)).collect();
-    let told =
-        json!({ "device": device, "installed": installed, "foreign": foreign, "absent": absent, "similar": similar });
-    Ok(Json(told))
+    Ok(Json(json!({
+        "device": device,
+        "installed": installed,
+        "foreign": foreign,
+        "absent": absent,
+        "similar": similar,
+        "outdated": outdated,
+    })))
 }
 
 /// `POST /v1/devices/{device}/installed`: a signed profile that the device has.

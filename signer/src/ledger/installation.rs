@@ -5,7 +5,7 @@ use std::{fmt, time::SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answered, Ledger, Place, Request, Writing,
+    Answered, Ledger, Place, Request, Writing, chain,
     error::{Error, Result},
     evidence, rows,
 };
@@ -59,6 +59,8 @@ pub struct ProfileList {
     /// Identifiers that matter although nothing was issued under them to this device: those of the catalogue, and of what
     /// the keyring signed.
     pub expected: Vec<String>,
+    /// When the device answered, if that was not just now.
+    pub answered_at: Option<SystemTime>,
 }
 
 /// One item of a profile list.
@@ -113,6 +115,9 @@ pub struct Reconciled {
     /// Not listed, but for one of nearly the same identifier: nothing is known of them.
     #[serde(default)]
     pub similar: Vec<Similar>,
+    /// The record knows something newer than the list of these: so the list says nothing of them.
+    #[serde(default)]
+    pub outdated: Vec<String>,
 }
 
 /// An identifier of the record, and one of a list that is the same but for the case of letters or blanks at its ends.
@@ -276,6 +281,12 @@ fn reconcile(
     let mut reconciled = Reconciled::default();
     for identifier in identifiers {
         let history = evidence::history(writing.db, device, &identifier)?;
+        if let (Some(answered), Some(newest)) = (list.answered_at, history.newest())
+            && chain::recorded_at(writing.db, newest)? > answered
+        {
+            reconciled.outdated.push(identifier);
+            continue;
+        }
         let fact = match listed(&identifier) {
             Some(listed) => match seen(&history, listed) {
                 Some(fact) => fact,
@@ -306,6 +317,10 @@ fn reconcile(
     let event = match &reconciled.similar[..] {
         [] => event,
         similar => event.with("similar", similar.iter().map(Similar::shown).collect::<Vec<_>>()),
+    };
+    let event = match &reconciled.outdated[..] {
+        [] => event,
+        outdated => event.with("outdated", outdated.to_vec()),
     };
     let seq = writing.append(millis(at), &event)?;
     for (identifier, fact) in facts {

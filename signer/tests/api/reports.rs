@@ -114,7 +114,10 @@ async fn a_profile_list_tells_what_is_there_and_what_is_gone_in_both_forms() {
     let (id, bytes) = issued(&daemon).await;
     let xml = report_list(&daemon, LIST, &list_of(&[&bytes])).await.done().json();
     let installed = json!([{ "identifier": "jp.example.ivi", "issuance": id }]);
-    assert_eq!(xml, json!({ "device": "C02A", "installed": installed, "foreign": [], "absent": [], "similar": [] }));
+    let expected = json!({
+        "device": "C02A", "installed": installed, "foreign": [], "absent": [], "similar": [], "outdated": [],
+    });
+    assert_eq!(xml, expected);
     assert_eq!(state(&daemon).await, "locked");
     let binary = document::to_binary(&list_of(&[])).unwrap();
     let answer = posted(daemon.by("report"), LIST, "application/x-apple-aspen-mdm", &binary).await.done().json();
@@ -164,6 +167,20 @@ async fn a_list_of_managed_profiles_says_nothing_of_what_it_lacks() {
 }
 
 #[tokio::test]
+async fn a_list_that_comes_late_says_nothing_of_what_was_recorded_since() {
+    let daemon = Daemon::start().await;
+    issued(&daemon).await;
+    let late = format!("{LIST}?answered_at=2026-01-02T03:04:05%2B09:00");
+    let answer = report_list(&daemon, &late, &list_of(&[])).await.done().json();
+    assert_eq!((&answer["outdated"], &answer["absent"]), (&json!(["jp.example.ivi"]), &json!([])));
+    assert_eq!(state(&daemon).await, "issued");
+    for broken in ["yesterday", "2026-01-02", ""] {
+        let answer = report_list(&daemon, &format!("{LIST}?answered_at={broken}"), &list_of(&[])).await;
+        assert_eq!(answer.refusal(), (422, "invalid-request".into()), "{broken:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_profile_of_nearly_the_same_identifier_is_told_and_nothing_is_taken_for_gone() {
     let daemon = Daemon::start().await;
     issued(&daemon).await;
@@ -192,7 +209,9 @@ async fn the_same_list_under_the_same_key_for_another_question_is_another_reques
     };
     let first = ask(LIST).await.done();
     assert_eq!(ask(LIST).await.done().body, first.body);
-    assert_eq!(ask(&format!("{LIST}?complete=false")).await.refusal(), (422, "idempotency-conflict".into()));
+    for other in ["complete=false", "answered_at=2026-01-02T03:04:05Z"] {
+        assert_eq!(ask(&format!("{LIST}?{other}")).await.refusal(), (422, "idempotency-conflict".into()));
+    }
 }
 
 #[tokio::test]

@@ -115,6 +115,10 @@ fn flag() -> Schema {
     schemas::typed(Type::Boolean).build().into()
 }
 
+fn moment() -> Schema {
+    schemas::moment().build().into()
+}
+
 fn state() -> Schema {
     schemas::state().build().into()
 }
@@ -222,11 +226,19 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "The device's answer to ProfileList, an XML or binary property list: what is true of all its profiles; \
                   at most 2000, with identifiers and UUIDs of at most 1024 characters",
         role: Some(Role::Report),
-        query: &[Query {
-            name: "complete",
-            about: "Whether the command asked for all profiles; false: for managed ones only",
-            schema: flag,
-        }],
+        query: &[
+            Query {
+                name: "complete",
+                about: "Whether the command asked for all profiles; false: for managed ones only",
+                schema: flag,
+            },
+            Query {
+                name: "answered_at",
+                about: "When the device answered, if that is not handed in at once: the list says nothing of what was \
+                        recorded since",
+                schema: moment,
+            },
+        ],
         takes: Takes::Bytes(PLISTS),
         gives: Gives::Json("Reconciled"),
         ..BASE

@@ -82,7 +82,7 @@ pub(super) fn state() -> ObjectBuilder {
     text().enum_values(Some(State::ALL.map(State::word)))
 }
 
-fn moment() -> ObjectBuilder {
+pub(super) fn moment() -> ObjectBuilder {
     text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
 }
 
@@ -326,6 +326,7 @@ fn reconciled() -> Object {
         ("foreign", many(plain(text())).into()),
         ("absent", many(plain(text())).into()),
         ("similar", many(similar).into()),
+        ("outdated", many(plain(text())).into()),
     ];
     exactly(members, vec![])
 }

@@ -205,6 +205,35 @@ async fn a_listed_profile_of_another_leaf_is_not_the_one_of_the_record() {
     assert_eq!(state(&stage, "d").await, Some(State::Foreign));
 }
 
+/// Such a list was under way when something newer was recorded.
+#[tokio::test]
+async fn a_list_says_nothing_of_what_was_recorded_after_the_device_answered_it() {
+    let list = |profiles: ProfileList, answered: i64| ProfileList { answered_at: Some(at(answered)), ..profiles };
+    let none = || ProfileList { complete: true, ..ProfileList::default() };
+    let later = |seconds: i64| Request { at: at(seconds), ..request("mdm") };
+    let stage = Stage::new();
+    let one = stage.ledger.record(Draft { request: later(10), ..draft("d", "U", A) }).await.unwrap().id();
+    let reconcile = async |list| {
+        let reconciled = stage.ledger.reconcile(&later(30), device("d"), list).await.unwrap().value;
+        (reconciled, state(&stage, "d").await.unwrap())
+    };
+    let outdated = Reconciled { outdated: vec![IDENTIFIER.into()], ..Reconciled::default() };
+    // It was issued since.
+    assert_eq!(reconcile(list(listed("V", Some(B)), 9)).await, (outdated.clone(), State::Issued));
+    stage.ledger.acknowledge(&later(20), one, Acknowledgement::Acknowledged).await.unwrap();
+    // It came since.
+    assert_eq!(reconcile(list(none(), 19)).await, (outdated.clone(), State::Locked));
+    assert_eq!(stage.last_event()["detail"]["outdated"], serde_json::json!([IDENTIFIER]));
+    let (gone, is) = reconcile(list(none(), 20)).await;
+    assert_eq!((gone.absent, is), (vec![IDENTIFIER.to_owned()], State::Gone));
+    // What was seen since, at 30.
+    assert_eq!(reconcile(list(listed("U", Some(A)), 25)).await, (outdated, State::Gone));
+    assert_eq!(reconcile(listed("U", Some(A))).await.1, State::Locked);
+    // Of what nothing was recorded, an old list tells as much as any.
+    let unknown = ProfileList { expected: vec!["jp.example.other".into()], ..bare("jp.example.other") };
+    assert_eq!(reconcile(list(unknown, 0)).await.0.foreign, ["jp.example.other"]);
+}
+
 /// A list that has the identifier, and tells nothing else.
 fn bare(identifier: &str) -> ProfileList {
     let profile = ListedProfile { identifier: identifier.into(), ..ListedProfile::default() };
