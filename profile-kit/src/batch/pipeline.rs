@@ -80,7 +80,7 @@ impl<'scope> Begun<'scope> {
         work: &'scope (impl Fn(&mut State, Item) -> Result<Made> + Sync),
     ) -> (Self, Receiver<Handed<Made>>) {
         let jobs = jobs.clamp(1, MOST_JOBS);
-        let ahead = 2 * jobs + 2;
+        let ahead = 2 * jobs + SPARE_CHUNKS;
         let (put_back, places) = mpsc::channel();
         let (to_workers, chunks) = mpsc::sync_channel(ahead);
         let (to_next, made) = mpsc::channel();
@@ -206,6 +206,8 @@ fn in_turn<Made>(handed: Receiver<Handed<Made>>, mut take: impl FnMut(Vec<Made>)
 
 const MOST_JOBS: usize = 256;
 const WORKERS_OF_A_FINISHER: usize = 4;
+/// So that a thread that has to wait for its turn, where there are more threads than processors, keeps no other waiting.
+const SPARE_CHUNKS: usize = 32;
 const LONGEST_CHUNK: usize = 16;
 /// In bytes.
 const LARGEST_CHUNK: usize = 256 << 10;
@@ -310,7 +312,7 @@ mod tests {
             || Ok(()),
             work,
             |ahead| {
-                assert!(ahead < taken + (2 * 2 + 3) * LONGEST_CHUNK, "{ahead} at {taken}");
+                assert!(ahead < taken + (2 * 2 + SPARE_CHUNKS + 1) * LONGEST_CHUNK, "{ahead} at {taken}");
                 taken += 1;
                 Ok(())
             },
