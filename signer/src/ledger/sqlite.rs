@@ -1,9 +1,13 @@
 //! The database file: how it is opened, what SQLite has to promise, and its formats.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File, OpenOptions, Permissions, TryLockError},
     io::ErrorKind,
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -43,12 +47,40 @@ pub(super) fn has_one_name(path: &Path) -> Result<()> {
 /// Opens the ledger for questions only.
 pub(super) fn open_for_reading(path: &Path, busy: Duration) -> Result<Connection> {
     let unreadable = |cause| failed(path, "cannot be opened", cause);
-    // SQLite itself writes beside the file when it reads one with a write-ahead log.
-    let db = Connection::open_with_flags(path, FLAGS | OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(unreadable)?;
+    let db = match is_on_read_only_system(path) {
+        true => open_unchanging(path)?,
+        // SQLite itself writes beside the file when it reads one with a write-ahead log.
+        false => Connection::open_with_flags(path, FLAGS | OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(unreadable)?,
+    };
     db.busy_timeout(busy).and_then(|()| db.pragma_update(None, "query_only", true)).map_err(unreadable)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     check_format(path, &db)?;
     Ok(db)
+}
+
+fn is_on_read_only_system(path: &Path) -> bool {
+    OpenOptions::new().write(true).open(path).is_err_and(|cause| cause.kind() == ErrorKind::ReadOnlyFilesystem)
+}
+
+/// Opens a ledger that nobody changes, such as one on a read-only file system, without writing beside it. What is only in
+/// its write-ahead log would be passed over.
+fn open_unchanging(path: &Path) -> Result<Connection> {
+    if fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0) {
+        let cause = "its write-ahead log (-wal) is not empty, and cannot be read where nothing can be written: copy both elsewhere";
+        return Err(failed(path, "cannot be opened", std::io::Error::other(cause)));
+    }
+    let uri = [b"file:".as_slice(), &escaped(path), b"?immutable=1"].concat();
+    let flags = FLAGS | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(OsStr::from_bytes(&uri), flags).map_err(|cause| failed(path, "cannot be opened", cause))
+}
+
+/// A path as it stands in one of SQLite's URIs.
+fn escaped(path: &Path) -> Vec<u8> {
+    let escape = |octet: &u8| match octet {
+        b'%' | b'?' | b'#' => format!("%{octet:02x}").into_bytes(),
+        octet => vec![*octet],
+    };
+    path.as_os_str().as_bytes().iter().flat_map(escape).collect()
 }
 
 /// Keeps another process from writing the same ledger, as long as the file is held.
@@ -218,6 +250,23 @@ mod tests {
         let newer = Error::Newer { found: 99, known: FORMATS.len() as i64 }.to_string();
         assert_eq!(open_for_writing(&path, BUSY).unwrap_err().to_string(), newer);
         assert_eq!(open_for_reading(&path, BUSY).unwrap_err().to_string(), newer);
+    }
+
+    #[test]
+    fn a_ledger_that_nothing_can_be_written_beside_is_read_unless_its_log_has_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("50% off? #1").join("ledger.db");
+        std::fs::create_dir(path.parent().unwrap()).unwrap();
+        let db = open_for_writing(&path, BUSY).unwrap();
+        let unread = open_unchanging(&path).unwrap_err();
+        let cause = std::error::Error::source(&unread).unwrap().to_string();
+        assert!(cause.starts_with("its write-ahead log (-wal) is not empty"), "{cause}");
+        drop(db);
+        let db = open_unchanging(&path).unwrap();
+        check_format(&path, &db).unwrap();
+        assert_eq!(db.query_row("SELECT count(*) FROM audit", [], |row| row.get(0)), Ok(0));
+        let beside = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!((beside, is_on_read_only_system(&path)), (1, false));
     }
 
     #[test]
