@@ -47,7 +47,7 @@ impl Archive {
     ///
     /// When it cannot be opened, or is of another program or of a newer one of this.
     pub fn open(path: &Path) -> Result<Self> {
-        Ok(Self { db: sqlite::open_for_reading(path, Duration::from_secs(5))? })
+        Ok(Self { db: sqlite::open_for_looking_at(path, Duration::from_secs(5))? })
     }
 
     /// Verifies the audit against the ledger's checkpoints and others, such as those of the checkpoint file.

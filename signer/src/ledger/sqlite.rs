@@ -46,24 +46,35 @@ pub(super) fn has_one_name(path: &Path) -> Result<()> {
 
 /// Opens the ledger for questions only.
 pub(super) fn open_for_reading(path: &Path, busy: Duration) -> Result<Connection> {
-    let unreadable = |cause| failed(path, "cannot be opened", cause);
-    let db = match is_on_read_only_system(path) {
-        true => open_unchanging(path)?,
-        // SQLite itself writes beside the file when it reads one with a write-ahead log.
-        false => Connection::open_with_flags(path, FLAGS | OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(unreadable)?,
-    };
-    db.busy_timeout(busy).and_then(|()| db.pragma_update(None, "query_only", true)).map_err(unreadable)?;
+    // SQLite itself writes beside the file when it reads one with a write-ahead log.
+    let db = Connection::open_with_flags(path, FLAGS | OpenFlags::SQLITE_OPEN_READ_WRITE);
+    read_only(path, db.map_err(|cause| failed(path, "cannot be opened", cause))?, busy)
+}
+
+/// As [`open_for_reading`], also on a read-only file system where nobody has the ledger open: a snapshot, a burnt copy.
+pub(super) fn open_for_looking_at(path: &Path, busy: Duration) -> Result<Connection> {
+    match open_for_reading(path, busy) {
+        Err(_) if is_on_read_only_system(path) && !beside(path, "-shm").exists() => {
+            read_only(path, open_unchanging(path)?, busy)
+        }
+        opened => opened,
+    }
+}
+
+fn read_only(path: &Path, db: Connection, busy: Duration) -> Result<Connection> {
+    let readied = db.busy_timeout(busy).and_then(|()| db.pragma_update(None, "query_only", true));
+    readied.map_err(|cause| failed(path, "cannot be opened", cause))?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     check_format(path, &db)?;
     Ok(db)
 }
 
+/// Without opening the file: as soon as a process closes any descriptor of it, SQLite's locks on it are gone.
 fn is_on_read_only_system(path: &Path) -> bool {
-    OpenOptions::new().write(true).open(path).is_err_and(|cause| cause.kind() == ErrorKind::ReadOnlyFilesystem)
+    rustix::fs::statvfs(path).is_ok_and(|system| system.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }
 
-/// Opens a ledger that nobody changes, such as one on a read-only file system, without writing beside it. What is only in
-/// its write-ahead log would be passed over.
+/// Opens a ledger that nobody changes without writing beside it. What is only in its write-ahead log would be passed over.
 fn open_unchanging(path: &Path) -> Result<Connection> {
     if fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0) {
         let cause = "its write-ahead log (-wal) is not empty, and cannot be read where nothing can be written: copy both elsewhere";
@@ -137,10 +148,13 @@ pub(super) fn failed(
     Error::Open { path: path.to_owned(), problem, source: Some(cause) }
 }
 
+/// One that is there is not opened here: see [`is_on_read_only_system`].
 fn make(path: &Path) -> std::io::Result<()> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    file.sync_all()?;
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {}
+        made => made?.sync_all()?,
+    }
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
     sync_folder(path)
 }
 

@@ -39,6 +39,30 @@ async fn answers_an_error_while_it_cannot_be_written_and_heals_by_itself() {
     assert_eq!(stage.check().unwrap().profiles, 2);
 }
 
+/// POSIX takes all locks of a file from a process that closes any descriptor of it, and a SQLite that does not see ours
+/// throws the write-ahead log away when it is the last to leave: then what was answered since is lost in a crash.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_its_lock_on_the_file_while_it_heals_and_while_others_look() {
+    let stage = impatient();
+    let inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&stage.options.path).unwrap());
+    let is_locked = || {
+        let locks = std::fs::read_to_string("/proc/locks").unwrap();
+        locks.lines().any(|lock| lock.contains("POSIX") && lock.contains(&format!(":{inode} ")))
+    };
+    issue(&stage, draft("d", "U", A)).await;
+    assert!(is_locked());
+    assert!(stage.ledger.installed(&device("d"), IDENTIFIER).await.is_ok());
+    stage.check().unwrap();
+    assert!(is_locked());
+    let intruder = stage.intruder();
+    intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(stage.ledger.record(draft("d", "V", A)).await.is_err());
+    intruder.execute_batch("COMMIT").unwrap();
+    healed(&stage).await;
+    assert!(is_locked());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn does_not_trust_a_ledger_from_which_something_answered_is_gone() {
     let stage = impatient();
