@@ -162,7 +162,8 @@ impl Profile {
 
     /// The top-level keys in order, `PayloadContent` among them.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.keys.entries().iter().map(|(key, _)| key)
+        let is_added = !self.payloads.is_empty() && !self.keys.entries().contains_key("PayloadContent");
+        is_added.then_some("PayloadContent").into_iter().chain(self.keys.entries().iter().map(|(key, _)| key))
     }
 
     /// Sets a top-level key: in its place if it is there, else at the end. A literal is not copied.
@@ -198,6 +199,10 @@ impl Profile {
         let mut whole = self.keys.clone();
         whole.remove(key);
         self.keys = Self::from_dictionary(whole.into_dictionary())?.keys;
+        // Allowed where the payloads are encrypted: those in the clear beside them go with their key.
+        if key == "PayloadContent" {
+            self.payloads.clear();
+        }
         Ok(())
     }
 
@@ -306,6 +311,12 @@ mod tests {
         profile.set_removal(Removal::Password("hunter2".into()));
         let written = Profile::from_dictionary(profile.to_dictionary()).expect("still a profile");
         assert_eq!(written.removal(), Removal::Password("hunter2".into()));
+        for mut profile in [profile, written] {
+            assert!(profile.keys().any(|key| key == "PayloadContent"));
+            profile.unset("PayloadContent").expect("encrypted content is enough");
+            assert!(profile.payloads().is_empty() && profile.keys().all(|key| key != "PayloadContent"));
+            assert!(!profile.to_dictionary().contains_key("PayloadContent"));
+        }
     }
 
     #[test]
