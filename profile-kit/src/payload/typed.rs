@@ -134,7 +134,8 @@ macro_rules! fields {
                 #[doc = concat!("Apple's `", $key, "`" $(, ", ", stringify!($required))?, ".")]
                 pub $field: Option<$kind>,
             )+
-            /// The keys without a field.
+            /// The keys without a field. A key that has one is written from here where the field is `None`, so that what was
+            /// put here before there was a field is not lost.
             pub rest: plist::Dictionary,
         }
 
@@ -167,13 +168,15 @@ macro_rules! fields {
             }
 
             /// Gives the keys that are there, none twice.
-            fn into_keys(self, mut give: impl FnMut(std::borrow::Cow<'static, str>, plist::Value)) {
+            fn into_keys(mut self, mut give: impl FnMut(std::borrow::Cow<'static, str>, plist::Value)) {
+                let mut rest = std::mem::take(&mut self.rest);
+                rest.retain(|key, _| self.is_of_rest(key));
                 $(
                     if let Some(field) = self.$field {
                         give($key.into(), crate::payload::field::Field::write(field));
                     }
                 )+
-                for (key, value) in self.rest.into_iter().filter(|(key, _)| Self::is_of_rest(key)) {
+                for (key, value) in rest {
                     give(key.into(), value);
                 }
             }
@@ -188,13 +191,16 @@ macro_rules! fields {
                         crate::payload::field::write_key(keys, $key, field);
                     }
                 )+
-                for (key, value) in self.rest.iter().filter(|(key, _)| Self::is_of_rest(key)) {
+                for (key, value) in self.rest.iter().filter(|(key, _)| self.is_of_rest(key)) {
                     keys.insert(key.clone().into(), value.clone());
                 }
             }
 
-            fn is_of_rest(key: &str) -> bool {
-                !matches!(key, $($key)|+) && !$skips(key)
+            fn is_of_rest(&self, key: &str) -> bool {
+                match key {
+                    $($key => self.$field.is_none(),)+
+                    _ => !$skips(key),
+                }
             }
         }
 
@@ -301,6 +307,18 @@ mod tests {
         assert_eq!(payload.kind(), Some("com.apple.wifi.managed"));
         assert_eq!(payload.get("SSID_STR"), Some(&"guest".into()));
         assert_eq!(payload.get("VendorHint"), Some(&"x".into()));
+    }
+
+    /// What was written by a program that knew no field for it.
+    #[test]
+    fn rest_stands_for_a_field_that_is_not_set() {
+        let rest = || Dictionary::from_iter([("SSID_STR", "guest")]);
+        let mut payload = Payload::from(Wifi { rest: rest(), ..Default::default() });
+        assert_eq!(payload.get("SSID_STR"), Some(&"guest".into()));
+        payload.write(&Wifi { ssid: Some("staff".into()), rest: rest(), ..Default::default() });
+        assert_eq!(payload.get("SSID_STR"), Some(&"staff".into()));
+        payload.write(&Wifi { rest: rest(), ..Default::default() });
+        assert_eq!(payload.get("SSID_STR"), Some(&"guest".into()));
     }
 
     #[test]
