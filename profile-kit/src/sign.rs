@@ -8,6 +8,7 @@ mod mould;
 
 use std::{
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -60,7 +61,7 @@ pub trait Signable {
     /// The profile itself.
     fn profile(&self) -> &Profile;
 
-    /// The very bytes that the signature holds.
+    /// The very bytes that the signature holds: [`profile`](Signable::profile), written.
     ///
     /// # Errors
     /// [`Error::Unwritable`] where the profile cannot be written.
@@ -68,9 +69,7 @@ pub trait Signable {
 
     /// The only leaf that may sign it, if there is such a one (fact R4). That one may sign it past its end as well:
     /// expiry costs only the badge (R5).
-    fn required_leaf(&self) -> Option<&Certificate> {
-        None
-    }
+    fn required_leaf(&self) -> Option<&Certificate>;
 
     /// Why it must not be signed: by default every structural error that no target takes.
     fn refusals(&self) -> Vec<Finding> {
@@ -89,6 +88,10 @@ impl Signable for Profile {
         Ok(Content::with_sha256(xml.into_bytes(), sha256))
     }
 
+    fn required_leaf(&self) -> Option<&Certificate> {
+        None
+    }
+
     fn refusals(&self) -> Vec<Finding> {
         check::refusals_before_uuids(self)
     }
@@ -103,7 +106,35 @@ impl Signable for EncodedProfile {
     fn content(&self) -> Result<Content<'_>> {
         Ok(self.bytes().into())
     }
+
+    fn required_leaf(&self) -> Option<&Certificate> {
+        None
+    }
 }
+
+macro_rules! as_what_it_holds {
+    ($($holder:ty),+) => {
+        $(impl<T: Signable + ?Sized> Signable for $holder {
+            fn profile(&self) -> &Profile {
+                (**self).profile()
+            }
+
+            fn content(&self) -> Result<Content<'_>> {
+                (**self).content()
+            }
+
+            fn required_leaf(&self) -> Option<&Certificate> {
+                (**self).required_leaf()
+            }
+
+            fn refusals(&self) -> Vec<Finding> {
+                (**self).refusals()
+            }
+        })+
+    };
+}
+
+as_what_it_holds!(&T, Box<T>, Arc<T>);
 
 impl Identity {
     /// Signs now, with SHA-256, what every device can take.

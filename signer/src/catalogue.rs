@@ -15,7 +15,7 @@ use std::{
 };
 
 use profile_kit::{
-    Content, Profile, Removal, Signable, Target, Template,
+    Certificate, Content, Profile, Removal, Signable, Target, Template,
     check::{self, Finding, Severity},
     template::{Declarations, Kind},
 };
@@ -182,6 +182,10 @@ impl Signable for Filled {
 
     fn content(&self) -> profile_kit::Result<Content<'_>> {
         self.profile.content()
+    }
+
+    fn required_leaf(&self) -> Option<&Certificate> {
+        None
     }
 
     fn refusals(&self) -> Vec<Finding> {

@@ -1,4 +1,7 @@
-use std::time::{Duration, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use ::cms::{content_info::ContentInfo, signed_data::SignedData};
 use der::{Decode, Encode, Tag, Tagged};
@@ -164,6 +167,21 @@ fn refuses_a_leaf_before_its_time_even_where_expired_ones_are_allowed() {
     early.allow_expired = true;
     let error = P256.identity().unwrap().sign_with(&Terms::default(), &early).unwrap_err();
     assert!(error.to_string().contains("is not valid before 2020-01-01T00:00:00Z"), "{error}");
+}
+
+#[test]
+fn what_holds_something_to_be_signed_is_signed_on_its_terms() {
+    let terms = || Terms { profile: Some(profile()), leaf: Some(RSA.certificate().clone()), ..Terms::default() };
+    let identity = P256.identity().unwrap();
+    let all: [&dyn Signable; 3] = [&&terms(), &(Box::new(terms()) as Box<dyn Signable>), &Arc::new(terms())];
+    for held in all {
+        assert_eq!(held.profile().identifier(), profile().identifier());
+        assert_eq!(&*held.content().unwrap(), b"<plist/>");
+        assert!(matches!(identity.sign_with(held, &options()), Err(Error::OtherSigner { .. })));
+        let refused = Terms { findings: check::refusals(&Profile::new("", "")), ..terms() };
+        assert!(!refused.findings.is_empty());
+        assert_eq!((&&refused as &dyn Signable).refusals(), refused.findings);
+    }
 }
 
 #[test]

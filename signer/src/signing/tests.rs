@@ -9,7 +9,7 @@ use std::{
 };
 
 use profile_kit::{
-    Content, Overwrite, Profile, SignedProfile, UuidSource,
+    Certificate, Content, Overwrite, Profile, SignedProfile, UuidSource,
     payload::Restrictions,
     pki::{Authority, KeySpec, Leaf, Validity},
 };
@@ -212,6 +212,10 @@ impl Signable for Panicking {
     fn content(&self) -> profile_kit::Result<Content<'_>> {
         panic!("on purpose")
     }
+
+    fn required_leaf(&self) -> Option<&Certificate> {
+        None
+    }
 }
 
 /// Tells when its content is asked.
@@ -228,6 +232,10 @@ impl Signable for Telling {
     fn content(&self) -> profile_kit::Result<Content<'_>> {
         self.told.send(()).unwrap();
         self.profile.to_xml().map(Content::from)
+    }
+
+    fn required_leaf(&self) -> Option<&Certificate> {
+        None
     }
 }
 
@@ -247,5 +255,9 @@ impl Signable for Holding {
         self.taken.send(()).unwrap();
         self.opened.lock().unwrap().recv().unwrap();
         self.profile.to_xml().map(Content::from)
+    }
+
+    fn required_leaf(&self) -> Option<&Certificate> {
+        None
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::{Router, routing::post};
-use profile_kit::{Content, Profile, SignOptions, Signable};
+use profile_kit::{Certificate, Content, Profile, SignOptions, Signable};
 use signer::{
     metrics::Metrics,
     server::Limits,
@@ -80,6 +80,10 @@ impl Signable for Watched {
         self.looked.fetch_add(1, Relaxed);
         self.gate.lock().unwrap().recv().unwrap();
         self.profile.to_xml().map(Content::from)
+    }
+
+    fn required_leaf(&self) -> Option<&Certificate> {
+        None
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::OnceLock};
 
-use crate::{Content, Profile, Removal, Result, Signable, check::Finding};
+use crate::{Certificate, Content, Profile, Removal, Result, Signable, check::Finding};
 
 /// A template with its placeholders filled, as XML, and what is known of it without reading that again.
 #[derive(Clone)]
@@ -74,6 +74,10 @@ impl Signable for Filled<'_> {
 
     fn content(&self) -> Result<Content<'_>> {
         Ok(Content::with_sha256(self.xml.as_bytes(), self.sha256))
+    }
+
+    fn required_leaf(&self) -> Option<&Certificate> {
+        None
     }
 
     fn refusals(&self) -> Vec<Finding> {
