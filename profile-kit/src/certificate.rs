@@ -132,9 +132,14 @@ impl Certificate {
             .map_err(|cause| Error::Crypto { doing: "encoding a certificate", source: openssl(cause) })
     }
 
+    /// SHA-256 of the DER.
+    pub fn sha256(&self) -> [u8; 32] {
+        sha256(&self.inner.der)
+    }
+
     /// SHA-256 of the DER, in hexadecimal.
     pub fn fingerprint(&self) -> String {
-        hex(&sha256(&self.inner.der))
+        hex(&self.sha256())
     }
 
     /// The subject, most specific part first: `CN=…, O=…`, control characters escaped.
@@ -209,22 +214,26 @@ impl Certificate {
 
     /// Whether another certificate's name and key issued this one. Validity times are not asked.
     pub fn is_issued_by(&self, issuer: &Certificate) -> bool {
-        let named =
-            self.inner.x509.issuer_name().try_cmp(issuer.inner.x509.subject_name()).is_ok_and(|order| order.is_eq());
         let signed = |key: PKey<Public>| self.inner.x509.verify(&key).unwrap_or(false);
-        named && issuer.inner.x509.public_key().is_ok_and(signed)
+        self.names_as_issuer(issuer) && issuer.inner.x509.public_key().is_ok_and(signed)
+    }
+
+    /// Whether another certificate's subject is this one's issuer; the signature is not looked at.
+    pub(crate) fn names_as_issuer(&self, issuer: &Certificate) -> bool {
+        self.inner.x509.issuer_name().try_cmp(issuer.inner.x509.subject_name()).is_ok_and(|order| order.is_eq())
     }
 
     /// Whether another certificate may have issued this one by its name and key identifier, and asking its key whether
     /// it did costs little.
     pub(crate) fn may_be_issued_by(&self, issuer: &Certificate) -> bool {
-        let named =
-            self.inner.x509.issuer_name().try_cmp(issuer.inner.x509.subject_name()).is_ok_and(|order| order.is_eq());
         let identified = || match (self.inner.x509.authority_key_id(), issuer.inner.x509.subject_key_id()) {
             (Some(wanted), Some(found)) => wanted.as_slice() == found.as_slice(),
             _ => true,
         };
-        named && identified() && issuer.inner.x509.public_key().is_ok() && issuer.rsa_problem().is_none()
+        self.names_as_issuer(issuer)
+            && identified()
+            && issuer.inner.x509.public_key().is_ok()
+            && issuer.rsa_problem().is_none()
     }
 
     /// Whether the key is this certificate's.
@@ -253,7 +262,7 @@ impl Certificate {
     }
 
     /// Whether its basic constraints say that it is a CA (RFC 5280 §4.2.1.9).
-    pub(crate) fn is_ca(&self) -> bool {
+    pub fn is_ca(&self) -> bool {
         self.facts().is_some_and(|facts| facts.is_ca)
     }
 
