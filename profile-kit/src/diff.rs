@@ -16,6 +16,7 @@ use crate::{
 
 /// One difference.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Difference {
     /// Where: payloads are counted as in the second profile, or as in the first where only that has it.
     pub path: KeyPath,

@@ -26,8 +26,8 @@ use plist::{Dictionary, Value};
 
 use crate::{Error, Form, Place, Result};
 
-pub use entries::Entries;
 pub(crate) use entries::Keys;
+pub use entries::{Entries, EntriesIter};
 pub(crate) use part::{Part, extended};
 pub use positions::Positions;
 pub(crate) use positions::{Mark, Node};

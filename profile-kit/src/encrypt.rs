@@ -22,6 +22,7 @@ use crate::{
 
 /// The ciphers that devices take for the payloads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ContentCipher {
     /// AES with a key of 256 bits, CBC.
     #[default]

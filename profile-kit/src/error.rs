@@ -69,6 +69,14 @@ pub enum Error {
         /// What does not hold.
         problem: String,
     },
+    /// The signature holds, and its signer is not trusted.
+    #[error("{verdict}: {problem}")]
+    NotTrusted {
+        /// The stable word for it.
+        verdict: Verdict,
+        /// Why not.
+        problem: String,
+    },
     /// Signing was refused: every device would refuse the profile.
     #[error("{}", Refusals(.findings))]
     Refused {

@@ -52,8 +52,9 @@
 //! L… about removal; `(1002)` and the like are the error codes of devices.
 //!
 //! # Features
-//! `cli` (default) builds the program of the same name. `vendored` (default) builds OpenSSL from source; without it the
-//! system's OpenSSL 3 is linked, and before 3.2 ECDSA signatures differ each time
+//! `cli` (default) builds the program of the same name, and is of no use to a library's user: `default-features = false`
+//! leaves its dependencies out. `vendored` (default) builds OpenSSL from source, for everything in the same build that
+//! links it; without it the system's OpenSSL 3 is linked, and before 3.2 ECDSA signatures differ each time
 //! ([`sign::deterministic_ecdsa`]).
 
 mod ber;
@@ -104,9 +105,11 @@ pub use fact::Fact;
 pub use identity::{Identity, IdentityFiles, IdentityWarning, Passphrase, Pkcs12File};
 pub use inspect::{Inspection, Inspector};
 pub use key_path::{KeyPath, Step};
-pub use os::{InvalidVersion, Os, OsVersion, Platform};
+pub use os::{InvalidVersion, Os, OsVersion, Platform, UnknownPlatform};
 pub use overwrite::Overwrite;
 pub use payload::Payload;
+/// The property lists that values of profiles are made of: the same version.
+pub use plist;
 pub use policy::{Policies, Policy};
 pub use profile::Profile;
 pub use removal::{PasswordForm, Removal};

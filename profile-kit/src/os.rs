@@ -99,6 +99,27 @@ impl FromStr for OsVersion {
     }
 }
 
+/// Reads Apple's name, letters of either case; `iPadOS` counts as iOS.
+impl FromStr for Platform {
+    type Err = UnknownPlatform;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPlatform> {
+        match text.to_ascii_lowercase().as_str() {
+            "ios" | "ipados" => Ok(Self::Ios),
+            "macos" => Ok(Self::Macos),
+            "tvos" => Ok(Self::Tvos),
+            "visionos" => Ok(Self::Visionos),
+            "watchos" => Ok(Self::Watchos),
+            _ => Err(UnknownPlatform),
+        }
+    }
+}
+
+/// The text is no platform's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a platform: iOS, iPadOS, macOS, tvOS, visionOS or watchOS")]
+pub struct UnknownPlatform;
+
 /// The text is no version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not a version: one to three numbers with dots, such as 17.5")]

@@ -289,6 +289,7 @@ impl Policy {
 
 /// A policy and the value that is chosen for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Choice {
     /// Which policy.
     pub policy: Policy,

@@ -27,6 +27,7 @@ pub use facts::{Bounds, Format, Introduced, Mode, Scalar, Support, Systems, Type
 
 /// A payload type, or one of several descriptions of it.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct PayloadSchema {
     /// Apple's `PayloadType`.
     pub kind: &'static str,
@@ -40,6 +41,7 @@ pub struct PayloadSchema {
 
 /// A key of a dictionary, or the item of an array.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct KeySchema {
     /// The key; of an item of an array a mere word. `ANY` is any key; see [`is_any`](KeySchema::is_any).
     pub name: &'static str,

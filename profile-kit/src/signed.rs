@@ -9,6 +9,7 @@ use crate::{
 
 /// A CMS SignedData (RFC 5652 §5) that holds a profile: bytes, nothing about them is known to be true.
 #[derive(Clone, PartialEq, Eq)]
+#[must_use]
 pub struct SignedProfile {
     bytes: Vec<u8>,
 }
@@ -48,6 +49,12 @@ impl SignedProfile {
     pub fn verify_integrity(&self) -> Result<VerifiedProfile> {
         let unasked = VerifyOptions::new(std::time::UNIX_EPOCH);
         VerifiedProfile::of(self.clone(), verify::verify_bytes(&self.bytes, None, &unasked)?)
+    }
+}
+
+impl AsRef<[u8]> for SignedProfile {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -93,6 +100,7 @@ impl Verifier<'_> {
 /// Only verifying makes one: [`TrustStore::verify`](crate::TrustStore::verify) and
 /// [`SignedProfile::verify_integrity`].
 #[derive(Clone)]
+#[must_use = "a signer who is not trusted is no error but a verdict"]
 pub struct VerifiedProfile {
     signed: SignedProfile,
     verification: Verification,
@@ -116,6 +124,39 @@ impl VerifiedProfile {
     /// The whole verdict: [`Verdict::GoodSignature`], or what stands against trust.
     pub fn verdict(&self) -> Verdict {
         self.verification.verdict()
+    }
+
+    /// The same where its signer is trusted, as a store was asked about.
+    ///
+    /// # Errors
+    /// [`Error::NotTrusted`] where the signer is not, or where nobody asked.
+    ///
+    /// ```
+    /// # use profile_kit::{Error, Profile, TrustStore};
+    /// # use profile_kit::pki::{Authority, KeySpec, Leaf, Validity};
+    /// # let validity = Validity::days(std::time::SystemTime::now() - std::time::Duration::from_secs(60), 30);
+    /// # let [root, other] = [(); 2].map(|()| Authority::new("Root", KeySpec::P256, validity).unwrap());
+    /// # let identity = root.issue(&Leaf::new("Signer", KeySpec::P256, validity))?.identity()?;
+    /// # let [roots, others] = [root, other].map(|root| TrustStore::from_pem(&root.certificate_pem().unwrap()).unwrap());
+    /// # let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+    /// # profile.push(profile_kit::payload::Restrictions::default());
+    /// let signed = identity.sign(&profile)?;
+    /// let installed = roots.verify(&signed)?.trusted()?;
+    /// assert!(matches!(others.verify(&signed)?.trusted(), Err(Error::NotTrusted { .. })));
+    /// # assert!(matches!(signed.verify_integrity()?.trusted(), Err(Error::NotTrusted { .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn trusted(self) -> Result<Self> {
+        match (self.trust(), self.verdict()) {
+            (Some(_), verdict) if verdict.is_good() => Ok(self),
+            (Some(_), verdict) => {
+                Err(Error::NotTrusted { verdict, problem: self.verification.problem().unwrap_or_default() })
+            }
+            (None, _) => Err(Error::NotTrusted {
+                verdict: Verdict::SigningCertNotTrusted,
+                problem: "no roots were asked about the signer".into(),
+            }),
+        }
     }
 
     /// Whether the signer is trusted; `None` where nobody asked.

@@ -61,6 +61,7 @@ pub enum Validity {
 
 /// The time at which certificates must be valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum At {
     /// When the question is asked.
     #[default]

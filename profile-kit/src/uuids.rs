@@ -13,6 +13,7 @@ use crate::{
 
 /// Where missing UUIDs come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum UuidSource {
     /// Version 5 (RFC 9562 §5.5). A payload's comes from its identifier, its type and its profile's identifier, so that a
     /// device updates it in place when its settings change (R3); the profile's from its whole content, so that a

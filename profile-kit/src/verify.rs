@@ -33,7 +33,7 @@ pub use crate::verdict::Verdict;
 use crate::{At, Certificate, Error, Purpose, Result, TrustStore, ber, certificate::oid_text};
 
 /// What is asked about trust.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyOptions {
     /// The clock's time.
     pub now: SystemTime,
@@ -126,7 +126,7 @@ impl fmt::Debug for Verification {
 /// # Errors
 /// [`Error::NotSigned`] where the bytes are something else that is known, [`Error::Malformed`] where they are broken.
 pub fn verify_bytes(bytes: &[u8], store: Option<&TrustStore>, options: &VerifyOptions) -> Result<Verification> {
-    Verifier::new(store, *options).verify(bytes)
+    Verifier::new(store, options.clone()).verify(bytes)
 }
 
 /// The content of a CMS SignedData byte for byte. **Nothing is verified.**

@@ -180,6 +180,7 @@ fn signs_three_attributes_in_der_order_and_leaves_none_unsigned() {
             Digest::Sha256 => 32,
             Digest::Sha384 => 48,
             Digest::Sha512 => 64,
+            other => panic!("how long is {other:?}?"),
         };
         assert_eq!(attributes.get(2).unwrap().values.get(0).unwrap().value().len(), length);
         assert_eq!(signer.unsigned_attrs, None);

@@ -33,7 +33,7 @@ pub fn run(effort: Effort, report: &mut Report) {
         let root = root.certificate_pem().unwrap();
         let (store, theirs) = (TrustStore::from_pem(&root).unwrap(), store(&root));
         let options = VerifyOptions::new(now());
-        let mut verifier = Verifier::new(Some(&store), options);
+        let mut verifier = Verifier::new(Some(&store), options.clone());
         let mut files = files.iter().cycle();
         let mut next = move || files.next().unwrap();
         let (mut a, mut b, mut c) = (next.clone(), next.clone(), next.clone());

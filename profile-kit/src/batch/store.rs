@@ -16,6 +16,7 @@ use crate::{Error, Result};
 
 /// Where the files of a batch go.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Out {
     /// A folder of their own, the manifest among them.
     Directory(PathBuf),

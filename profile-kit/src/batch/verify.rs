@@ -74,7 +74,7 @@ pub fn verify(
             })?;
             double.map_or(Ok(()), Err)
         },
-        || Ok(Verifier::new(store, *options)),
+        || Ok(Verifier::new(store, options.clone())),
         |verifier, claim| Ok((claim.position, claim.check(verifier, &head, pattern.as_ref()))),
         |(position, checked)| {
             match checked {

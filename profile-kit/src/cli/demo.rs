@@ -93,7 +93,7 @@ impl Demo {
         let roots = TrustStore::from_pem_file(self.dir.join(ROOTS))?;
         let installed = self.verify("3. Verify it, as a device would", SIGNED, &installed, &roots)?;
         let overwrite = self.overwrite(&installed, &identity)?;
-        self.verify("5. Verify the overwrite", OVERWRITE, &overwrite, &roots)?;
+        drop(self.verify("5. Verify the overwrite", OVERWRITE, &overwrite, &roots)?);
         text::print(
             "\nBoth carry the same identifier and the same certificate. Installed over the locked profile,\n\
              the overwrite takes its place, and the owner can delete it without a password.\n",

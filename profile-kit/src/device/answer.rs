@@ -14,6 +14,7 @@ pub type Answer = Result<Done, Refused>;
 
 /// The device did it.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Done {
     /// The device afterwards.
     pub device: Device,
@@ -237,6 +238,7 @@ impl fmt::Display for Refusal {
 
 /// What decided an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Grounds {
     /// The facts, in the order in which they came up, each once.
     pub facts: Vec<Fact>,

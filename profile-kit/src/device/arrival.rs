@@ -19,6 +19,7 @@ pub struct Arrival {
 
 /// What became of a profile's signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Signature {
     /// There is none.
     Unsigned,

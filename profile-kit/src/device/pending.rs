@@ -10,6 +10,7 @@ use crate::{
 
 /// A profile that was downloaded.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Pending {
     /// The profile.
     pub arrival: Arrival,

@@ -145,11 +145,8 @@ impl<'a> Entries<'a> {
     }
 
     /// The keys and their values, in order.
-    pub fn iter(self) -> impl ExactSizeIterator<Item = (&'a str, &'a Value)> {
-        match self.0 {
-            View::Few(entries) => Iter::Few(entries.iter()),
-            View::Many(dictionary) => Iter::Many(dictionary.iter()),
-        }
+    pub fn iter(self) -> EntriesIter<'a> {
+        self.into_iter()
     }
 
     /// A copy.
@@ -164,6 +161,43 @@ impl<'a> Entries<'a> {
 impl<'a> From<&'a Dictionary> for Entries<'a> {
     fn from(dictionary: &'a Dictionary) -> Self {
         Self(View::Many(dictionary))
+    }
+}
+
+impl<'a> IntoIterator for Entries<'a> {
+    type Item = (&'a str, &'a Value);
+    type IntoIter = EntriesIter<'a>;
+
+    fn into_iter(self) -> EntriesIter<'a> {
+        EntriesIter(match self.0 {
+            View::Few(entries) => Iter::Few(entries.iter()),
+            View::Many(dictionary) => Iter::Many(dictionary.iter()),
+        })
+    }
+}
+
+/// The keys of [`Entries`] and their values, in order.
+pub struct EntriesIter<'a>(Iter<'a>);
+
+impl<'a> Iterator for EntriesIter<'a> {
+    type Item = (&'a str, &'a Value);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for EntriesIter<'_> {}
+
+/// How many are left: values may be secret.
+impl fmt::Debug for EntriesIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntriesIter").field("left", &self.len()).finish()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
 /// A line of a file and where in it to look: cut to what fits a screen, hostile characters escaped, secrets redacted,
 /// without the white space that it begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Excerpt {
     /// The line's number, from 1.
     pub line: usize,

@@ -13,6 +13,7 @@ use crate::sha256::sha256;
 
 /// A digest algorithm (FIPS 180-4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Digest {
     /// SHA-256.
     #[default]

@@ -54,6 +54,7 @@ pub struct SignerReport {
 
 /// How a signer names its certificate (RFC 5652 §5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum IdentifiedBy {
     /// By the issuer's name and the serial number.
     IssuerAndSerial,

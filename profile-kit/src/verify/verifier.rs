@@ -84,7 +84,7 @@ impl<'s> Verifier<'s> {
     /// [`Error::Malformed`](crate::Error::Malformed) where they are broken.
     pub fn verify(&mut self, bytes: &[u8]) -> Result<Verification> {
         let data = read(bytes)?;
-        let (store, options) = (self.store, self.options);
+        let (store, options) = (self.store, self.options.clone());
         let is_new = self.know(&data);
         let known = self.last.as_mut().expect("it was put there");
         let mut observations = observe(&data);
@@ -303,11 +303,11 @@ mod tests {
         let at = file.windows(7).position(|window| window == b"content").unwrap();
         changed[at] ^= 1;
         for _ in 0..2 {
-            assert_eq!(verdict(&file, now), Verdict::GoodSignature);
-            assert_eq!(verdict(&changed, now), Verdict::DigestMismatch);
-            let smime = VerifyOptions { purpose: Purpose::Smime, ..now };
+            assert_eq!(verdict(&file, now.clone()), Verdict::GoodSignature);
+            assert_eq!(verdict(&changed, now.clone()), Verdict::DigestMismatch);
+            let smime = VerifyOptions { purpose: Purpose::Smime, ..now.clone() };
             assert_eq!(verdict(&file, smime), Verdict::SigningCertNotTrusted);
-            let late = VerifyOptions { at: At::Time(validity().not_after + Duration::from_secs(1)), ..now };
+            let late = VerifyOptions { at: At::Time(validity().not_after + Duration::from_secs(1)), ..now.clone() };
             assert_eq!(verdict(&file, late), Verdict::SigningCertExpired);
         }
         assert_eq!(store.memory().known.lock().unwrap().len(), 2);
