@@ -294,12 +294,6 @@ impl History {
         if others.is_empty() { refused } else { others }
     }
 
-    /// The place in the record of what was learned or handed out last.
-    pub(crate) fn newest(&self) -> Option<u64> {
-        let told = self.evidence.iter().map(|evidence| evidence.seq);
-        told.chain(self.held.iter().map(Held::handed_out)).max()
-    }
-
     /// Whether the device, the last time that it told, said of a profile that it is locked: less that is told later does
     /// not take that back.
     pub(crate) fn was_told_locked(&self, of: Basis) -> bool {

@@ -1,14 +1,11 @@
 //! The audit's rows in the ledger.
 
-use std::time::SystemTime;
-
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::error::{Error, Result};
 use crate::{
     audit::{Checkpoint, CheckpointVerifier, Fault, Head, Record, Report, Tampering, verify},
     digest::Digest,
-    moment::from_millis,
 };
 
 /// The last record's number and digest, as they stand there.
@@ -32,12 +29,6 @@ pub(super) fn append(db: &Connection, head: Head, time: i64, event: String) -> r
         ":hash": record.hash.0,
     })?;
     Ok(record.head())
-}
-
-/// When a record was written.
-pub(super) fn recorded_at(db: &Connection, seq: u64) -> rusqlite::Result<SystemTime> {
-    let mut select = db.prepare_cached("SELECT time FROM audit WHERE seq = ?1")?;
-    select.query_row([seq as i64], |row| Ok(from_millis(row.get(0)?)))
 }
 
 /// Writes a checkpoint.

@@ -1,5 +1,7 @@
 //! Evidence of what a device has, as rows; and what follows from it, kept for questions over the fleet.
 
+use std::time::SystemTime;
+
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::{
@@ -28,9 +30,26 @@ pub(super) fn history(db: &Connection, device: &DeviceId, identifier: &str) -> R
     Ok(History { held, evidence })
 }
 
-/// Writes evidence, unless the newest says the same and nothing was issued since.
-pub(super) fn insert(db: &Connection, device: &DeviceId, identifier: &str, evidence: &Evidence) -> Result<()> {
-    if is_known(db, device, identifier, evidence)? {
+/// The last moment of which something is known: what the device told, or that a profile was handed out.
+pub(super) fn last_moment(db: &Connection, device: &DeviceId, identifier: &str) -> Result<Option<SystemTime>> {
+    let key = (device.as_str(), identifier);
+    let last: Option<i64> = db.prepare_cached(LAST_MOMENT)?.query_row(key, |row| row.get(0))?;
+    Ok(last.map(from_millis))
+}
+
+/// Writes evidence that the device told at a moment. Where the newest says the same and nothing was issued since, only that
+/// moment is kept.
+pub(super) fn insert(
+    db: &Connection,
+    device: &DeviceId,
+    identifier: &str,
+    evidence: &Evidence,
+    told: SystemTime,
+) -> Result<()> {
+    if let Some(seq) = known(db, device, identifier, evidence)? {
+        let update = "UPDATE evidence SET told = max(coalesce(told, at), ?4)
+            WHERE device = ?1 AND identifier = ?2 AND seq = ?3";
+        db.prepare_cached(update)?.execute((device.as_str(), identifier, seq as i64, millis(told)))?;
         return Ok(());
     }
     let Evidence { seq, at, fact } = evidence;
@@ -46,6 +65,7 @@ pub(super) fn insert(db: &Connection, device: &DeviceId, identifier: &str, evide
         ":device": device.as_str(),
         ":identifier": identifier,
         ":at": millis(*at),
+        ":told": millis(told),
         ":kind": kind(fact),
         ":of_issuance": of_issuance,
         ":of_observation": of_observation,
@@ -127,12 +147,13 @@ fn insert_leaves(db: &Connection, device: &DeviceId, identifier: &str, history: 
     Ok(())
 }
 
-fn is_known(db: &Connection, device: &DeviceId, identifier: &str, new: &Evidence) -> Result<bool> {
-    let Some(last) = last_evidence(db, device, identifier)? else { return Ok(false) };
+/// The place in the record of evidence that says the same, where it is the newest and nothing was issued since.
+fn known(db: &Connection, device: &DeviceId, identifier: &str, new: &Evidence) -> Result<Option<u64>> {
+    let Some(last) = last_evidence(db, device, identifier)? else { return Ok(None) };
     let since = "SELECT EXISTS (SELECT 1 FROM issuance WHERE device = ?1 AND identifier = ?2 AND max(seq, coalesce(again, 0)) > ?3)";
     let key = (device.as_str(), identifier, last.seq as i64);
     let issued: bool = db.prepare_cached(since)?.query_row(key, |row| row.get(0))?;
-    Ok(last.fact == new.fact && !issued)
+    Ok((last.fact == new.fact && !issued).then_some(last.seq))
 }
 
 fn last_evidence(db: &Connection, device: &DeviceId, identifier: &str) -> Result<Option<Evidence>> {
@@ -195,6 +216,10 @@ const LAST_EVIDENCE: &str = "SELECT seq, at, kind, of_issuance, of_observation, 
     FROM evidence WHERE device = ?1 AND identifier = ?2 ORDER BY seq DESC LIMIT 1";
 const NEWEST: &str = "SELECT seq, variant, leaf, acknowledgement
     FROM issuance WHERE device = ?1 AND identifier = ?2 ORDER BY seq DESC LIMIT 2";
+const LAST_MOMENT: &str = "SELECT max(moment) FROM (
+    SELECT coalesce(told, at) AS moment FROM evidence WHERE device = ?1 AND identifier = ?2
+    UNION ALL SELECT audit.time FROM issuance JOIN audit ON audit.seq = max(issuance.seq, coalesce(issuance.again, 0))
+    WHERE device = ?1 AND identifier = ?2)";
 const INSERT: &str = "INSERT INTO evidence
-    (seq, device, identifier, at, kind, of_issuance, of_observation, uuid, leaf, locked) VALUES
-    (:seq, :device, :identifier, :at, :kind, :of_issuance, :of_observation, :uuid, :leaf, :locked)";
+    (seq, device, identifier, at, told, kind, of_issuance, of_observation, uuid, leaf, locked) VALUES
+    (:seq, :device, :identifier, :at, :told, :kind, :of_issuance, :of_observation, :uuid, :leaf, :locked)";

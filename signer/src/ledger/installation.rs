@@ -5,7 +5,7 @@ use std::{fmt, time::SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answered, Ledger, Place, Request, Writing, chain,
+    Answered, Ledger, Place, Request, Writing,
     error::{Error, Result},
     evidence, rows,
 };
@@ -115,7 +115,7 @@ pub struct Reconciled {
     /// Not listed, but for one of nearly the same identifier: nothing is known of them.
     #[serde(default)]
     pub similar: Vec<Similar>,
-    /// The record knows something newer than the list of these: so the list says nothing of them.
+    /// The record knows something of these that is newer than the list: so the list says nothing of them.
     #[serde(default)]
     pub outdated: Vec<String>,
 }
@@ -185,7 +185,8 @@ impl Ledger {
                 rows::insert_observation(writing.db, &new)?;
                 rows::insert_sealed(writing.db, seq, &sealed)?;
             }
-            take(writing, &device, &profile.identifier, Evidence { seq, at, fact: EvidenceFact::Observed(of) })?;
+            let fact = EvidenceFact::Observed(of);
+            take(writing, &device, &profile.identifier, Evidence { seq, at, fact }, at)?;
             Ok((seq, Observed { of, known: known.is_some() }))
         };
         self.answer(request, event, work).await
@@ -252,7 +253,7 @@ fn acknowledge(
         // One that comes again may tell that the core has sent the same once more, of itself.
         Acknowledgement::Acknowledged => {
             let fact = EvidenceFact::Acknowledged(Basis::Issuance(id));
-            take(writing, &device, &identifier, Evidence { seq, at, fact })?;
+            take(writing, &device, &identifier, Evidence { seq, at, fact }, at)?;
         }
         _ => evidence::refresh(writing.db, &device, &identifier)?,
     }
@@ -281,8 +282,8 @@ fn reconcile(
     let mut reconciled = Reconciled::default();
     for identifier in identifiers {
         let history = evidence::history(writing.db, device, &identifier)?;
-        if let (Some(answered), Some(newest)) = (list.answered_at, history.newest())
-            && chain::recorded_at(writing.db, newest)? > answered
+        if let Some(answered) = list.answered_at
+            && evidence::last_moment(writing.db, device, &identifier)? > Some(answered)
         {
             reconciled.outdated.push(identifier);
             continue;
@@ -323,8 +324,9 @@ fn reconcile(
         outdated => event.with("outdated", outdated.to_vec()),
     };
     let seq = writing.append(millis(at), &event)?;
+    let told = list.answered_at.map_or(at, |answered| answered.min(at));
     for (identifier, fact) in facts {
-        take(writing, device, &identifier, Evidence { seq, at, fact })?;
+        take(writing, device, &identifier, Evidence { seq, at, fact }, told)?;
     }
     Ok((seq, reconciled))
 }
@@ -407,8 +409,14 @@ fn known(writing: &Writing<'_>, device: &DeviceId, identifier: &str, signed: Dig
     Ok(observation.map(|observation| Basis::Observed(observation.id)))
 }
 
-fn take(writing: &Writing<'_>, device: &DeviceId, identifier: &str, evidence: Evidence) -> Result<()> {
-    evidence::insert(writing.db, device, identifier, &evidence)?;
+fn take(
+    writing: &Writing<'_>,
+    device: &DeviceId,
+    identifier: &str,
+    evidence: Evidence,
+    told: SystemTime,
+) -> Result<()> {
+    evidence::insert(writing.db, device, identifier, &evidence, told)?;
     evidence::refresh(writing.db, device, identifier)
 }
 

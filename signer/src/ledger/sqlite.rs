@@ -209,7 +209,7 @@ fn check_format(path: &Path, db: &Connection) -> Result<()> {
 }
 
 /// Each brings the ledger from the format before to the next; they are never changed once they were released.
-const FORMATS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const FORMATS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 /// In the file's header: "iviL".
 const APPLICATION: i64 = 0x6976_694c;
 const STATEMENTS: usize = 64;

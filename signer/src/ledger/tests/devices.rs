@@ -226,9 +226,14 @@ async fn a_list_says_nothing_of_what_was_recorded_after_the_device_answered_it()
     assert_eq!(stage.last_event()["detail"]["outdated"], serde_json::json!([IDENTIFIER]));
     let (gone, is) = reconcile(list(none(), 20)).await;
     assert_eq!((gone.absent, is), (vec![IDENTIFIER.to_owned()], State::Gone));
-    // What was seen since, at 30.
-    assert_eq!(reconcile(list(listed("U", Some(A)), 25)).await, (outdated, State::Gone));
-    assert_eq!(reconcile(listed("U", Some(A))).await.1, State::Locked);
+    // Lists that were all handed in late, in their order and out of it: each but the older one counts.
+    assert_eq!(reconcile(list(listed("U", Some(A)), 21)).await.1, State::Locked);
+    assert_eq!(reconcile(list(none(), 23)).await.1, State::Gone);
+    assert_eq!(reconcile(list(listed("U", Some(A)), 22)).await, (outdated.clone(), State::Gone));
+    // What was told once more is as new as the last time: 28, later than the list in between.
+    assert_eq!(reconcile(list(listed("U", Some(A)), 24)).await.1, State::Locked);
+    assert_eq!(reconcile(list(listed("U", Some(A)), 28)).await.1, State::Locked);
+    assert_eq!(reconcile(list(none(), 26)).await, (outdated, State::Locked));
     // Of what nothing was recorded, an old list tells as much as any.
     let unknown = ProfileList { expected: vec!["jp.example.other".into()], ..bare("jp.example.other") };
     assert_eq!(reconcile(list(unknown, 0)).await.0.foreign, ["jp.example.other"]);
