@@ -1,21 +1,23 @@
 //! What is too much, and how that is said.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
-use axum::{Router, body::Body, http::Request, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    http::Request,
+    routing::{get, post},
+};
+use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use signer::server::{Limits, Listener};
 use tokio::{
     io::AsyncWriteExt,
-    net::{TcpListener, TcpStream},
-    sync::Barrier,
-    time::sleep,
+    net::TcpListener,
+    sync::{Barrier, mpsc},
 };
 
 use crate::running::{GET_GATED, GET_HELLO, Running, answer, ask, code, exchange, gated, header, status};
@@ -49,32 +51,43 @@ async fn a_body_of_just_the_limit_is_taken() {
 #[tokio::test]
 async fn bodies_share_one_room_and_one_peer_has_a_part_of_it() {
     let room = Limits { bodies_bytes: 25, bodies_bytes_per_peer: 15, ..Limits::default() };
-    let running = Running::start(room).await;
-    let begin = async |stream: &mut TcpStream| {
-        let head = "POST /echo HTTP/1.1\r\nhost: it\r\nconnection: close\r\ncontent-length: 11\r\n\r\n0123456789";
+    let (app, mut read) = telling_echo();
+    let running = Running::with(room, app).await;
+    let begin = async |last: u8| {
+        let mut stream = running.connect_from([127, 0, 0, last]).await;
+        let head = "POST /told HTTP/1.1\r\nhost: it\r\nconnection: close\r\ncontent-length: 11\r\n\r\n0123456789";
         stream.write_all(head.as_bytes()).await.unwrap();
-        sleep(Duration::from_millis(100)).await;
+        stream
     };
-    let mut one = running.connect_from([127, 0, 0, 2]).await;
-    begin(&mut one).await;
-    let mut again = running.connect_from([127, 0, 0, 2]).await;
-    begin(&mut again).await;
-    let refusal = answer(&mut again).await;
+    let mut one = begin(2).await;
+    read.recv().await.unwrap();
+    let refusal = answer(&mut begin(2).await).await;
     assert_eq!((status(&refusal), code(&refusal)), (503, "overloaded".into()));
     assert_eq!(header(&refusal, "retry-after"), Some("1"));
-    let mut other = running.connect_from([127, 0, 0, 3]).await;
-    begin(&mut other).await;
-    let mut third = running.connect_from([127, 0, 0, 4]).await;
-    begin(&mut third).await;
-    assert_eq!(status(&answer(&mut third).await), 503);
+    let mut other = begin(3).await;
+    read.recv().await.unwrap();
+    assert_eq!(status(&answer(&mut begin(4).await).await), 503);
     for stream in [&mut one, &mut other] {
         stream.write_all(b"x").await.unwrap();
         assert!(answer(stream).await.ends_with("0123456789x"));
     }
-    let mut later = running.connect_from([127, 0, 0, 2]).await;
-    begin(&mut later).await;
+    let mut later = begin(2).await;
     later.write_all(b"x").await.unwrap();
     assert_eq!(status(&answer(&mut later).await), 200);
+}
+
+/// Says what it read, and tells of each piece when it has it.
+fn telling_echo() -> (Router, mpsc::UnboundedReceiver<()>) {
+    let (told, read) = mpsc::unbounded_channel();
+    let echo = async move |mut body: Body| {
+        let mut whole = Vec::new();
+        while let Some(Ok(frame)) = body.frame().await {
+            whole.extend(frame.into_data().unwrap_or_default());
+            told.send(()).unwrap();
+        }
+        whole
+    };
+    (Router::new().route("/told", post(echo)), read)
 }
 
 #[tokio::test]
