@@ -19,6 +19,8 @@ pub(super) struct Plan {
     recipient: Option<usize>,
     /// The columns that nothing uses.
     pub unused: Vec<String>,
+    /// The placeholders that no column fills, so that all rows get their defaults.
+    pub defaulted: Vec<String>,
 }
 
 impl Plan {
@@ -26,7 +28,8 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::Table`] for everything that can be known from the columns alone: a placeholder that has neither a column
-    /// nor a default, no column for the device, the file's name or the certificate, a secret where it would be told.
+    /// nor a default, or a column with nearly its name; no column for the device, the file's name or the certificate; a
+    /// secret where it would be told.
     pub fn new(template: &Template, table: &mut Table, options: &Options) -> Result<Self> {
         let device = device(template, table, options)?;
         let name = options.name.clone().unwrap_or_else(|| NamePattern::of_column(&device));
@@ -37,6 +40,11 @@ impl Plan {
             .filter(|(name, placeholder)| placeholder.default.is_none() && !is_there(name))
             .map(|(name, _)| format!("placeholder {name:?} has no column and no default"))
             .collect();
+        let defaulted: Vec<String> = template.placeholders().keys().filter(|name| !is_there(name)).cloned().collect();
+        problems.extend(defaulted.iter().filter_map(|name| {
+            let column = table.columns().iter().find(|column| column.to_lowercase() == name.to_lowercase())?;
+            Some(format!("column {column:?} is not placeholder {name:?}: the case of letters counts"))
+        }));
         let is_secret = |name: &str| template.placeholders().get(name).is_some_and(|placeholder| placeholder.secret);
         let secrets = name.columns().chain([device.as_str()]).filter(|name| is_secret(name));
         problems.extend(secrets.map(|name| {
@@ -68,7 +76,7 @@ impl Plan {
         let (device, recipient) = (place(&device), options.encrypt_to.as_deref().map(&mut place));
         let unused = table.columns().iter().filter(|column| !columns.contains(column)).cloned().collect();
         table.want(&columns);
-        Ok(Self { columns, placeholders, device, name, recipient, unused })
+        Ok(Self { columns, placeholders, device, name, recipient, unused, defaulted })
     }
 
     /// The name of the device's column.

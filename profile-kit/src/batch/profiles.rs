@@ -127,7 +127,11 @@ fn explained(template: &Template, error: Error) -> Error {
 
 fn tell_unused(template: &Template, plan: &Plan, tell: &mut dyn FnMut(Event<'_>)) {
     plan.unused.iter().for_each(|column| tell(Event::Note(&unused_column(column))));
-    for name in template.unused() {
+    let unused = template.unused();
+    for name in plan.defaulted.iter().filter(|name| !unused.contains(&name.as_str())) {
+        tell(Event::Note(&format!("placeholder {name:?} has no column: all rows get its default")));
+    }
+    for name in unused {
         tell(Event::Note(&format!("placeholder {name:?} is declared and used nowhere")));
     }
 }

@@ -30,6 +30,27 @@ fn a_row_that_makes_a_profile_unfit_is_that_rows_fault() {
     assert_eq!(files, ["A.mobileconfig", "C.mobileconfig", "manifest.jsonl"]);
 }
 
+/// Or the whole fleet would be signed with an example's serial number.
+#[test]
+fn a_placeholder_that_no_column_fills_is_told_and_a_column_of_nearly_its_name_refused() {
+    let stage = Stage::new(KeySpec::P256);
+    let spec = "format = 1\nidentifier = \"jp.example\"\nremoval = \"disallowed\"\ndescription = \"{{serial}}\"\n\
+                [placeholders.serial]\ndefault = \"C02EXAMPLE\"\n\
+                [[payload]]\ntype = \"com.apple.applicationaccess\"\n";
+    fs::write(stage.path("spec.toml"), spec).unwrap();
+    for (header, refused) in [("Serial", true), ("SERIAL", true), ("number", false)] {
+        fs::write(stage.path("devices.csv"), format!("{header},udid\nA,U-1\n")).unwrap();
+        let tried = stage.run(&["batch", "spec.toml", "devices.csv", "--dry-run"]);
+        if refused {
+            let told = tried.failure(1);
+            assert!(told.contains(&format!("column {header:?} is not placeholder \"serial\"")), "{told}");
+        } else {
+            let told = tried.failure(0);
+            assert!(told.contains("placeholder \"serial\" has no column: all rows get its default"), "{told}");
+        }
+    }
+}
+
 #[test]
 fn a_profile_that_one_cell_breaks_names_its_column() {
     let stage = Stage::new(KeySpec::P256);
@@ -268,7 +289,7 @@ fn a_table_in_another_form_does_not_tell_its_secrets() {
 #[test]
 fn two_rows_do_not_share_a_file() {
     let stage = Stage::new(KeySpec::P256);
-    fs::write(stage.path("devices.csv"), "serial,office\nA,Tokyo\nB,TOKYO\nC,Osaka\n").unwrap();
+    fs::write(stage.path("devices.csv"), "serial,udid,office\nA,1,Tokyo\nB,2,TOKYO\nC,3,Osaka\n").unwrap();
     let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out", "--name", "{office}"]).failure(1);
     assert_eq!(told, "error: devices.csv: line 3: the file \"TOKYO\" is that of a row before, or the manifest\n");
     assert_eq!(stage.files("out").into_keys().collect::<Vec<_>>(), ["Osaka", "Tokyo", "manifest.jsonl"]);
