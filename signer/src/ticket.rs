@@ -38,6 +38,17 @@ pub async fn ask(
     Ok(service.ledger.create_ticket(request, draft).await?.value)
 }
 
+/// The ticket, for who could approve it, and for no more than the specs that it would be approved for.
+///
+/// # Errors
+/// [`Refusal::UnknownTicket`], [`Refusal::OutOfScope`]; where the ledger cannot be read.
+pub async fn read(service: &Service, sweep: &Sweep<Overwrite>, id: TicketId) -> Result<Ticket, Denied> {
+    let ticket = service.ledger.ticket(id).await?.ok_or(Refusal::UnknownTicket)?.narrowed(sweep.specs());
+    ticket.devices.iter().try_for_each(|(device, _)| sweep.device(device.as_str()))?;
+    for_something(sweep, ticket.specs.as_ref())?;
+    Ok(ticket)
+}
+
 /// Approves the ticket of another caller, for devices within one's own scope, and for no more than the specs in it.
 ///
 /// # Errors
@@ -48,9 +59,7 @@ pub async fn approve(
     id: TicketId,
     request: &Request,
 ) -> Result<Ticket, Denied> {
-    let ticket = service.ledger.ticket(id).await?.ok_or(Refusal::UnknownTicket)?;
-    ticket.devices.iter().try_for_each(|(device, _)| sweep.device(device.as_str()))?;
-    for_something(sweep, ticket.narrowed(sweep.specs()).specs.as_ref())?;
+    read(service, sweep, id).await?;
     Ok(service.ledger.approve_ticket(request, id, sweep.specs().cloned()).await?.value)
 }
 

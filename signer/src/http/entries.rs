@@ -62,6 +62,13 @@ pub const ENTRIES: &[Entry] = &[
         handler: || post(tickets::ask),
     },
     Entry {
+        method: "GET",
+        path: "/v1/tickets/{ticket}",
+        action: "read-ticket",
+        role: Role::Overwrite,
+        handler: || get(tickets::read),
+    },
+    Entry {
         method: "POST",
         path: "/v1/tickets/{ticket}/approval",
         action: "ticket-approval",

@@ -31,6 +31,12 @@ pub async fn ask(asking: Asking, posted: PostedJson<TicketBody>) -> Result<Json<
     Ok(Json(shown(&ticket)))
 }
 
+/// `GET /v1/tickets/{id}`.
+pub async fn read(asking: Asking, InPath(id): InPath<TicketId>) -> Result<Json<Value>, Denied> {
+    let sweep = asking.may_sweep::<Overwrite>()?;
+    Ok(Json(shown(&ticket::read(&asking.service, &sweep, id).await?)))
+}
+
 /// `POST /v1/tickets/{id}/approval`.
 pub async fn approve(
     asking: Asking,

@@ -14,11 +14,12 @@ use crate::{
 
 /// Written by hand: each route, and which of the roles opens it. The bytes of an overwrite need its own role also when
 /// they are fetched again.
-const ROUTES: [(&str, &str); 14] = [
+const ROUTES: [(&str, &str); 15] = [
     // issue overwrite report read admin
     ("POST /v1/devices/{device}/profiles/{profile}          ", "y - - - -"),
     ("POST /v1/devices/{device}/profiles/{profile}/overwrite", "- y - - -"),
     ("POST /v1/tickets                                      ", "- y - - -"),
+    ("GET  /v1/tickets/{ticket}                             ", "- y - - -"),
     ("POST /v1/tickets/{ticket}/approval                    ", "- y - - -"),
     ("POST /v1/devices/{device}/profile-list                ", "- - y - -"),
     ("POST /v1/devices/{device}/installed                   ", "- - y - -"),
@@ -49,7 +50,7 @@ const PLACES: [(&str, &str); 3] = [("C02A", "ivi"), ("C02A", "wifi"), ("F9A", "i
 const WHOLE: [&str; 1] = ["POST /v1/devices/{device}/profile-list"];
 const PARTLY: [&str; 2] = ["GET /v1/devices/{device}", "GET /v1/devices/{device}/diagnosis"];
 /// Written by hand: routes that are about devices and no spec.
-const DEVICES: [&str; 2] = ["POST /v1/tickets", "POST /v1/tickets/{ticket}/approval"];
+const DEVICES: [&str; 3] = ["POST /v1/tickets", "GET /v1/tickets/{ticket}", "POST /v1/tickets/{ticket}/approval"];
 /// Written by hand: routes that are about no device; the scope decides what they show.
 const NOWHERE: [&str; 2] = ["GET /v1/devices", "GET /metrics"];
 
@@ -76,7 +77,7 @@ async fn every_kind_of_caller_in_every_role_and_scope_may_what_the_table_says_an
             }
         }
     }
-    assert_eq!(asked, 5 * 5 * 4 * 14 * 3);
+    assert_eq!(asked, 5 * 5 * 4 * 15 * 3);
 }
 
 #[test]

@@ -24,6 +24,10 @@ async fn approve(daemon: &Daemon, caller: &str, ticket: &Value) -> Answer {
     daemon.by(caller).post(&path, json!({})).await
 }
 
+async fn read(daemon: &Daemon, caller: &str, ticket: &Value) -> Answer {
+    daemon.by(caller).get(&format!("/v1/tickets/{}", ticket.as_str().unwrap())).await
+}
+
 async fn overwrite(daemon: &Daemon, caller: &str, ticket: &Value) -> Answer {
     daemon.by(caller).post(OVERWRITE, json!({ "ticket": ticket })).await
 }
@@ -54,6 +58,35 @@ async fn a_ticket_that_another_caller_approved_allows_one_overwrite_of_each_devi
     assert_eq!(overwrite(&daemon, "core", ticket).await.refusal(), (409, "ticket-used".into()));
     let event = daemon.last_event();
     assert_eq!((&event["action"], &event["code"]), (&json!("overwrite"), &json!("ticket-used")));
+}
+
+#[tokio::test]
+async fn whoever_could_approve_a_ticket_reads_it_before() {
+    let daemon = Daemon::with(|site| {
+        site.change("two_person = false", "two_person = true");
+        for (name, specs) in [("ivi", "[\"ivi\"]"), ("none", "[]")] {
+            site.caller(name, &token_of(name), &["overwrite"], &format!("specs = {specs}\n"));
+        }
+    })
+    .await;
+    let asked = ask(&daemon, json!(["C02A", "F9A"])).await.done().json();
+    let ticket = &asked["ticket"];
+    for caller in ["core", "second"] {
+        assert_eq!(read(&daemon, caller, ticket).await.done().json(), asked, "{caller}");
+    }
+    // What it would approve.
+    assert_eq!(read(&daemon, "ivi", ticket).await.done().json()["specs"], json!(["ivi"]));
+    assert_eq!(read(&daemon, "none", ticket).await.refusal(), (403, "out-of-scope".into()));
+    assert_eq!(read(&daemon, "scoped", ticket).await.refusal(), (403, "out-of-scope".into()));
+    assert_eq!(read(&daemon, "issue", ticket).await.refusal(), (403, "role-missing".into()));
+    let event = daemon.last_event();
+    assert_eq!((&event["action"], &event["code"]), (&json!("read-ticket"), &json!("role-missing")));
+    for unknown in [json!("0190a5b4-7c00-7000-8000-000000000001"), json!("x")] {
+        assert_eq!(read(&daemon, "second", &unknown).await.refusal(), (404, "unknown-ticket".into()));
+    }
+    // A question changes nothing; afterwards it shows who approved it.
+    let approved = approve(&daemon, "second", ticket).await.done().json();
+    assert_eq!(read(&daemon, "second", ticket).await.done().json(), approved);
 }
 
 #[tokio::test]

@@ -203,6 +203,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..BASE
     },
     Operation {
+        path: "/v1/tickets/{ticket}",
+        id: "read-ticket",
+        summary: "What a ticket is for, and who asked why: for who could approve it, within the caller's scope",
+        role: Some(Role::Overwrite),
+        gives: Gives::Json("Ticket"),
+        refuses: &["unknown-ticket", "out-of-scope"],
+        ..BASE
+    },
+    Operation {
         method: HttpMethod::Post,
         path: "/v1/tickets/{ticket}/approval",
         id: "approve",
