@@ -6,6 +6,7 @@ mod body;
 mod depth;
 mod entries;
 mod form;
+mod misread;
 mod openapi;
 mod path;
 mod problem;

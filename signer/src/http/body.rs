@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{Asking, Depth};
+use super::{Asking, Depth, misread::Misread};
 use crate::{Refusal, ledger::Request as Order};
 
 /// A POST with a JSON body, and the request as the ledger takes it. An empty body stands for `{}`.
@@ -73,19 +73,27 @@ pub async fn read(mut body: Body, mut depth: Option<Depth>) -> Result<Bytes, Ref
 fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
     // A list, too, can be read as a structure, one member after the other.
     let is_object = json.trim_ascii_start().starts_with(b"{");
-    match serde_json::from_slice(json) {
-        Ok(body) if is_object => Ok(body),
-        Ok(_) => Err(other_members("line 1")),
-        Err(error) => {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            match error.classify() {
-                serde_json::error::Category::Data => Err(other_members(&place)),
-                // A word of another type where one of a few is wanted, a number that no type holds.
-                _ if serde_json::from_slice::<IgnoredAny>(json).is_ok() => Err(other_members(&place)),
-                _ => Err(Refusal::MalformedJson { problem: format!("it breaks at {place}") }),
-            }
+    let mut from = serde_json::Deserializer::from_slice(json);
+    let read = serde_path_to_error::deserialize(&mut from);
+    let (error, misread) = match (read, from.end()) {
+        (Ok(body), Ok(())) if is_object => return Ok(body),
+        (Ok(_), Ok(())) => {
+            let problem = "the body is no object: see /openapi.json".into();
+            return Err(Refusal::InvalidRequest { problem });
         }
-    }
+        (Ok(_), Err(error)) => (error, None),
+        (Err(error), _) => {
+            let misread = Misread::new(&error);
+            (error.into_inner(), Some(misread))
+        }
+    };
+    let place = format!("line {}, column {}", error.line(), error.column());
+    // A word of another type where one of a few is wanted and a number that no type holds are called broken, too.
+    let is_whole = || error.is_data() || serde_json::from_slice::<IgnoredAny>(json).is_ok();
+    Err(match misread {
+        Some(misread) if is_whole() => other_members(&misread, &place),
+        _ => Refusal::MalformedJson { problem: format!("it breaks at {place}") },
+    })
 }
 
 /// An object whose members have names of their own: of two of one name, the first would be lost without a word.
@@ -113,9 +121,9 @@ pub fn each_once<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value
     from.deserialize_map(EachOnce)
 }
 
-fn other_members(place: &str) -> Refusal {
-    let problem = format!("the body's members are not those that this path takes ({place}): see /openapi.json");
-    Refusal::InvalidRequest { problem }
+fn other_members(Misread { member, fault }: &Misread, place: &str) -> Refusal {
+    let what = if member.is_empty() { "the body" } else { member };
+    Refusal::InvalidRequest { problem: format!("{what} {fault} ({place}): see /openapi.json") }
 }
 
 const JSON: &str = "application/json";
@@ -144,6 +152,51 @@ mod tests {
         assert_eq!(refusal.code(), "invalid-request");
         let body: Body = parse(br#"{"parameters": {"serial": "A", "udid": "B"}}"#).unwrap();
         assert_eq!(body.parameters.len(), 2);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_body_is_told_by_the_path_to_its_member() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only the types matter")]
+        struct Body {
+            target: Option<Target>,
+            #[serde(default)]
+            words: Vec<Word>,
+            #[serde(default)]
+            free: std::collections::BTreeMap<String, u8>,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only the types matter")]
+        struct Target {
+            platform: Word,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Word {
+            One,
+        }
+        let told = |json: &str| match parse::<Body>(json.as_bytes()).unwrap_err() {
+            Refusal::InvalidRequest { problem } => problem,
+            other => panic!("{other:?}"),
+        };
+        for (json, expected) in [
+            (r#"{"target": {"platform": "two"}}"#, "target.platform is not what this path takes (line 1, column 29)"),
+            (r#"{"target": {"platform": 5}}"#, "target.platform is not what this path takes (line 1, column 25)"),
+            (r#"{"target": {}}"#, "target.platform is missing (line 1, column 13)"),
+            (r#"{"target": 5}"#, "target is not what this path takes (line 1, column 12)"),
+            (r#"{"target": {"os": "17"}}"#, "target has a member that this path does not take (line 1, column 16)"),
+            (r#"{"os": "17"}"#, "the body has a member that this path does not take (line 1, column 5)"),
+            (r#"{"words": [], "words": []}"#, "words is there twice (line 1, column 21)"),
+            (r#"{"words": ["one", "two"]}"#, "words[1] is not what this path takes (line 1, column 23)"),
+            (r#"{"words": [{"two": 1}]}"#, "words[0] is not what this path takes (line 1, column 17)"),
+            ("[null, [], {}]", "the body is no object"),
+        ] {
+            assert_eq!(told(json), format!("{expected}: see /openapi.json"), "{json}");
+        }
+        let free = told(&format!(r#"{{"free": {{"\n{}": -1}}}}"#, "x".repeat(5000)));
+        assert!(free.starts_with(r"free.\nxxx") && free.len() < 200, "{free}");
     }
 
     #[test]

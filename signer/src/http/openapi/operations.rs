@@ -243,8 +243,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
             },
             Query {
                 name: "answered_at",
-                about: "When the device answered, if that is not handed in at once: the list says nothing of what was \
-                        recorded since",
+                about: "When the device answered, as of RFC 3339 with + written as %2B, if that is not handed in at \
+                        once: the list says nothing of what was recorded since",
                 schema: moment,
             },
         ],
