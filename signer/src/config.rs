@@ -8,6 +8,7 @@ mod error;
 mod read;
 mod secret;
 mod section;
+mod subject;
 #[cfg(test)]
 mod tests;
 

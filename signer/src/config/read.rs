@@ -8,6 +8,7 @@ use super::{
     Admin, Audit, CallerConfig, ConfigError, Draft, Duty, FormerKey, IdentityConfig, KeyFiles, Ledger, Limits, Listen,
     Log, LogFormat, LogLevel, Overwrites, Proof, SpecConfig, Tls, UnixSocket, agreement,
     section::{Document, Item, Section},
+    subject::is_subject,
 };
 use crate::{Digest, pattern::Pattern, role::Role};
 
@@ -239,7 +240,7 @@ fn proof(section: &mut Section) -> Option<Proof> {
     let proofs = [
         section.optional("uid", |item| item.number(0..=u32::MAX.into()).map(|uid| Proof::Uid(uid as u32))),
         section.optional("certificate_sha256", |item| digests(item).map(Proof::Certificate)),
-        section.optional("certificate_subject", |item| item.text().map(|text| Proof::Subject(text.to_owned()))),
+        section.optional("certificate_subject", |item| subject(item).map(Proof::Subject)),
         section.optional("token_sha256", |item| digests(item).map(Proof::Token)),
     ];
     let named = PROOFS.iter().filter(|key| section.has(key)).count();
@@ -248,6 +249,17 @@ fn proof(section: &mut Section) -> Option<Proof> {
         return None;
     }
     proofs.into_iter().flatten().next()
+}
+
+fn subject(item: &Item) -> Option<String> {
+    let text = item.text()?;
+    match is_subject(text) {
+        true => Some(text.to_owned()),
+        false => item.wrong(
+            "is no subject as a certificate's is compared, as in CN=help-desk, O=Example\\, Inc.: short names of attributes, \
+             a comma and a space between them, and a backslash before each of , + ; < > \" \\ in a value",
+        ),
+    }
 }
 
 /// One digest, or two during a rotation.

@@ -294,6 +294,15 @@ fn a_way_to_the_daemon_that_cannot_be_read_is_not_called_missing_too() {
 }
 
 #[test]
+fn a_subject_has_the_form_in_which_certificates_show_theirs() {
+    let tls = "[listen.tls]\naddress = \"127.0.0.1:0\"\ncertificate = \"a.pem\"\nkey = { file = \"a.key\" }\nclient_ca = \"ca.pem\"\n";
+    let with = |subject: &str| format!("{tls}{}", caller("c", &format!("certificate_subject = '{subject}'")));
+    assert_eq!(good(&with("CN=help-desk, O=Example\\, Inc.")).callers.len(), 1);
+    let line = wrong(&with("CN=help-desk, O=Example, Inc."));
+    assert!(line.starts_with("21:23: caller[0].certificate_subject: is no subject"), "{line}");
+}
+
+#[test]
 fn two_callers_cannot_be_known_by_the_same() {
     let line = wrong(&format!("{}{}", caller("c", &token("a")), caller("d", &token("a"))));
     assert!(line.contains("caller[1].token_sha256: caller \"c\" is known by the same"), "{line}");
