@@ -409,8 +409,12 @@ impl Ledger {
         F: FnOnce(&rusqlite::Connection) -> Result<T> + Send + 'static,
     {
         let shared = self.shared.clone();
-        let _turn = self.shared.readers.turn().await;
-        tokio::task::spawn_blocking(move || shared.readers.ask(question)).await.map_err(|_| Error::Panicked)?
+        let turn = self.shared.readers.turn().await;
+        let ask = move || {
+            let _turn = turn;
+            shared.readers.ask(question)
+        };
+        tokio::task::spawn_blocking(ask).await.map_err(|_| Error::Panicked)?
     }
 
     fn send(&self, command: Command) -> Result<()> {

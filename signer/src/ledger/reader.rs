@@ -2,18 +2,18 @@
 
 use std::{
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use rusqlite::Connection;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{error::Result, sqlite};
 
 /// Connections that are open and idle.
 pub(super) struct Readers {
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     path: PathBuf,
     busy: Duration,
     idle: Mutex<Vec<Connection>>,
@@ -21,12 +21,13 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(path: PathBuf, busy: Duration) -> Self {
-        Self { turns: Semaphore::new(AT_ONCE), path, busy, idle: Mutex::default() }
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), path, busy, idle: Mutex::default() }
     }
 
-    /// Waits until one more question may be asked: a connection each would cost memory without end.
-    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.turns.acquire().await.ok()
+    /// Waits until one more question may be asked: a connection each would cost memory without end. The question keeps its
+    /// turn until it is answered, also where nobody waits for the answer any more.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.turns.clone().acquire_owned().await.ok()
     }
 
     /// Closes the idle ones.
@@ -42,10 +43,42 @@ impl Readers {
         let answer = question(&moment)?;
         moment.finish()?;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(db);
+        if idle.len() < KEPT {
+            idle.push(db);
+        }
         Ok(answer)
     }
 }
 
 /// How many questions are asked at once, and so how many connections there are.
 const AT_ONCE: usize = 8;
+/// How many connections are kept open while nothing is asked.
+const KEPT: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn readers() -> (tempfile::TempDir, Readers) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        sqlite::open_for_writing(&path, Duration::ZERO).unwrap();
+        (folder, Readers::new(path, Duration::ZERO))
+    }
+
+    /// That many questions at once.
+    fn ask_at_once(readers: &Readers, questions: usize) -> Result<()> {
+        match questions {
+            0 => Ok(()),
+            _ => readers.ask(|_| ask_at_once(readers, questions - 1)),
+        }
+    }
+
+    #[test]
+    fn few_connections_are_kept_once_they_are_idle() {
+        let (_folder, readers) = readers();
+        ask_at_once(&readers, 2 * AT_ONCE).unwrap();
+        assert!(readers.idle.lock().unwrap().len() <= KEPT);
+        ask_at_once(&readers, 1).unwrap();
+    }
+}

@@ -284,3 +284,36 @@ async fn a_ledger_of_two_names_is_not_opened_and_one_that_is_gone_is_not_made_be
     std::fs::remove_file(stage.path("ledger.db-wal")).unwrap();
     stage.open_again().unwrap();
 }
+
+#[tokio::test]
+async fn a_question_that_nobody_waits_for_any_more_keeps_its_turn_until_its_end() {
+    let stage = Stage::new();
+    let readers = &stage.ledger.shared.readers;
+    let (entered, mut entries) = tokio::sync::mpsc::unbounded_channel();
+    let mut held = Vec::new();
+    let is_full = async || {
+        tokio::select! {
+            biased;
+            _ = readers.turn() => false,
+            () = std::future::ready(()) => true,
+        }
+    };
+    while !is_full().await {
+        assert!(held.len() < 64, "questions are asked without end");
+        let (hold, held_back) = std::sync::mpsc::channel::<()>();
+        let entered = entered.clone();
+        let question = stage.ledger.read(move |_| {
+            entered.send(()).unwrap();
+            // Until what holds it back is dropped.
+            held_back.recv().unwrap_err();
+            Ok(())
+        });
+        held.push(hold);
+        tokio::select! {
+            _ = question => panic!("it is held back"),
+            entry = entries.recv() => entry.unwrap(),
+        }
+    }
+    drop(held);
+    assert!(readers.turn().await.is_some());
+}
