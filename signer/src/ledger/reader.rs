@@ -9,7 +9,10 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{error::Result, sqlite};
+use super::{
+    error::{Error, Result},
+    sqlite,
+};
 
 /// Connections that are open and idle.
 pub(super) struct Readers {
@@ -38,7 +41,7 @@ impl Readers {
     /// Asks with an idle connection, or opens one more; all that is asked sees the ledger at one moment. A connection whose question failed is not used again.
     pub(super) fn ask<T>(&self, question: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let db = idle.map_or_else(|| sqlite::open_for_reading(&self.path, self.busy), Ok)?;
+        let db = idle.map_or_else(|| self.open(), Ok)?;
         let moment = db.unchecked_transaction()?;
         let answer = question(&moment)?;
         moment.finish()?;
@@ -47,6 +50,11 @@ impl Readers {
             idle.push(db);
         }
         Ok(answer)
+    }
+
+    /// It was opened before: what is wrong now may be over soon.
+    fn open(&self) -> Result<Connection> {
+        sqlite::open_for_reading(&self.path, self.busy).map_err(|error| Error::Read { source: Arc::new(error) })
     }
 }
 
@@ -58,6 +66,7 @@ const KEPT: usize = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::refusal::Denied;
 
     fn readers() -> (tempfile::TempDir, Readers) {
         let folder = tempfile::tempdir().unwrap();
@@ -72,6 +81,15 @@ mod tests {
             0 => Ok(()),
             _ => readers.ask(|_| ask_at_once(readers, questions - 1)),
         }
+    }
+
+    #[test]
+    fn a_ledger_that_cannot_be_opened_for_a_question_is_unavailable() {
+        let (folder, readers) = readers();
+        std::fs::remove_file(folder.path().join("ledger.db")).unwrap();
+        let error = ask_at_once(&readers, 1).unwrap_err();
+        assert_eq!(error.to_string(), "the ledger cannot be read");
+        assert_eq!(Denied::from(error).refusal.code(), "ledger-unavailable");
     }
 
     #[test]
