@@ -11,6 +11,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -145,11 +146,18 @@ impl Keyring {
             for certificate in key.identity.chain() {
                 let Some(not_after) = certificate.not_after() else { continue };
                 if let Some(days) = days_left(not_after, at) {
-                    endings.push(Ending { identity: &key.name, certificate, not_after, days });
+                    let has_ended = days == 0 && certificate == key.identity.certificate();
+                    let idle = if has_ended { self.issued_by(key).collect() } else { Vec::new() };
+                    endings.push(Ending { identity: &key.name, certificate, not_after, days, idle });
                 }
             }
         }
         endings
+    }
+
+    /// The specs that an identity issues.
+    fn issued_by<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a str> {
+        self.active.iter().filter(|(_, active)| active.name == key.name).map(|(spec, _)| spec.as_str())
     }
 
     /// What there is to say of each identity at a moment, but dates, which [`ending`](Keyring::ending) tells; by name.
@@ -286,7 +294,7 @@ pub struct KnownCertificate<'a> {
 }
 
 /// A certificate that has ended, or soon will.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ending<'a> {
     /// The identity's name.
     pub identity: &'a str,
@@ -296,6 +304,16 @@ pub struct Ending<'a> {
     pub not_after: SystemTime,
     /// It ends within so many days, the least of [`WARNING_DAYS`] that holds; 0: it has ended.
     pub days: u64,
+    /// The specs for which nothing is issued, because it is their leaf and has ended.
+    pub idle: Vec<&'a str>,
+}
+
+/// What follows is told as well.
+impl fmt::Display for Ending<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&ends(self.certificate, self.days))?;
+        if self.idle.is_empty() { Ok(()) } else { write!(f, ": nothing is issued for {}", self.idle.join(", ")) }
+    }
 }
 
 /// So many days before a certificate's end there are warnings.

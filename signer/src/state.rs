@@ -12,7 +12,7 @@ use crate::{
     backup::Record,
     catalogue::Catalogue,
     config::{self, ConfigError, Draft, FormerKey, Place, credentials_directory, read_public},
-    keyring::{Keyring, ends},
+    keyring::Keyring,
     ledger::{LedgerKey, LedgerKeys},
     tls::{ClientCertificates, Tls, TlsSettings},
 };
@@ -90,7 +90,7 @@ impl State {
     /// findings in specs.
     pub fn warnings(&self, at: SystemTime) -> Vec<String> {
         let ending = self.keyring.ending(at).into_iter();
-        let ending = ending.map(|it| format!("identity {:?}: {}", it.identity, ends(it.certificate, it.days)));
+        let ending = ending.map(|it| format!("identity {:?}: {it}", it.identity));
         ending.chain(self.undated_warnings(at)).collect()
     }
 

@@ -82,16 +82,17 @@ impl Told {
     /// The warnings that are new: a certificate gives one 60, 30, 7 and 1 days before its end, and one after it.
     fn look(&mut self, state: &State, at: SystemTime) -> Vec<String> {
         let of_keyring = state.keyring.ending(at).into_iter();
-        let of_keyring = of_keyring.map(|it| (format!("identity {:?}", it.identity), it.certificate.clone()));
-        let of_tls = tls_certificates(state).into_iter().map(|it| (TLS.to_owned(), it));
-        let mut warnings = Vec::new();
-        for (whose, certificate) in of_keyring.chain(of_tls) {
-            let Some(days) = certificate.not_after().and_then(|end| days_left(end, at)) else { continue };
-            if self.0.insert(Digest::of(certificate.der()), days) != Some(days) {
-                warnings.push(format!("{whose}: {}", ends(&certificate, days)));
-            }
-        }
-        warnings
+        let of_keyring =
+            of_keyring.map(|it| (it.certificate.clone(), it.days, format!("identity {:?}: {it}", it.identity)));
+        let of_tls = tls_certificates(state).into_iter().filter_map(|it| {
+            let days = days_left(it.not_after()?, at)?;
+            let warning = format!("{TLS}: {}", ends(&it, days));
+            Some((it, days, warning))
+        });
+        let all = of_keyring.chain(of_tls);
+        let mut is_new =
+            |certificate: &Certificate, days| self.0.insert(Digest::of(certificate.der()), days) != Some(days);
+        all.filter(|(certificate, days, _)| is_new(certificate, *days)).map(|(.., warning)| warning).collect()
     }
 }
 
@@ -133,7 +134,7 @@ mod tests {
             (270, Some("within 30 days")),
             (293, Some("within 7 days")),
             (299, Some("within 1 days")),
-            (301, Some("has ended")),
+            (301, Some("has ended: nothing is issued for ivi")),
             (302, None),
         ] {
             let warnings = leaf(day);

@@ -298,7 +298,8 @@ fn an_expired_active_identity_is_loaded_since_it_still_frees() {
     let state = site.state();
     assert_eq!(state.keyring.issuing("ivi", now()).unwrap_err().code(), "identity-not-valid");
     assert!(state.keyring.freeing(&leaf(&ended)).is_ok());
-    assert!(state.warnings(now())[0].ends_with("has ended"));
+    let warning = &state.warnings(now())[0];
+    assert!(warning.ends_with("certificate CN=Ended has ended: nothing is issued for ivi"), "{warning}");
 }
 
 #[test]
