@@ -65,7 +65,6 @@ pub struct Parameter<'a> {
 pub struct Filled {
     profile: Profile,
     spec: Arc<str>,
-    digest: Digest,
 }
 
 impl Catalogue {
@@ -160,7 +159,7 @@ impl Spec {
         }
         findings.dedup();
         match findings.is_empty() {
-            true => Ok(Filled { profile, spec: self.name.clone(), digest: self.digest }),
+            true => Ok(Filled { profile, spec: self.name.clone() }),
             false => Err(Refusal::UnfreeableProfile { findings }),
         }
     }
@@ -202,11 +201,6 @@ impl Filled {
     /// The name of the spec that it is of.
     pub fn spec(&self) -> &str {
         &self.spec
-    }
-
-    /// The digest of the spec that it is of.
-    pub fn spec_digest(&self) -> Digest {
-        self.digest
     }
 }
 

@@ -98,22 +98,11 @@ pub fn reload(
 /// Devices that cannot be freed before the change do not count: what was accepted once is not asked for again.
 pub fn stranded_by(old: &Keyring, new: &Keyring, recorded: &BTreeMap<Digest, u64>) -> Option<Stranded> {
     let lost = |leaf: &Digest| old.holding(leaf) == Holding::Held && new.holding(leaf) != Holding::Held;
-    Stranded::of(recorded, lost)
-}
-
-/// The devices whose recorded leaf has no key; `None` where there are none.
-pub fn stranded(keyring: &Keyring, recorded: &BTreeMap<Digest, u64>) -> Option<Stranded> {
-    Stranded::of(recorded, |leaf| keyring.holding(leaf) != Holding::Held)
-}
-
-impl Stranded {
-    fn of(recorded: &BTreeMap<Digest, u64>, lost: impl Fn(&Digest) -> bool) -> Option<Self> {
-        let lost = recorded.iter().filter(|(leaf, count)| **count > 0 && lost(leaf));
-        let mut leaves: Vec<(Digest, u64)> = lost.map(|(leaf, count)| (*leaf, *count)).collect();
-        leaves.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let devices = leaves.iter().map(|(_, count)| count).sum();
-        (devices > 0).then_some(Self { devices, leaves })
-    }
+    let lost = recorded.iter().filter(|(leaf, count)| **count > 0 && lost(leaf));
+    let mut leaves: Vec<(Digest, u64)> = lost.map(|(leaf, count)| (*leaf, *count)).collect();
+    leaves.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let devices = leaves.iter().map(|(_, count)| count).sum();
+    (devices > 0).then_some(Stranded { devices, leaves })
 }
 
 /// Sockets, files and threads are made at the start.

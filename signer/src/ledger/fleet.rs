@@ -109,17 +109,6 @@ impl Ledger {
         self.read(move |db| holdings(db, &scope, state, after, limit)).await
     }
 
-    /// How many devices are in each state; one with several identifiers counts in each of theirs.
-    ///
-    /// # Errors
-    ///
-    /// When the ledger cannot be read.
-    pub async fn states(&self) -> Result<Vec<(State, u64)>> {
-        let read = |row: &Row<'_>| Ok((state(row.get(0)?)?, number(row, 1)?));
-        let count = "SELECT state, count(DISTINCT device) FROM holding GROUP BY state ORDER BY state";
-        self.read(move |db| Ok(db.prepare(count)?.query_map([], read)?.collect::<rusqlite::Result<_>>()?)).await
-    }
-
     /// How many devices have, or may have, a locked profile signed by none of these leaf certificates: without their
     /// keys they cannot be freed.
     ///

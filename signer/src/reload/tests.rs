@@ -111,11 +111,11 @@ fn an_identity_that_becomes_overwrite_only_strands_nobody() {
 }
 
 #[test]
-fn lists_every_device_that_cannot_be_freed_the_most_first() {
+fn lists_every_leaf_whose_key_is_lost_the_most_first() {
     let site = Site::new();
-    let stranded = stranded(&site.state().keyring, &recorded(&site)).unwrap();
-    assert_eq!(stranded.devices, 3);
-    assert_eq!(stranded.leaves, [(leaf(&site.lost), 2), (Digest::of(b"nobody"), 1)]);
+    let stranded = stranded_by(&site.state().keyring, &Keyring::default(), &recorded(&site)).unwrap();
+    assert_eq!(stranded.devices, 8);
+    assert_eq!(stranded.leaves, [(leaf(&site.new), 5), (leaf(&site.old), 3)]);
 }
 
 #[test]
