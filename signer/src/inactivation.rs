@@ -20,7 +20,7 @@ use crate::{
     device_id::DeviceId,
     diagnosis::Target,
     installed::{self, History, Installed, Serving},
-    issuance::{Basis, IssuanceId, ObservationId, OverwriteForm, TicketId, Variant},
+    issuance::{Basis, Issuance, IssuanceId, ObservationId, OverwriteForm, TicketId, Variant},
     issue::{record, try_record},
     keyring::Freeing,
     ledger::{self, BasisProfile, Budget, Draft, Issued, Request},
@@ -67,16 +67,18 @@ pub async fn overwrite(
 ) -> Result<Issued, Denied> {
     sweep.device(device.as_str())?;
     let first = draft(service, state, sweep, device, wish.clone(), &request).await;
-    let issued = match try_record(service, first, &request, "overwrite").await? {
+    // An answer of before may be of a spec that the caller has no leave for any more.
+    let may_leave = |before: &Issuance| {
+        let spec = before.spec.as_ref().map(|spec| &*spec.name);
+        sweep.permit(device, spec).map(drop)
+    };
+    match try_record(service, first, &request, "overwrite", may_leave).await? {
         Err(ledger::Error::Moved) => {
             let second = draft(service, state, sweep, device, wish, &request).await;
-            record(service, second, &request, "overwrite").await?
+            record(service, second, &request, "overwrite", may_leave).await
         }
-        recorded => recorded?,
-    };
-    // An answer of before may be of a spec that the caller has no leave for any more.
-    sweep.permit(device, issued.issuance().spec.as_ref().map(|spec| &*spec.name))?;
-    Ok(issued)
+        recorded => Ok(recorded?),
+    }
 }
 
 async fn draft(

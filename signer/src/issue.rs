@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     Refusal,
     caller::{Caller, Permit},
-    issuance::{IssuanceId, SpecRef, Variant},
+    issuance::{Issuance, IssuanceId, SpecRef, Variant},
     ledger::{self, Draft, Issued, Request},
     refusal::Denied,
     role::{Issue, Overwrite, Role},
@@ -33,12 +33,9 @@ pub async fn issue(
     request: Request,
 ) -> Result<Issued, Denied> {
     let draft = draft(service, state, permit, parameters, &request).await;
-    let issued = record(service, draft, &request, "issue").await?;
     // An answer of before may lock a device that nobody could free any more.
-    if issued.is_replayed() {
-        state.keyring.freeing(&issued.issuance().profile.leaf)?;
-    }
-    Ok(issued)
+    let may_leave = |before: &Issuance| state.keyring.freeing(&before.profile.leaf).map(drop);
+    record(service, draft, &request, "issue", may_leave).await
 }
 
 async fn draft(
@@ -114,14 +111,16 @@ pub async fn again(
 }
 
 /// Records what was made, and gives it out once that is durable. Where nothing was made, a request that was answered
-/// before gets that answer again, whatever has changed since.
+/// before gets that answer again, whatever has changed since; in either case only what `may_leave` lets, and nothing is
+/// recorded as handed out that it does not let.
 pub(crate) async fn record(
     service: &Service,
     draft: Result<Draft, Denied>,
     request: &Request,
     action: &'static str,
+    may_leave: impl Fn(&Issuance) -> Result<(), Refusal>,
 ) -> Result<Issued, Denied> {
-    Ok(try_record(service, draft, request, action).await??)
+    Ok(try_record(service, draft, request, action, may_leave).await??)
 }
 
 /// As [`record`], for who knows what to do where the ledger does not take it.
@@ -130,12 +129,26 @@ pub(crate) async fn try_record(
     draft: Result<Draft, Denied>,
     request: &Request,
     action: &'static str,
+    may_leave: impl Fn(&Issuance) -> Result<(), Refusal>,
 ) -> Result<ledger::Result<Issued>, Denied> {
-    match draft {
-        Ok(draft) => Ok(service.ledger.record(draft).await),
-        Err(denied) if denied.recorded || !denied.refusal.may_have_been_granted() => Err(denied),
-        Err(denied) => Ok(Ok(service.ledger.replay(request, action).await?.ok_or(denied)?)),
+    let draft = match draft {
+        Err(denied) if denied.recorded || !denied.refusal.may_have_been_granted() => return Err(denied),
+        draft => draft,
+    };
+    if let Some(before) = service.ledger.earlier(request).await? {
+        may_leave(&before)?;
     }
+    let recorded = match draft {
+        Ok(draft) => service.ledger.record(draft).await,
+        Err(denied) => Ok(service.ledger.replay(request, action).await?.ok_or(denied)?),
+    };
+    // One that came at the same time may have been the first.
+    if let Ok(issued) = &recorded
+        && issued.is_replayed()
+    {
+        may_leave(issued.issuance())?;
+    }
+    Ok(recorded)
 }
 
 /// The same text for the same parameters, in whatever order they came.

@@ -198,6 +198,26 @@ impl Ledger {
         }
     }
 
+    /// What a repeated request got before, if it is one, to decide whether it may leave once more: nothing is recorded, and
+    /// nothing counts as handed out. Whether its key was used for another request, [`record`](Ledger::record) and
+    /// [`replay`](Ledger::replay) say.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub async fn earlier(&self, request: &Request) -> Result<Option<Issuance>> {
+        if request.idempotency.is_none() {
+            return Ok(None);
+        }
+        let (request, shared) = (request.clone(), self.shared.clone());
+        let find = move |db: &Connection| match answers::find(db, &shared.keys, &request) {
+            Ok(Some(stored)) => Ok(rows::issuance_at(db, stored.seq)?),
+            Ok(None) | Err(Error::Conflict) => Ok(None),
+            Err(error) => Err(error),
+        };
+        self.read(find).await
+    }
+
     /// What a repeated request got before, if it is one: to be asked before anything is signed.
     ///
     /// # Errors

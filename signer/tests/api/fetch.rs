@@ -113,17 +113,22 @@ async fn a_scope_holds_for_bytes_too() {
     assert_eq!(answer.refusal(), (403, "out-of-scope".into()));
 }
 
+/// The key that signs gives its place to another one and is given up, which strands so many devices.
+async fn lose_new(daemon: &mut Daemon, strands: u64) {
+    daemon.site.rotate();
+    daemon.site.change("key = { file = \"new.key\" }\n", "");
+    daemon.site.change("name = \"new\"\nstate = \"overwrite-only\"", "name = \"new\"\nstate = \"gone\"");
+    daemon.site.config();
+    daemon.control.reload(Some(strands).filter(|devices| *devices > 0), "test").await.unwrap();
+}
+
 #[tokio::test]
 async fn a_locked_profile_whose_key_is_gone_is_not_handed_out_again() {
     let mut daemon = Daemon::start().await;
     let path = |answer: &crate::client::Answer| format!("/v1/issuances/{}/profile", answer.header("issuance-id"));
     let locked = daemon.by("core").key("lock").post(LOCKED, json!({})).await.done();
     let overwrite = daemon.by("core").key("free").post(OVERWRITE, json!({})).await.done();
-    daemon.site.rotate();
-    daemon.site.change("key = { file = \"new.key\" }\n", "");
-    daemon.site.change("name = \"new\"\nstate = \"overwrite-only\"", "name = \"new\"\nstate = \"gone\"");
-    daemon.site.config();
-    daemon.control.reload(Some(1), "test").await.unwrap();
+    lose_new(&mut daemon, 1).await;
     let refused = daemon.by("core").get(&path(&locked)).await;
     assert_eq!(refused.refusal(), (409, "identity-gone".into()));
     assert_eq!(
@@ -133,6 +138,25 @@ async fn a_locked_profile_whose_key_is_gone_is_not_handed_out_again() {
     assert_eq!(daemon.by("core").get(&path(&overwrite)).await.done().body, overwrite.body, "it frees all the same");
     let again = daemon.by("core").key("lock").post(LOCKED, json!({})).await;
     assert_eq!(again.refusal(), (409, "identity-gone".into()));
+    assert_eq!(
+        (&daemon.last_event()["action"], &daemon.last_event()["code"]),
+        (&json!("issue"), &json!("identity-gone"))
+    );
     let again = daemon.by("core").key("free").post(OVERWRITE, json!({})).await.done();
     assert_eq!(again.body, overwrite.body);
+}
+
+#[tokio::test]
+async fn what_is_refused_when_it_is_asked_for_again_does_not_count_as_handed_out() {
+    let mut daemon = Daemon::start().await;
+    let locked = daemon.by("core").key("lock").post(LOCKED, json!({})).await.done();
+    daemon.by("core").key("free").post(OVERWRITE, json!({})).await.done();
+    report_list(&daemon, LIST, &list_of(&[&locked.body])).await.done();
+    report_list(&daemon, LIST, &list_of(&[])).await.done();
+    lose_new(&mut daemon, 0).await;
+    assert_eq!((state(&daemon).await, daemon.control.stranded().await.unwrap()), (json!("gone"), 0));
+    let again = daemon.by("core").key("lock").post(LOCKED, json!({})).await;
+    assert_eq!(again.refusal(), (409, "identity-gone".into()));
+    assert_eq!((state(&daemon).await, daemon.control.stranded().await.unwrap()), (json!("gone"), 0));
+    assert!(daemon.events().iter().all(|event| event["action"] != "replay"));
 }

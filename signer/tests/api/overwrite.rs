@@ -9,6 +9,7 @@ use crate::{
     daemon::Daemon,
     gate::{Gate, narrow, until_waiting},
     past::{acknowledge, foreign, id, import, list, observe, stubborn},
+    reports::{list_of, report_list},
     site::{days, signer},
 };
 
@@ -383,6 +384,20 @@ async fn who_is_bound_to_a_spec_decides_nothing_where_another_ones_profile_may_b
     // Whichever was issued last.
     locked(&daemon).await;
     assert_eq!(daemon.by("scoped").post(OVERWRITE, json!({})).await.refusal(), (403, "out-of-scope".into()));
+}
+
+#[tokio::test]
+async fn who_has_no_leave_any_more_for_what_was_made_is_not_recorded_as_having_it_again() {
+    let mut daemon = Daemon::start().await;
+    locked(&daemon).await;
+    let ask = async |daemon: &Daemon| daemon.by("scoped").key("k").post(OVERWRITE, json!({})).await;
+    ask(&daemon).await.done();
+    report_list(&daemon, "/v1/devices/C02A/profile-list", &list_of(&[])).await.done();
+    daemon.site.change("[[spec]]\nname = \"ivi\"", "[[spec]]\nname = \"other\"");
+    daemon.site.change("specs = [\"ivi\"]", "specs = [\"other\"]");
+    daemon.reload().await;
+    assert_eq!(ask(&daemon).await.refusal(), (403, "out-of-scope".into()));
+    assert!(daemon.events().iter().all(|event| event["action"] != "replay"));
 }
 
 #[tokio::test]
