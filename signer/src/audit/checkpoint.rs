@@ -273,6 +273,12 @@ impl CheckpointFile {
         written
     }
 
+    /// One that takes nothing, as on a disk that is full.
+    #[cfg(test)]
+    pub(crate) fn read_only(path: &Path) -> Self {
+        Self { path: path.to_owned(), file: File::open(path).unwrap() }
+    }
+
     /// Whether the file is still where it was opened.
     ///
     /// # Errors

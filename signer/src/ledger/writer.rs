@@ -156,15 +156,23 @@ impl Writer {
         }
     }
 
-    /// One transaction, after whose failure the ledger has to heal.
+    /// One transaction, after whose failure the ledger has to heal. So it has to where only the file did not take the
+    /// checkpoint; what was committed is durable then and may be answered all the same.
     fn attempt(&mut self, force: bool, work: impl FnOnce(&mut Writing<'_>) -> Result<()>) -> Result<()> {
-        let committed = self.transact(force, work);
-        committed.inspect_err(|error| self.fail(error))
+        let due = self.transact(force, work).inspect_err(|error| self.fail(error))?;
+        if let Err(error) = self.publish_due(due) {
+            self.fail(&error);
+        }
+        Ok(())
     }
 
-    /// One transaction. Afterwards what was written in it is durable, and so is its checkpoint where one was due or is
-    /// forced; or nothing of it may be answered.
-    fn transact(&mut self, force: bool, work: impl FnOnce(&mut Writing<'_>) -> Result<()>) -> Result<()> {
+    /// One transaction. Afterwards what was written in it is durable, and so is its checkpoint in the ledger, where one was
+    /// due or is forced: it is to be published; or nothing of it may be answered.
+    fn transact(
+        &mut self,
+        force: bool,
+        work: impl FnOnce(&mut Writing<'_>) -> Result<()>,
+    ) -> Result<Option<Checkpoint>> {
         let db = self.db.as_ref().ok_or(Error::Unavailable { source: None })?;
         let mut writing = Writing { db, keys: &self.options.keys, head: self.head };
         writing.begin()?;
@@ -179,7 +187,7 @@ impl Writer {
         self.are_in_place()?;
         writing.step("COMMIT")?;
         self.head = head;
-        checkpoint.map_or(Ok(()), |checkpoint| self.publish(&checkpoint))
+        Ok(checkpoint)
     }
 
     /// Whether the ledger and its checkpoints are the files still that were opened.
@@ -195,13 +203,22 @@ impl Writer {
 
     fn record(&mut self, event: &Event) -> Result<()> {
         let time = self.options.now();
-        self.transact(false, |writing| writing.append(time, event).map(drop))
+        let due = self.transact(false, |writing| writing.append(time, event).map(drop))?;
+        self.publish_due(due)
     }
 
     fn checkpoint(&mut self) -> Result<Option<Checkpoint>> {
         self.ready().and_then(|()| self.attempt(true, |_| Ok(()))).map_err(unavailable)?;
+        // One that is not in the file is worth nothing to who asks.
+        if let Some((_, error)) = &self.failed {
+            return Err(unavailable(error.clone()));
+        }
         let db = self.db.as_ref().ok_or(Error::Unavailable { source: None })?;
         Ok(chain::checkpoints(db, self.covered.saturating_sub(1))?.pop())
+    }
+
+    fn publish_due(&mut self, checkpoint: Option<Checkpoint>) -> Result<()> {
+        checkpoint.map_or(Ok(()), |checkpoint| self.publish(&checkpoint))
     }
 
     fn publish(&mut self, checkpoint: &Checkpoint) -> Result<()> {
@@ -344,3 +361,59 @@ const GROUP: usize = 512;
 const GLANCE: Duration = Duration::from_micros(250);
 /// How long the writer waits before it tries to heal, and before it tries again.
 const HEALING: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::ledger::{
+        stage::{at, keys},
+        write::Task,
+    };
+
+    #[test]
+    fn what_is_durable_is_answered_so_where_only_its_checkpoint_did_not_reach_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = Options::new(folder.path().join("ledger.db"), keys(), CheckpointKey::generate().unwrap());
+        (options.clock, options.checkpoint_every) = (Arc::new(|| at(0)), 2);
+        let (path, health) = (options.checkpoints.clone(), Arc::new(Mutex::new(Health::Writable)));
+        let mut writer = Writer::open(options, health.clone(), Arc::default()).unwrap();
+        writer.file = Some(CheckpointFile::read_only(&path));
+        assert_eq!(written(&mut writer, "first"), (Ok(2), true));
+        assert!(matches!(&*health.lock().unwrap(), Health::Failing { .. }));
+        let refused = written(&mut writer, "second");
+        assert_eq!(refused, (Err("ledger-unavailable"), false));
+        writer.failed = writer.failed.map(|(at, error)| (at - HEALING, error));
+        assert_eq!(written(&mut writer, "third"), (Ok(4), true), "after that it was healed");
+        assert_eq!(*health.lock().unwrap(), Health::Writable);
+        let published = CheckpointFile::read(&fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(published.iter().map(|checkpoint| checkpoint.seq).collect::<Vec<_>>(), [2, 4]);
+    }
+
+    #[test]
+    fn a_checkpoint_that_did_not_reach_the_file_is_not_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::new(folder.path().join("ledger.db"), keys(), CheckpointKey::generate().unwrap());
+        let (path, health) = (options.checkpoints.clone(), Arc::new(Mutex::new(Health::Writable)));
+        let mut writer = Writer::open(options, health, Arc::default()).unwrap();
+        writer.file = Some(CheckpointFile::read_only(&path));
+        assert!(matches!(writer.checkpoint(), Err(Error::Unavailable { .. })));
+    }
+
+    /// The number of a record that is to be written, and whether it was told of as durable.
+    fn written(writer: &mut Writer, action: &'static str) -> (std::result::Result<u64, &'static str>, bool) {
+        let (reply, mut answer) = oneshot::channel();
+        let (event, told) = (Event::done(action), Arc::new(AtomicBool::new(false)));
+        let (recorded, then) = (event.clone(), told.clone());
+        let work = move |writing: &mut Writing<'_>| writing.append(0, &recorded);
+        let then = Box::new(move |_: &u64| then.store(true, Relaxed));
+        writer.write(vec![Box::new(Task { event, time: 0, work, decided: None, then, reply })]);
+        let answer = answer.try_recv().unwrap();
+        let unavailable = |error| match error {
+            Error::Unavailable { .. } => "ledger-unavailable",
+            other => panic!("{other:?}"),
+        };
+        (answer.map_err(unavailable), told.load(Relaxed))
+    }
+}
