@@ -90,7 +90,10 @@ async fn draft(
     request: &Request,
 ) -> Result<Draft, Denied> {
     let history = service.ledger.history(device, &wish.identifier).await?;
-    let serving = serving(&history, device, &wish).map_err(|refusal| hidden(refusal, state, sweep, device, &wish))?;
+    let serving = match serving(&history, device, &wish) {
+        Ok(serving) => serving,
+        Err(refusal) => return Err(hidden(refusal, service, state, sweep, device, &wish).await),
+    };
     let basis = service.ledger.basis(serving.of).await.map_err(|error| Denied { recorded: false, ..error.into() })?;
     let permit = sweep.permit(device, basis.spec.as_ref().map(|spec| &*spec.name))?;
     reach::admit(&service.ledger, sweep, device, &wish.identifier).await?;
@@ -152,11 +155,21 @@ fn serving(history: &History, device: &DeviceId, wish: &Wish) -> Result<Serving,
 }
 
 /// Who is bound to specs is told of the profiles that these make, and of no others: not that there are none, either.
-fn hidden(refusal: Refusal, state: &State, sweep: &Sweep<role::Overwrite>, device: &DeviceId, wish: &Wish) -> Refusal {
-    let specs = state.catalogue.specs().filter(|spec| spec.identifier() == wish.identifier);
-    match sweep.covers_all(device.as_str(), specs.map(|spec| Some(spec.name()))) {
-        true => refusal,
-        false => sweep.other_spec(),
+async fn hidden(
+    refusal: Refusal,
+    service: &Service,
+    state: &State,
+    sweep: &Sweep<role::Overwrite>,
+    device: &DeviceId,
+    wish: &Wish,
+) -> Denied {
+    if sweep.specs().is_none() {
+        return refusal.into();
+    }
+    match reach::makers(&service.ledger, &state.catalogue, device, &wish.identifier).await {
+        Ok(makers) if sweep.covers_all(device.as_str(), makers.iter().map(Option::as_deref)) => refusal.into(),
+        Ok(_) => sweep.other_spec().into(),
+        Err(denied) => denied,
     }
 }
 

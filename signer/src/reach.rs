@@ -1,7 +1,10 @@
 //! How far a caller's scope reaches: under one identifier a device may have profiles of several specs.
 
+use std::collections::BTreeSet;
+
 use crate::{
     caller::Sweep,
+    catalogue::Catalogue,
     device_id::DeviceId,
     ledger::{Holding, Ledger},
     refusal::Denied,
@@ -31,4 +34,22 @@ pub(crate) async fn admit<R>(
         Some(holding) if covers(sweep, &holding) => Ok(()),
         _ => Err(sweep.other_spec().into()),
     }
+}
+
+/// The specs that a profile of this identifier on the device may be of: those that make such profiles today, and those of
+/// what the record has; `None` among them: it has some of no known spec.
+///
+/// # Errors
+/// Where the ledger cannot be read.
+pub(crate) async fn makers(
+    ledger: &Ledger,
+    catalogue: &Catalogue,
+    device: &DeviceId,
+    identifier: &str,
+) -> Result<BTreeSet<Option<String>>, Denied> {
+    let recorded = ledger.holding(device, identifier).await;
+    let recorded = recorded.map_err(|error| Denied { recorded: false, ..error.into() })?;
+    let today = catalogue.specs().filter(|spec| spec.identifier() == identifier);
+    let today = today.map(|spec| Some(spec.name().to_owned()));
+    Ok(today.chain(recorded.into_iter().flat_map(|holding| holding.specs)).collect())
 }

@@ -113,9 +113,13 @@ pub async fn installed(
             (asking.service.ledger.basis(before.of).await?.profile.identifier, Err(before))
         }
     };
-    let specs = asking.state.catalogue.specs().filter(|spec| spec.identifier() == identifier);
-    if !sweep.covers_all(device.as_str(), specs.map(|spec| Some(spec.name()))) {
-        return Err(sweep.other_spec().into());
+    if sweep.specs().is_some() {
+        let makers = reach::makers(&asking.service.ledger, &asking.state.catalogue, &device, &identifier).await?;
+        // What was handed in is of no spec, and hinders nobody from handing in more.
+        let specs = makers.iter().flatten().map(|spec| Some(&**spec));
+        if !sweep.covers_all(device.as_str(), specs) {
+            return Err(sweep.other_spec().into());
+        }
     }
     let Observed { of, known } = match observed {
         Ok(observed) => asking.service.ledger.observe(&order, observed).await?.value,

@@ -9,7 +9,7 @@ use crate::{
     daemon::Daemon,
     gate::{Gate, narrow, until_waiting},
     past::{acknowledge, foreign, id, import, list, observe, stubborn},
-    reports::{list_of, report_list},
+    reports::{list_of, posted, report_list, state},
     site::{days, signer},
 };
 
@@ -384,6 +384,30 @@ async fn who_is_bound_to_a_spec_decides_nothing_where_another_ones_profile_may_b
     // Whichever was issued last.
     locked(&daemon).await;
     assert_eq!(daemon.by("scoped").post(OVERWRITE, json!({})).await.refusal(), (403, "out-of-scope".into()));
+}
+
+#[tokio::test]
+async fn a_spec_that_left_the_catalogue_still_keeps_what_it_made_from_who_is_bound_to_another() {
+    const OTHER: &str = "[[spec]]\nname = \"other\"\nfile = \"ivi.toml\"\nidentity = \"new\"\n";
+    let first = "[[caller]]\nname = \"issue\"";
+    let mut daemon = Daemon::with(|site| site.change(first, &format!("{OTHER}{first}"))).await;
+    let others = daemon.by("core").post(&LOCKED.replace("/ivi", "/other"), json!({})).await.done();
+    let own = daemon.by("core").post("/v1/devices/C02B/profiles/ivi", json!({})).await.done();
+    daemon.site.change(OTHER, "");
+    daemon.reload().await;
+    let hand_in = async |device: &str, bytes: &[u8]| {
+        let path = format!("/v1/devices/{device}/installed");
+        posted(daemon.by("scoped"), &path, "application/x-apple-aspen-config", bytes).await
+    };
+    assert_eq!(hand_in("C02A", &others.body).await.refusal(), (403, "out-of-scope".into()));
+    assert_eq!(state(&daemon).await, "issued");
+    for _ in ["once", "and again, when it is of no spec"] {
+        hand_in("C02B", &own.body).await.done();
+        hand_in("C02B", foreign(&daemon.site.old).signed().as_bytes()).await.done();
+    }
+    report_list(&daemon, "/v1/devices/C02A/profile-list", &list_of(&[])).await.done();
+    let refused = daemon.by("scoped").post(OVERWRITE, json!({})).await;
+    assert_eq!(refused.refusal(), (403, "out-of-scope".into()), "it is not told what there was");
 }
 
 #[tokio::test]
