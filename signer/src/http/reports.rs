@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use axum::{Json, body::Body, http::HeaderMap};
-use serde::Deserialize;
+use profile_kit::document::DEEPEST;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -12,7 +13,7 @@ use crate::{
     Refusal,
     device_id::DeviceId,
     issuance::{Basis, IssuanceId},
-    ledger::{Observed, ProfileList, Reconciled},
+    ledger::{Ledger, Observed, ProfileList, Reconciled, Request as Order},
     moment::millis,
     reach,
     refusal::Denied,
@@ -63,17 +64,25 @@ pub async fn profile_list(
 ) -> Result<Json<Value>, Denied> {
     asking.may::<role::Report>(&device, None)?;
     of_type(&headers, PLISTS)?;
-    let body = read(body, Some(Depth::of_plist(asking.state.config.limits.plist_depth))).await?;
+    let limit = asking.state.config.limits.plist_depth;
+    // One that is deeper than today's limit may have been taken under another: it is read as a whole, to be known again.
+    let body = read(body, Some(Depth::of_plist(DEEPEST as u64))).await.map_err(|refusal| match refusal {
+        Refusal::TooDeep { .. } => Refusal::TooDeep { limit },
+        other => other,
+    })?;
     let answered_at = answered_at.map(SystemTime::from);
     let moment = answered_at.map(|at| millis(at).to_be_bytes());
     let order = asking.order(&[&body[..], &[u8::from(complete)], moment.as_ref().map_or(&[], |it| &it[..])].concat());
     let state = asking.state.clone();
     let list = move || {
         let expected = state.catalogue.specs().map(|spec| spec.identifier().to_owned()).collect();
-        report::profile_list(&body, state.config.limits.plist_depth, complete, expected, &state.keyring)
+        report::profile_list(&body, limit, complete, expected, &state.keyring)
     };
-    let list = ProfileList { answered_at, ..off_the_reactor(list).await?? };
-    let reconciled = asking.service.ledger.reconcile(&order, device.clone(), list).await?.value;
+    let ledger = &asking.service.ledger;
+    let reconciled = match off_the_reactor(list).await? {
+        Ok(list) => ledger.reconcile(&order, device.clone(), ProfileList { answered_at, ..list }).await?.value,
+        Err(refusal) => taken_before(ledger, &order, "profile-list", refusal).await?,
+    };
     let Reconciled { installed, foreign, absent, similar, outdated } = reconciled;
     let installed: Vec<Value> = installed.into_iter().map(|(identifier, of)| named(&identifier, of)).collect();
     Ok(Json(json!({
@@ -103,13 +112,8 @@ pub async fn installed(
     let observed = move || report::observed(of, body.to_vec(), levels, &state.keyring);
     let (identifier, observed) = match off_the_reactor(observed).await? {
         Ok(observed) => (observed.profile.identifier.clone(), Ok(observed)),
-        // What was taken before is answered so again, whatever has changed since.
         Err(refusal) => {
-            let before = match refusal.may_have_been_granted() {
-                true => asking.service.ledger.answered::<Observed>(&order, "observe").await?,
-                false => None,
-            };
-            let before = before.ok_or(refusal)?;
+            let before: Observed = taken_before(&asking.service.ledger, &order, "observe", refusal).await?;
             (asking.service.ledger.basis(before.of).await?.profile.identifier, Err(before))
         }
     };
@@ -129,6 +133,20 @@ pub async fn installed(
     answer["device"] = json!(device);
     answer["known"] = known.into();
     Ok(Json(answer))
+}
+
+/// What was taken before is answered so again, whatever has changed since that it would be refused for now.
+async fn taken_before<T: DeserializeOwned + Send + 'static>(
+    ledger: &Ledger,
+    order: &Order,
+    action: &'static str,
+    refusal: Refusal,
+) -> Result<T, Denied> {
+    let before = match refusal.may_have_been_granted() {
+        true => ledger.answered(order, action).await?,
+        false => None,
+    };
+    Ok(before.ok_or(refusal)?)
 }
 
 /// An identifier, and the issuance or observation that was meant.

@@ -158,6 +158,44 @@ async fn an_item_of_no_concern_that_cannot_be_read_refuses_no_list_and_makes_not
 }
 
 #[tokio::test]
+async fn a_list_that_was_taken_is_answered_so_again_when_it_would_be_refused_by_now() {
+    let mut daemon = Daemon::start().await;
+    let (_, bytes) = issued(&daemon).await;
+    let mut list = list_of(&[&bytes]);
+    let mut broken = Dictionary::new();
+    broken.insert("PayloadIdentifier".into(), "com.example.more".into());
+    broken.insert("PayloadRemovalDisallowed".into(), Plist::Integer(1.into()));
+    list.get_mut("ProfileList").unwrap().as_array_mut().unwrap().push(Plist::Dictionary(broken));
+    list.insert("Deep".into(), (0..20).fold(Plist::Boolean(true), |inner, _| Plist::Array(vec![inner])));
+    let list = document::to_xml(&list).unwrap();
+    let ask = async |daemon: &Daemon, key: &str| {
+        daemon.by("report").key(key).header("content-type", "text/xml").post_bytes(LIST, &list).await
+    };
+    let first = ask(&daemon, "k").await.done();
+    daemon.site.write("more.toml", MORE);
+    let spec = "[[spec]]\nname = \"more\"\nfile = \"more.toml\"\nidentity = \"new\"\n[[caller]]\nname = \"issue\"";
+    daemon.site.change("[[caller]]\nname = \"issue\"", spec);
+    daemon.reload().await;
+    assert_eq!(ask(&daemon, "new").await.refusal(), (422, "invalid-request".into()));
+    assert_eq!(ask(&daemon, "k").await.done().body, first.body);
+    daemon.site.change("[admin]\n", "[limits]\nplist_depth = 8\n[admin]\n");
+    daemon.reload().await;
+    let refused = ask(&daemon, "new").await;
+    assert_eq!((refused.refusal(), &refused.json()["limit"]), ((400, "too-deep".into()), &json!(8)));
+    assert_eq!(ask(&daemon, "k").await.done().body, first.body);
+    let actions: Vec<_> = daemon.events().iter().map(|event| event["action"].clone()).collect();
+    assert_eq!(actions.iter().filter(|action| *action == "replay").count(), 2);
+}
+
+const MORE: &str = "format = 1
+identifier = \"com.example.more\"
+removal = \"disallowed\"
+[[payload]]
+type = \"com.apple.applicationaccess\"
+settings = { allowCamera = false }
+";
+
+#[tokio::test]
 async fn a_list_of_managed_profiles_says_nothing_of_what_it_lacks() {
     let daemon = Daemon::start().await;
     issued(&daemon).await;
