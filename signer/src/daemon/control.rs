@@ -162,11 +162,21 @@ impl Control {
         if let Some(accepted) = accepted {
             event = event.with("accepted_stranded", i64::try_from(accepted).unwrap_or(i64::MAX));
         }
-        service.ledger.audit(event, now).await?;
-        let state = Arc::new(state);
+        // What cannot be recorded does not begin; that it was done is known only once it stands, which may take a while.
         let loses_keys = !old.keyring.held().is_subset(&state.keyring.held());
+        match loses_keys {
+            true => service.ledger.audit(Event { action: "reload-begun", ..event.clone() }, now).await?,
+            false => service.ledger.probe(now).await?,
+        }
+        let state = Arc::new(state);
         self.put(state.clone())?;
-        if loses_keys && let Err(error) = self.settle(&old, &state, accepted).await {
+        let stands = async {
+            if loses_keys {
+                self.settle(&old, &state, accepted).await?;
+            }
+            Ok(service.ledger.audit(event, (service.clock)()).await?)
+        };
+        if let Err(error) = stands.await {
             self.undo(&old, &state).await;
             return Err(error);
         }

@@ -125,6 +125,7 @@ async fn a_reload_without_a_key_that_is_still_at_work_is_undone() {
     running.place.lose();
     assert!(matches!(running.control.reload(None, "test").await, Err(ReloadError::StillAtWork)));
     assert_eq!(signer_of(running.issue("C02A", "1").await.ok()), "CN=Test Profile Signer");
+    assert_eq!(reloads(&running), ["reload-begun done", "reload refused"]);
 }
 
 #[tokio::test]
@@ -143,6 +144,30 @@ async fn a_device_that_may_have_profiles_of_two_lost_keys_counts_once() {
     fs::write(running.place.site.config(), format!("{before}[[caller]]{after}")).unwrap();
     let Answer::Refused { problems, .. } = running.reload(None).await else { panic!() };
     assert!(problems[0].starts_with("1 devices"), "{problems:?}");
+}
+
+/// What the audit has of reloads.
+fn reloads(running: &Running) -> Vec<String> {
+    let ledger = signer::ledger::Archive::open(&running.place.path("ledger.db")).unwrap();
+    let mut audit = Vec::new();
+    ledger.export_audit(&mut audit).unwrap();
+    let records = String::from_utf8(audit).unwrap();
+    let records = records.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let word = |record: &serde_json::Value, member: &str| record["event"][member].as_str().unwrap().to_owned();
+    let told = records.map(|record| format!("{} {}", word(&record, "action"), word(&record, "outcome")));
+    told.filter(|told| told.starts_with("reload")).collect()
+}
+
+#[tokio::test]
+async fn a_reload_is_recorded_as_done_once_it_stands() {
+    let running = Running::start().await;
+    running.issue("C02A", "1").await.ok();
+    running.reload(None).await;
+    running.place.rotate();
+    running.place.lose();
+    running.reload(None).await;
+    running.reload(Some(1)).await;
+    assert_eq!(reloads(&running), ["reload done", "reload refused", "reload-begun done", "reload done"]);
 }
 
 #[tokio::test]
