@@ -131,24 +131,19 @@ pub(crate) async fn try_record(
     action: &'static str,
     may_leave: impl Fn(&Issuance) -> Result<(), Refusal>,
 ) -> Result<ledger::Result<Issued>, Denied> {
-    let draft = match draft {
+    let denied = match draft {
+        Ok(draft) => match service.ledger.record(draft).await {
+            Err(ledger::Error::Answered) => None,
+            recorded => return Ok(recorded),
+        },
         Err(denied) if denied.recorded || !denied.refusal.may_have_been_granted() => return Err(denied),
-        draft => draft,
+        Err(denied) => Some(denied),
     };
     if let Some(before) = service.ledger.earlier(request).await? {
         may_leave(&before)?;
     }
-    let recorded = match draft {
-        Ok(draft) => service.ledger.record(draft).await,
-        Err(denied) => Ok(service.ledger.replay(request, action).await?.ok_or(denied)?),
-    };
-    // One that came at the same time may have been the first.
-    if let Ok(issued) = &recorded
-        && issued.is_replayed()
-    {
-        may_leave(issued.issuance())?;
-    }
-    Ok(recorded)
+    let again = service.ledger.replay(request, action).await?;
+    again.map(Ok).ok_or_else(|| denied.unwrap_or_else(|| Refusal::Internal.into()))
 }
 
 /// The same text for the same parameters, in whatever order they came.

@@ -268,7 +268,7 @@ impl Stage {
             if let Some(id) = again {
                 let kept = ledger.issuance(id).await.unwrap().unwrap();
                 let asked = draft(kept.device.as_str());
-                assert_eq!(ledger.record(asked).await.unwrap().id(), id);
+                assert_eq!(ledger.replay(&asked.request, "issue").await.unwrap().unwrap().id(), id);
             }
             ledger.close().await.unwrap();
         });

@@ -113,6 +113,9 @@ pub enum Error {
     /// What the device has became known otherwise since the overwrite was made: it is to be asked for again.
     #[error("what the device has became known otherwise meanwhile")]
     Moved,
+    /// The request was answered before: see [`Ledger::replay`](super::Ledger::replay).
+    #[error("the request was answered before")]
+    Answered,
     /// A two-person ticket does not allow this.
     #[error("ticket {id}: {refusal}")]
     Ticket {

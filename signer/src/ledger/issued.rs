@@ -137,11 +137,12 @@ pub struct BasisProfile {
 }
 
 impl Ledger {
-    /// Records a signed profile and gives it back when that is durable; a repeated request gets what it got before.
+    /// Records a signed profile and gives it back when that is durable.
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`], [`Error::UnknownBasis`], [`Error::BudgetSpent`] and [`Error::Ticket`], which are recorded
+    /// [`Error::Answered`] where the request was answered before: whether that may leave again is to be decided first, see
+    /// [`earlier`](Ledger::earlier) and [`replay`](Ledger::replay). [`Error::Conflict`], [`Error::UnknownBasis`], [`Error::BudgetSpent`] and [`Error::Ticket`], which are recorded
     /// as refusals; [`Error::Moved`]; when it is not durable.
     pub async fn record(&self, draft: Draft) -> Result<Issued> {
         let Draft { device, profile, variant, spec, parameters, signed, remarks, ticket, serving, budget, request } =
@@ -167,10 +168,8 @@ impl Ledger {
         let (recorded, issuance) = (event.clone(), Arc::new(issuance));
         let issued = issuance.clone();
         let work = move |writing: &mut Writing<'_>| {
-            if let Some(stored) = answers::find(writing.db, writing.keys, &request)? {
-                let seq = writing.append(millis(request.at), &replay(&request, stored.seq))?;
-                hand_out_again(writing.db, stored.seq, seq)?;
-                return Ok(Recorded::Before(stored.seq));
+            if answers::find(writing.db, writing.keys, &request)?.is_some() {
+                return Err(Error::Answered);
             }
             allow(writing.db, &issuance, serving.as_ref(), ticket, budget)?;
             let seq = writing.append(millis(request.at), &recorded)?;
@@ -181,21 +180,17 @@ impl Ledger {
                 ticket::use_up(writing.db, ticket, &issuance)?;
             }
             evidence::refresh_after_issuance(writing.db, seq, &issuance)?;
-            Ok(Recorded::Now(seq))
+            Ok(seq)
         };
         let (on_issued, told) = (self.shared.on_issued.clone(), issued.clone());
-        let then = move |recorded: &Recorded| {
-            if let (Recorded::Now(_), Some(on_issued)) = (recorded, on_issued) {
+        let then = move |_: &u64| {
+            if let Some(on_issued) = on_issued {
                 on_issued(&told);
             }
         };
-        match self.write_and(event, at, work, then).await? {
-            Recorded::Now(seq) => {
-                let issuance = Issuance { seq, ..Arc::unwrap_or_clone(issued) };
-                Ok(Issued { issuance, signed, replayed: false })
-            }
-            Recorded::Before(seq) => self.issued_at(seq).await,
-        }
+        let seq = self.write_and(event, at, work, then).await?;
+        let issuance = Issuance { seq, ..Arc::unwrap_or_clone(issued) };
+        Ok(Issued { issuance, signed, replayed: false })
     }
 
     /// What a repeated request got before, if it is one, to decide whether it may leave once more: nothing is recorded, and
@@ -218,7 +213,7 @@ impl Ledger {
         self.read(find).await
     }
 
-    /// What a repeated request got before, if it is one: to be asked before anything is signed.
+    /// What a repeated request got before, if it is one; recorded as handed out again.
     ///
     /// # Errors
     ///
@@ -350,11 +345,6 @@ enum Part {
     Whole,
     /// The header section.
     Head,
-}
-
-enum Recorded {
-    Now(u64),
-    Before(u64),
 }
 
 /// The signed bytes of a record, opened and compared with their digest.

@@ -376,7 +376,7 @@ async fn a_locked_profile_that_is_handed_out_again_may_be_there_again() {
         assert_eq!((state(&stage, "d").await, may_go(&stage, A).await), (Some(State::Gone), true));
         match is_fetched {
             true => drop(stage.ledger.fetch(&request("mdm"), one).await.unwrap()),
-            false => assert!(stage.ledger.record(enrol).await.unwrap().is_replayed()),
+            false => assert!(stage.ledger.replay(&enrol.request, "issue").await.unwrap().unwrap().is_replayed()),
         }
         assert_eq!((state(&stage, "d").await, may_go(&stage, A).await), (Some(State::Issued), false));
         list(&stage, vec![]).await;
@@ -395,7 +395,7 @@ async fn a_request_that_comes_again_at_once_changes_nothing() {
     let stage = Stage::new();
     let enrol = Draft { request: keyed("mdm", "enrol-d", "x"), ..draft("d", "U", A) };
     let one = issue(&stage, enrol.clone()).await;
-    stage.ledger.record(enrol).await.unwrap();
+    stage.ledger.replay(&enrol.request, "issue").await.unwrap().unwrap();
     acknowledge(&stage, one).await;
     assert_eq!(state(&stage, "d").await, Some(State::Locked));
     let freed = issue(&stage, overwrite("d", "O", A, Basis::Issuance(one))).await;

@@ -102,11 +102,12 @@ async fn a_repeated_request_gets_the_same_bytes_and_makes_no_second_record() {
     let first = Draft { request: keyed("mdm", "k", "x"), ..draft("d", "U", A) };
     let issued = stage.ledger.record(first.clone()).await.unwrap();
     stage.reopen().await.unwrap();
-    let again = stage.ledger.record(Draft { signed: b"other".to_vec(), ..first.clone() }).await.unwrap();
+    let again = stage.ledger.record(Draft { signed: b"other".to_vec(), ..first.clone() }).await;
+    assert_eq!(again.unwrap_err().to_string(), Error::Answered.to_string());
+    assert_eq!(stage.ledger.earlier(&first.request).await.unwrap().as_ref(), Some(issued.issuance()));
+    let again = stage.ledger.replay(&first.request, "issue").await.unwrap().unwrap();
     assert_eq!((again.id(), again.signed()), (issued.id(), issued.signed()));
     assert!(again.is_replayed() && !issued.is_replayed());
-    let asked = stage.ledger.replay(&first.request, "issue").await.unwrap().unwrap();
-    assert_eq!(asked.signed(), issued.signed());
     assert_eq!(stage.check().unwrap().profiles, 1);
 }
 
@@ -166,8 +167,14 @@ async fn of_32_requests_at_once_under_one_key_one_is_recorded_and_all_get_its_by
     let stage = Stage::new();
     let ask = |n: u32| {
         let (ledger, request) = (stage.ledger.clone(), keyed("mdm", "k", "x"));
-        let draft = Draft { signed: format!("bytes of {n}").into_bytes(), request, ..draft("d", "U", A) };
-        tokio::spawn(async move { ledger.record(draft).await.unwrap() })
+        let (signed, asked) = (format!("bytes of {n}").into_bytes(), request.clone());
+        let draft = Draft { signed, request, ..draft("d", "U", A) };
+        tokio::spawn(async move {
+            match ledger.record(draft).await {
+                Err(Error::Answered) => ledger.replay(&asked, "issue").await.unwrap().unwrap(),
+                recorded => recorded.unwrap(),
+            }
+        })
     };
     let tasks: Vec<_> = (0..32).map(ask).collect();
     let mut answers = Vec::new();
