@@ -125,21 +125,8 @@ impl OverwriteBody {
     }
 }
 
-/// Apple's name of a platform, in letters of either case; iPadOS counts as iOS.
 fn platform<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Platform, D::Error> {
-    platform_of(&String::deserialize(deserializer)?).ok_or_else(|| de::Error::custom("not a platform"))
-}
-
-/// The platform of that name.
-pub(super) fn platform_of(name: &str) -> Option<Platform> {
-    Some(match &*name.to_ascii_lowercase() {
-        "ios" | "ipados" => Platform::Ios,
-        "macos" => Platform::Macos,
-        "tvos" => Platform::Tvos,
-        "visionos" => Platform::Visionos,
-        "watchos" => Platform::Watchos,
-        _ => return None,
-    })
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
 }
 
 fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OsVersion, D::Error> {

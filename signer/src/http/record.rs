@@ -10,7 +10,6 @@ use super::{
     Asking, InPath, InQuery,
     form::{self, moment},
     off_the_reactor,
-    profiles::platform_of,
     reports::basis,
 };
 use crate::{
@@ -136,8 +135,9 @@ impl DiagnosisQuery {
     fn target(&self) -> Result<Target, Refusal> {
         let platform = match self.platform.as_deref() {
             None => Platform::Ios,
-            Some(name) => platform_of(name)
-                .ok_or_else(|| invalid("platform is none of iOS, iPadOS, macOS, tvOS, visionOS, watchOS"))?,
+            Some(name) => {
+                name.parse().map_err(|_| invalid("platform is none of iOS, iPadOS, macOS, tvOS, visionOS, watchOS"))?
+            }
         };
         let version = |text: &String| text.parse::<OsVersion>().map_err(|_| invalid("os is no version such as 17.5"));
         let os = self.os.as_ref().map(version).transpose()?.map(|version| Os { platform, version });

@@ -1,6 +1,6 @@
 //! Routes that take what callers tell of devices (role `report`).
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::{Json, body::Body, http::HeaderMap};
 use profile_kit::document::DEEPEST;
@@ -73,6 +73,9 @@ pub async fn profile_list(
     let answered_at = answered_at.map(SystemTime::from);
     let moment = answered_at.map(|at| millis(at).to_be_bytes());
     let order = asking.order(&[&body[..], &[u8::from(complete)], moment.as_ref().map_or(&[], |it| &it[..])].concat());
+    if answered_at.is_some_and(|at| at > order.at + AHEAD) {
+        return Err(Refusal::InvalidRequest { problem: "answered_at is still to come".into() }.into());
+    }
     let state = asking.state.clone();
     let list = move || {
         let expected = state.catalogue.specs().map(|spec| spec.identifier().to_owned()).collect();
@@ -171,6 +174,8 @@ fn of_type(headers: &HeaderMap, expected: &[&str]) -> Result<(), Refusal> {
     }
 }
 
+/// How far a caller's clock may be ahead of this one.
+const AHEAD: Duration = Duration::from_secs(300);
 /// What property lists are sent as: devices send the last.
 pub const PLISTS: &[&str] = &[
     "application/xml",

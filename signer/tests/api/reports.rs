@@ -212,7 +212,7 @@ async fn a_list_that_comes_late_says_nothing_of_what_was_recorded_since() {
     let answer = report_list(&daemon, &late, &list_of(&[])).await.done().json();
     assert_eq!((&answer["outdated"], &answer["absent"]), (&json!(["jp.example.ivi"]), &json!([])));
     assert_eq!(state(&daemon).await, "issued");
-    for broken in ["yesterday", "2026-01-02", ""] {
+    for broken in ["yesterday", "2026-01-02", "", "2999-01-02T03:04:05Z"] {
         let answer = report_list(&daemon, &format!("{LIST}?answered_at={broken}"), &list_of(&[])).await;
         assert_eq!(answer.refusal(), (422, "invalid-request".into()), "{broken:?}");
     }
