@@ -104,9 +104,20 @@ async fn back_up(stream: &mut BufReader<UnixStream>, control: &Control, by: &str
     }
     tell(stream, &Answer::Backup { files }).await?;
     for name in backup::FILES {
-        tokio::io::copy(&mut fs::File::open(folder.path().join(name)).await?, stream).await?;
+        send(fs::File::open(folder.path().join(name)).await?, stream).await?;
     }
     Ok(())
+}
+
+/// Who stops reading does not keep the copy on the disk.
+async fn send(mut file: fs::File, stream: &mut BufReader<UnixStream>) -> io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece).await? {
+            0 => return Ok(()),
+            count => timeout(IDLE, stream.write_all(&piece[..count])).await??,
+        }
+    }
 }
 
 async fn answer(ask: Ask, control: &Control, by: &str) -> Answer {
@@ -146,6 +157,8 @@ const IDLE: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(50);
 /// The most bytes that are asked at once.
 const LONGEST_LINE: u64 = 16 << 20;
+/// How many bytes of a copy are sent at once.
+const PIECE: usize = 64 << 10;
 /// How many devices are listed in one answer.
 const PAGE: usize = 1000;
 
