@@ -50,7 +50,7 @@ pub struct Args {
     /// The table of devices; `-` is standard input.
     #[arg(value_name = "DEVICES", required_unless_present_any = OTHER)]
     devices: Option<PathBuf>,
-    /// Make the overwrites of what a batch made: its manifest, or its folder.
+    /// Make the overwrites of what a batch made: its manifest, or its folder or archive.
     #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE, conflicts_with_all = VERIFYING)]
     overwrite: Option<PathBuf>,
     /// Verify every file that a manifest names, and that it is what the manifest says.
@@ -170,9 +170,12 @@ fn asked(args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-/// A batch's manifest, by its own name or its folder's.
+/// A batch's manifest, by its own name or by its folder's or archive's.
 fn manifest(path: &Path) -> PathBuf {
-    if path.is_dir() { Out::Directory(path.to_owned()).manifest() } else { path.to_owned() }
+    match Out::of(path) {
+        Out::Directory(_) if !path.is_dir() => path.to_owned(),
+        out => out.manifest(),
+    }
 }
 
 impl Args {
