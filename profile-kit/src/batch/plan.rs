@@ -42,7 +42,9 @@ impl Plan {
             .collect();
         let defaulted: Vec<String> = template.placeholders().keys().filter(|name| !is_there(name)).cloned().collect();
         problems.extend(defaulted.iter().filter_map(|name| {
-            let column = table.columns().iter().find(|column| column.to_lowercase() == name.to_lowercase())?;
+            let is_near = |column: &str| column != *name && column.to_lowercase() == name.to_lowercase();
+            let is_used = |column: &str| template.placeholders().contains_key(column) || column == device;
+            let column = table.columns().iter().find(|column| is_near(column) && !is_used(column))?;
             Some(format!("column {column:?} is not placeholder {name:?}: the case of letters counts"))
         }));
         let is_secret = |name: &str| template.placeholders().get(name).is_some_and(|placeholder| placeholder.secret);
