@@ -151,7 +151,11 @@ pub(super) fn failed(
 /// One that is there is not opened here: see [`is_on_read_only_system`].
 fn make(path: &Path) -> std::io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {}
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists && path.exists() => {}
+        // A link to where nothing is yet.
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?.sync_all()?;
+        }
         made => made?.sync_all()?,
     }
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
@@ -300,9 +304,10 @@ mod tests {
     #[test]
     fn is_written_by_one_at_a_time() {
         let (_folder, path) = ledger();
-        std::fs::write(&path, "").unwrap();
         let link = path.with_extension("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
+        drop(open_for_writing(&link, BUSY).unwrap());
+        assert!(path.exists(), "a new one is made where the link leads");
         let held = lock(&path).unwrap();
         for path in [&path, &link] {
             assert!(matches!(lock(path), Err(Error::InUse { .. })));
