@@ -99,7 +99,7 @@ pub enum Installed {
     },
     /// None any more, and none that was issued is still to come.
     Absent {
-        /// When it was seen to be gone.
+        /// When it was recorded that it was seen to be gone.
         since: SystemTime,
     },
     /// One that is not in the ledger: it has to be handed in, or one has to be named.

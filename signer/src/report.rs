@@ -5,6 +5,7 @@
 use plist::{Dictionary, Value};
 use profile_kit::{Certificate, Error, Form, Place, SignedProfile, document};
 use serde::Deserialize;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::{
@@ -26,6 +27,10 @@ pub struct AcknowledgementReport {
     #[serde(default)]
     #[schema(max_items = 32)]
     pub error_chain: Vec<ReportedError>,
+    /// When the device answered (RFC 3339), if that is not handed in at once.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub answered_at: Option<OffsetDateTime>,
 }
 
 /// The status of an MDM answer.
@@ -61,7 +66,7 @@ impl TryFrom<AcknowledgementReport> for Acknowledgement {
     /// # Errors
     /// [`Refusal::InvalidRequest`] for an error chain where there is no error, and one that no device would send.
     fn try_from(report: AcknowledgementReport) -> Result<Self, Refusal> {
-        let AcknowledgementReport { status, error_chain } = report;
+        let AcknowledgementReport { status, error_chain, answered_at: _ } = report;
         if status != Status::Error && !error_chain.is_empty() {
             return Err(invalid("error_chain comes with status \"Error\" only"));
         }

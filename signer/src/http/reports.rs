@@ -33,7 +33,8 @@ pub async fn acknowledge(
     sweep.permit(&issuance.device, issuance.spec.as_ref().map(|spec| &*spec.name))?;
     reach::admit(ledger, &sweep, &issuance.device, &issuance.profile.identifier).await?;
     let PostedJson { body, order } = posted;
-    let taken = ledger.acknowledge(&order, id, body.try_into()?).await?.value;
+    let answered_at = answered(body.answered_at, &order)?;
+    let taken = ledger.acknowledge(&order, id, body.try_into()?, answered_at).await?.value;
     Ok(Json(json!(taken)))
 }
 
@@ -70,12 +71,9 @@ pub async fn profile_list(
         Refusal::TooDeep { .. } => Refusal::TooDeep { limit },
         other => other,
     })?;
-    let answered_at = answered_at.map(SystemTime::from);
-    let moment = answered_at.map(|at| millis(at).to_be_bytes());
+    let moment = answered_at.map(|at| millis(at.into()).to_be_bytes());
     let order = asking.order(&[&body[..], &[u8::from(complete)], moment.as_ref().map_or(&[], |it| &it[..])].concat());
-    if answered_at.is_some_and(|at| at > order.at + AHEAD) {
-        return Err(Refusal::InvalidRequest { problem: "answered_at is still to come".into() }.into());
-    }
+    let answered_at = answered(answered_at, &order)?;
     let state = asking.state.clone();
     let list = move || {
         let expected = state.catalogue.specs().map(|spec| spec.identifier().to_owned()).collect();
@@ -136,6 +134,16 @@ pub async fn installed(
     answer["device"] = json!(device);
     answer["known"] = known.into();
     Ok(Json(answer))
+}
+
+/// When a device answered, as the caller says.
+fn answered(at: Option<OffsetDateTime>, order: &Order) -> Result<Option<SystemTime>, Refusal> {
+    match at.map(SystemTime::from) {
+        Some(at) if at > order.at + AHEAD => {
+            Err(Refusal::InvalidRequest { problem: "answered_at is still to come".into() })
+        }
+        at => Ok(at),
+    }
 }
 
 /// What was taken before is answered so again, whatever has changed since that it would be refused for now.

@@ -142,7 +142,7 @@ pub struct Taken {
 }
 
 impl Ledger {
-    /// Records what a device answered to the command that carried an issuance.
+    /// Records what a device answered to the command that carried an issuance; and when, if that was not just now.
     ///
     /// # Errors
     ///
@@ -152,10 +152,12 @@ impl Ledger {
         request: &Request,
         id: IssuanceId,
         answer: Acknowledgement,
+        answered_at: Option<SystemTime>,
     ) -> Result<Answered<Taken>> {
         let event = Event { issuance: Some(id), ..request.event("acknowledge") }.with("status", answer.word());
         let (asked, at) = (event.clone(), request.at);
-        self.answer(request, event, move |writing| acknowledge(writing, &asked, at, id, &answer)).await
+        let told = told_at(answered_at, at);
+        self.answer(request, event, move |writing| acknowledge(writing, &asked, [at, told], id, &answer)).await
     }
 
     /// Records that a device has a signed profile.
@@ -231,7 +233,7 @@ impl Ledger {
 fn acknowledge(
     writing: &mut Writing<'_>,
     event: &Event,
-    at: SystemTime,
+    [at, told]: [SystemTime; 2],
     id: IssuanceId,
     answer: &Acknowledgement,
 ) -> Result<(u64, Taken)> {
@@ -253,7 +255,7 @@ fn acknowledge(
         // One that comes again may tell that the core has sent the same once more, of itself.
         Acknowledgement::Acknowledged => {
             let fact = EvidenceFact::Acknowledged(Basis::Issuance(id));
-            take(writing, &device, &identifier, Evidence { seq, at, fact }, at)?;
+            take(writing, &device, &identifier, Evidence { seq, at, fact }, told)?;
         }
         _ => evidence::refresh(writing.db, &device, &identifier)?,
     }
@@ -324,7 +326,7 @@ fn reconcile(
         outdated => event.with("outdated", outdated.to_vec()),
     };
     let seq = writing.append(millis(at), &event)?;
-    let told = list.answered_at.map_or(at, |answered| answered.min(at));
+    let told = told_at(list.answered_at, at);
     for (identifier, fact) in facts {
         take(writing, device, &identifier, Evidence { seq, at, fact }, told)?;
     }
@@ -407,6 +409,11 @@ fn known(writing: &Writing<'_>, device: &DeviceId, identifier: &str, signed: Dig
     }
     let observation = rows::observation_of_bytes(writing.db, device, identifier, signed)?;
     Ok(observation.map(|observation| Basis::Observed(observation.id)))
+}
+
+/// When a device told what is recorded at a moment; a clock that is ahead does not count.
+fn told_at(answered_at: Option<SystemTime>, recorded: SystemTime) -> SystemTime {
+    answered_at.map_or(recorded, |answered| answered.min(recorded))
 }
 
 fn take(

@@ -37,7 +37,7 @@ async fn state(stage: &Stage, name: &str) -> Option<State> {
 }
 
 async fn acknowledge(stage: &Stage, id: IssuanceId) {
-    stage.ledger.acknowledge(&request("mdm"), id, Acknowledgement::Acknowledged).await.unwrap();
+    stage.ledger.acknowledge(&request("mdm"), id, Acknowledgement::Acknowledged, None).await.unwrap();
 }
 
 fn code<T: std::fmt::Debug>(refused: Result<T>) -> &'static str {

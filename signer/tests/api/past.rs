@@ -22,7 +22,7 @@ pub fn id(answer: &Answer) -> IssuanceId {
 
 /// The device answers to the command that carried an issuance.
 pub async fn acknowledge(daemon: &Daemon, id: IssuanceId) {
-    daemon.service.ledger.acknowledge(&request(), id, Acknowledgement::Acknowledged).await.unwrap();
+    daemon.service.ledger.acknowledge(&request(), id, Acknowledgement::Acknowledged, None).await.unwrap();
 }
 
 /// A locked profile that somebody signed without the daemon.

@@ -219,6 +219,28 @@ async fn a_list_that_comes_late_says_nothing_of_what_was_recorded_since() {
 }
 
 #[tokio::test]
+async fn an_acknowledgement_that_was_late_itself_makes_no_list_outdated() {
+    let daemon = Daemon::start().await;
+    let (id, _) = issued(&daemon).await;
+    let path = format!("/v1/issuances/{id}/acknowledgement");
+    let acknowledge = async |answered_at: Value| {
+        let body = json!({ "status": "Acknowledged", "answered_at": answered_at });
+        daemon.by("report").post(&path, body).await
+    };
+    for broken in [json!("yesterday"), json!(5), json!("2999-01-02T03:04:05Z")] {
+        assert_eq!(acknowledge(broken).await.refusal(), (422, "invalid-request".into()));
+    }
+    acknowledge(json!("2026-01-02T03:04:05Z")).await.done();
+    assert_eq!(state(&daemon).await, "locked");
+    // Later than the answer, and than the issuance.
+    let now = time::OffsetDateTime::from((daemon.service.clock)())
+        .format(&time::format_description::well_known::Rfc3339)
+        .unwrap();
+    let answer = report_list(&daemon, &format!("{LIST}?answered_at={now}"), &list_of(&[])).await.done().json();
+    assert_eq!((&answer["absent"], state(&daemon).await), (&json!(["jp.example.ivi"]), json!("gone")));
+}
+
+#[tokio::test]
 async fn a_profile_of_nearly_the_same_identifier_is_told_and_nothing_is_taken_for_gone() {
     let daemon = Daemon::start().await;
     issued(&daemon).await;

@@ -80,7 +80,7 @@ async fn the_state_that_is_kept_is_the_one_that_the_rule_gives() {
             3 => acknowledge(&stage, locked).await,
             4 => {
                 let refused = Acknowledgement::Error { chain: vec![] };
-                stage.ledger.acknowledge(&request("mdm"), locked, refused).await.unwrap();
+                stage.ledger.acknowledge(&request("mdm"), locked, refused, None).await.unwrap();
             }
             5 => drop(issue(&stage, overwrite("d", &format!("O{n}"), leaf, Basis::Issuance(locked))).await),
             _ => {
@@ -101,7 +101,7 @@ async fn keeps_what_a_device_answered() {
     let id = issue(&stage, draft("d", "U", A)).await;
     let chain = vec![ErrorLink { domain: "MCInstallationErrorDomain".into(), code: 4008, description: None }];
     let answer = Acknowledgement::Error { chain };
-    stage.ledger.acknowledge(&request("mdm"), id, answer.clone()).await.unwrap();
+    stage.ledger.acknowledge(&request("mdm"), id, answer.clone(), None).await.unwrap();
     assert_eq!(stage.ledger.issuance(id).await.unwrap().unwrap().acknowledgement, Some(answer));
     assert_eq!(stage.last_event()["detail"]["errors"][0], "MCInstallationErrorDomain 4008");
     assert_eq!(stage.ledger.installed(&device("d"), IDENTIFIER).await.unwrap(), Installed::Refused);
@@ -112,7 +112,7 @@ async fn who_acknowledged_once_has_the_profile_whatever_it_answers_later() {
     let stage = Stage::new();
     let id = issue(&stage, draft("d", "U", A)).await;
     acknowledge(&stage, id).await;
-    let later = stage.ledger.acknowledge(&request("mdm"), id, Acknowledgement::NotNow).await.unwrap();
+    let later = stage.ledger.acknowledge(&request("mdm"), id, Acknowledgement::NotNow, None).await.unwrap();
     assert_eq!(later.value.acknowledgement, Acknowledgement::Acknowledged);
     assert_eq!(serving(&stage, "d").await.of, Basis::Issuance(id));
 }
@@ -135,7 +135,7 @@ async fn an_answer_that_comes_again_after_a_later_one_of_another_signer_hides_ne
 async fn refuses_the_answer_to_an_issuance_that_it_does_not_know() {
     let stage = Stage::new();
     let id = stage.ledger.next_id(at(0));
-    let refused = stage.ledger.acknowledge(&request("mdm"), id, Acknowledgement::Acknowledged).await;
+    let refused = stage.ledger.acknowledge(&request("mdm"), id, Acknowledgement::Acknowledged, None).await;
     assert_eq!(code(refused), "unknown-issuance");
 }
 
@@ -220,7 +220,7 @@ async fn a_list_says_nothing_of_what_was_recorded_after_the_device_answered_it()
     let outdated = Reconciled { outdated: vec![IDENTIFIER.into()], ..Reconciled::default() };
     // It was issued since.
     assert_eq!(reconcile(list(listed("V", Some(B)), 9)).await, (outdated.clone(), State::Issued));
-    stage.ledger.acknowledge(&later(20), one, Acknowledgement::Acknowledged).await.unwrap();
+    stage.ledger.acknowledge(&later(20), one, Acknowledgement::Acknowledged, None).await.unwrap();
     // It came since.
     assert_eq!(reconcile(list(none(), 19)).await, (outdated.clone(), State::Locked));
     assert_eq!(stage.last_event()["detail"]["outdated"], serde_json::json!([IDENTIFIER]));
@@ -234,6 +234,12 @@ async fn a_list_says_nothing_of_what_was_recorded_after_the_device_answered_it()
     assert_eq!(reconcile(list(listed("U", Some(A)), 24)).await.1, State::Locked);
     assert_eq!(reconcile(list(listed("U", Some(A)), 28)).await.1, State::Locked);
     assert_eq!(reconcile(list(none(), 26)).await, (outdated, State::Locked));
+    // An answer that was late itself: at 12, and the list at 13 is newer.
+    let two = stage.ledger.record(Draft { request: later(10), ..draft("e", "U", A) }).await.unwrap().id();
+    let answer = Acknowledgement::Acknowledged;
+    stage.ledger.acknowledge(&later(60), two, answer, Some(at(12))).await.unwrap();
+    let gone = stage.ledger.reconcile(&later(61), device("e"), list(none(), 13)).await.unwrap().value;
+    assert_eq!((gone.absent.len(), gone.outdated.len()), (1, 0));
     // Of what nothing was recorded, an old list tells as much as any.
     let unknown = ProfileList { expected: vec!["jp.example.other".into()], ..bare("jp.example.other") };
     assert_eq!(reconcile(list(unknown, 0)).await.0.foreign, ["jp.example.other"]);
@@ -425,13 +431,13 @@ async fn what_is_seen_is_in_the_record_also_where_the_device_once_refused_it() {
     let one = issue(&stage, draft("d", "U", A)).await;
     let refused =
         Acknowledgement::Error { chain: vec![ErrorLink { domain: "x".into(), code: 4009, description: None }] };
-    stage.ledger.acknowledge(&request("mdm"), one, refused.clone()).await.unwrap();
+    stage.ledger.acknowledge(&request("mdm"), one, refused.clone(), None).await.unwrap();
     assert_eq!(state(&stage, "d").await, Some(State::Refused));
     for _ in 0..2 {
         let known = list(&stage, vec![item("U", None, Some(true))]).await;
         assert_eq!(known.installed, [(IDENTIFIER.to_owned(), Basis::Issuance(one))]);
         assert_eq!((state(&stage, "d").await, may_go(&stage, A).await), (Some(State::Locked), false));
-        stage.ledger.acknowledge(&request("mdm"), one, refused.clone()).await.unwrap();
+        stage.ledger.acknowledge(&request("mdm"), one, refused.clone(), None).await.unwrap();
     }
 }
 
@@ -495,7 +501,7 @@ async fn one_answer_is_not_for_each_time_that_it_was_handed_out() {
         stage.ledger.fetch(&request("mdm"), one).await.unwrap();
         let refused = Acknowledgement::Error { chain: vec![] };
         let answer = if put_off { Acknowledgement::NotNow } else { refused };
-        let taken = stage.ledger.acknowledge(&request("mdm"), one, answer.clone()).await.unwrap().value;
+        let taken = stage.ledger.acknowledge(&request("mdm"), one, answer.clone(), None).await.unwrap().value;
         // One answer may be for the first time that it was handed out.
         assert_eq!((taken.acknowledgement, may_go(&stage, A).await), (answer, false));
         assert_ne!(state(&stage, "d").await, Some(State::Free));
@@ -542,7 +548,7 @@ async fn an_overwrite_that_the_device_refused_first_may_be_the_one_that_it_has()
     acknowledge(&stage, one).await;
     let refused = issue(&stage, overwrite("d", "O", A, Basis::Issuance(one))).await;
     let error = Acknowledgement::Error { chain: vec![] };
-    stage.ledger.acknowledge(&request("mdm"), refused, error).await.unwrap();
+    stage.ledger.acknowledge(&request("mdm"), refused, error, None).await.unwrap();
     issue(&stage, draft("d", "V", B)).await;
     issue(&stage, overwrite("d", "O", A, Basis::Issuance(one))).await;
     list(&stage, vec![item("O", Some(A), Some(false))]).await;

@@ -153,8 +153,8 @@ async fn other_answers_are_given_again_too() {
     let stage = Stage::new();
     let id = issue(&stage, draft("d", "U", A)).await;
     let asked = keyed("mdm", "k", "ack");
-    let first = stage.ledger.acknowledge(&asked, id, Acknowledgement::Acknowledged).await.unwrap();
-    let again = stage.ledger.acknowledge(&asked, id, Acknowledgement::NotNow).await.unwrap();
+    let first = stage.ledger.acknowledge(&asked, id, Acknowledgement::Acknowledged, None).await.unwrap();
+    let again = stage.ledger.acknowledge(&asked, id, Acknowledgement::NotNow, None).await.unwrap();
     assert_eq!((first.value, first.replayed), (again.value, false));
     assert!(again.replayed);
     let other = stage.ledger.decide(&asked, Event::done("x"), serde_json::json!({"n": 1})).await;
