@@ -14,7 +14,6 @@ use crate::{
     device_id::DeviceId,
     issuance::{Basis, IssuanceId},
     ledger::{Ledger, Observed, ProfileList, Reconciled, Request as Order},
-    moment::millis,
     reach,
     refusal::Denied,
     report::{self, AcknowledgementReport},
@@ -71,8 +70,7 @@ pub async fn profile_list(
         Refusal::TooDeep { .. } => Refusal::TooDeep { limit },
         other => other,
     })?;
-    let moment = answered_at.map(|at| millis(at.into()).to_be_bytes());
-    let order = asking.order(&[&body[..], &[u8::from(complete)], moment.as_ref().map_or(&[], |it| &it[..])].concat());
+    let order = asking.order(&body);
     let answered_at = answered(answered_at, &order)?;
     let state = asking.state.clone();
     let list = move || {

@@ -157,7 +157,7 @@ impl Ledger {
         let event = Event { issuance: Some(id), ..request.event("acknowledge") }.with("status", answer.word());
         let (asked, at) = (event.clone(), request.at);
         let told = told_at(answered_at, at);
-        self.answer(request, event, move |writing| acknowledge(writing, &asked, [at, told], id, &answer)).await
+        self.answer(request, event, move |writing| acknowledge(writing, &asked, at, told, id, &answer)).await
     }
 
     /// Records that a device has a signed profile.
@@ -233,7 +233,8 @@ impl Ledger {
 fn acknowledge(
     writing: &mut Writing<'_>,
     event: &Event,
-    [at, told]: [SystemTime; 2],
+    at: SystemTime,
+    told: SystemTime,
     id: IssuanceId,
     answer: &Acknowledgement,
 ) -> Result<(u64, Taken)> {
