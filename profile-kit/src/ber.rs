@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
         }
         let (file, offset) = (self.file, self.at);
         let header = header(file, offset)?;
-        let end = measure(file, offset, 0)?;
+        let end = reach(file, offset, &header, 0)?;
         let content_end = if header.length.is_none() { end - END_OF_CONTENTS.len() } else { end };
         self.at = end;
         Ok(Some(Element { tag: header.tag, offset, file, content: header.content, content_end, end }))
@@ -228,16 +228,16 @@ fn header(bytes: &[u8], at: usize) -> Result<Header> {
     Ok(Header { tag, content: next, length: Some(length), shortest })
 }
 
-/// Where the element at `at` ends. Looks within only as far as indefinite lengths make it.
-fn measure(bytes: &[u8], at: usize, depth: usize) -> Result<usize> {
-    let header = header(bytes, at)?;
-    if let Some(length) = header.length {
-        return Ok(header.content + length);
+/// Where the element of a header at `at` ends. Looks within only as far as indefinite lengths make it.
+fn reach(bytes: &[u8], at: usize, of: &Header, depth: usize) -> Result<usize> {
+    if let Some(length) = of.length {
+        return Ok(of.content + length);
     }
     within(at, depth)?;
-    let mut next = header.content;
+    let mut next = of.content;
     while !bytes[next..].starts_with(&END_OF_CONTENTS) {
-        next = measure(bytes, next, depth + 1).map_err(|error| unclosed(error, bytes, next, at))?;
+        let inner = header(bytes, next).and_then(|inner| reach(bytes, next, &inner, depth + 1));
+        next = inner.map_err(|error| unclosed(error, bytes, next, at))?;
     }
     Ok(next + END_OF_CONTENTS.len())
 }

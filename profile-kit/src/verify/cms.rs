@@ -37,10 +37,10 @@ pub(crate) struct SignedData<'a> {
 pub(crate) struct SignerInfo<'a> {
     pub(crate) sid: Sid<'a>,
     pub(crate) digest: Algorithm<'a>,
-    pub(crate) signed: Option<Attributes>,
+    pub(crate) signed: Option<Attributes<'a>>,
     pub(crate) signature_algorithm: Algorithm<'a>,
     pub(crate) signature: Cow<'a, [u8]>,
-    pub(crate) unsigned: Option<Attributes>,
+    pub(crate) unsigned: Option<Attributes<'a>>,
 }
 
 /// How a signer names its certificate.
@@ -65,9 +65,9 @@ pub(crate) struct Algorithm<'a> {
 }
 
 /// A set of attributes.
-pub(crate) struct Attributes {
+pub(crate) struct Attributes<'a> {
     /// Each attribute's DER in the file's order.
-    members: Vec<Vec<u8>>,
+    members: Vec<Cow<'a, [u8]>>,
     /// The file's own octets as a SET, where their length is definite.
     octets: Option<Vec<u8>>,
 }
@@ -121,7 +121,7 @@ impl<'a> SignedData<'a> {
         if let Some(signer) = signers.get(MAX_SIGNERS) {
             return Err(malformed(signer.offset, "more than 16 signers"));
         }
-        let signers = signers.iter().map(SignerInfo::read).collect::<Result<_>>()?;
+        let signers = signers.iter().map(|signer| SignerInfo::read(signer, ber)).collect::<Result<_>>()?;
         let digests = listed.iter().map(listed_digest).collect();
         Ok(Self { digests, content_type, content, certificates, revocation, signers, ber, trailing })
     }
@@ -140,7 +140,8 @@ impl<'a> SignedData<'a> {
 }
 
 impl<'a> SignerInfo<'a> {
-    fn read(info: &Element<'a>) -> Result<Self> {
+    /// `ber` is the file's first byte that only BER allows.
+    fn read(info: &Element<'a>, ber: Option<usize>) -> Result<Self> {
         if info.tag != ber::SEQUENCE {
             return Err(malformed(info.offset, "a signer is not a SEQUENCE"));
         }
@@ -151,13 +152,13 @@ impl<'a> SignerInfo<'a> {
             None => issuer_and_serial(&fields.expect(ber::SEQUENCE, "a signer's identifier")?)?,
         };
         let digest = Algorithm::read(&fields.expect(ber::SEQUENCE, "a signer's digest algorithm")?)?;
-        let signed = fields.optional(&[CONTEXT_0])?.map(|set| Attributes::read(&set)).transpose()?;
+        let signed = fields.optional(&[CONTEXT_0])?.map(|set| Attributes::read(&set, ber)).transpose()?;
         let algorithm = Algorithm::read(&fields.expect(ber::SEQUENCE, "a signer's signature algorithm")?)?;
         let signature = match fields.optional(&[ber::CHUNKED_OCTET_STRING])? {
             Some(chunks) => chunks.octets()?,
             None => fields.expect(ber::OCTET_STRING, "a signature")?.octets()?,
         };
-        let unsigned = fields.optional(&[CONTEXT_1])?.map(|set| Attributes::read(&set)).transpose()?;
+        let unsigned = fields.optional(&[CONTEXT_1])?.map(|set| Attributes::read(&set, ber)).transpose()?;
         fields.finish("a signer")?;
         Ok(Self { sid, digest, signed, signature_algorithm: algorithm, signature, unsigned })
     }
@@ -179,12 +180,16 @@ impl<'a> Algorithm<'a> {
     }
 }
 
-impl Attributes {
-    fn read(set: &Element<'_>) -> Result<Self> {
+impl<'a> Attributes<'a> {
+    fn read(set: &Element<'a>, ber: Option<usize>) -> Result<Self> {
         if set.whole().len() > MAX_ATTRIBUTES {
             return Err(malformed(set.offset, "more than 1 MiB of attributes"));
         }
-        let members = members(set)?.into_iter().map(Element::to_der).collect::<Result<_>>()?;
+        let der = |member: Element<'a>| match ber {
+            None => Ok(Cow::Borrowed(member.whole())),
+            Some(_) => member.to_der().map(Cow::Owned),
+        };
+        let members = members(set)?.into_iter().map(der).collect::<Result<_>>()?;
         let octets = set.is_definite().then(|| [&[ber::SET], &set.whole()[1..]].concat());
         Ok(Self { members, octets })
     }
@@ -205,12 +210,6 @@ impl Attributes {
     /// Whether they are in the order of DER.
     pub(crate) fn are_sorted(&self) -> bool {
         self.members.is_sorted()
-    }
-
-    /// Whether the values of each are in the order of DER, as far as they can be read.
-    pub(crate) fn have_sorted_values(&self) -> bool {
-        let Ok(attributes) = self.list() else { return true };
-        attributes.iter().all(|attribute| attribute.values.is_sorted_by_key(Element::whole))
     }
 
     /// `SET OF Attribute` in DER, sorted: what RFC 5652 §5.4 has signed.

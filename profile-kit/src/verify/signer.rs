@@ -84,7 +84,7 @@ impl SignerReport {
         let outcome = integrity(info, signed.as_ref(), data, &found, last);
         let certificate = found.ok();
         let signing_time = signed.as_ref().and_then(SignedAttributes::signing_time);
-        observe(info, signing_time, certificate.as_ref(), observations);
+        observe(info, signed.as_ref(), certificate.as_ref(), observations);
         if outcome == Ok(Covered::Written) && info.signed.as_ref().is_some_and(Attributes::are_sorted) {
             let message =
                 "the signature holds over the signed attributes as written, not over their DER (RFC 5652 §5.4)";
@@ -270,18 +270,24 @@ fn malformed(problem: &str) -> Refusal {
 
 /// The signed attributes, read once.
 struct SignedAttributes<'a> {
-    attributes: &'a Attributes,
+    attributes: &'a Attributes<'a>,
     /// `None` where they cannot be read.
     list: Option<Vec<Attribute<'a>>>,
 }
 
 impl<'a> SignedAttributes<'a> {
-    fn read(attributes: &'a Attributes) -> Self {
+    fn read(attributes: &'a Attributes<'a>) -> Self {
         Self { attributes, list: attributes.list().ok() }
     }
 
     fn names(&self) -> Option<Vec<String>> {
         Some(self.list.as_ref()?.iter().map(|attribute| name(attribute.oid)).collect())
+    }
+
+    /// Whether the values of each are in the order of DER, as far as they can be read.
+    fn have_sorted_values(&self) -> bool {
+        let mut attributes = self.list.iter().flatten();
+        attributes.all(|attribute| attribute.values.is_sorted_by_key(Element::whole))
     }
 
     /// The time's DER.
@@ -306,7 +312,7 @@ fn time(value: &[u8]) -> Option<SystemTime> {
 
 fn observe(
     info: &SignerInfo<'_>,
-    signing_time: Option<&[u8]>,
+    signed: Option<&SignedAttributes<'_>>,
     certificate: Option<&Certificate>,
     observations: &mut Vec<Observation>,
 ) {
@@ -325,12 +331,12 @@ fn observe(
     {
         say(Observed::UncommonAlgorithm, format!("{} is not known to be taken by devices", scheme.name));
     }
-    match &info.signed {
+    match signed {
         None => say(Observed::NoSignedAttributes, "the signature covers the content directly".into()),
-        Some(attributes) if !attributes.are_sorted() => {
+        Some(signed) if !signed.attributes.are_sorted() => {
             say(Observed::UnorderedSignedAttributes, "the signed attributes are not in the order of DER".into());
         }
-        Some(attributes) if !attributes.have_sorted_values() => {
+        Some(signed) if !signed.have_sorted_values() => {
             let message = "the values of a signed attribute are not in the order of DER";
             say(Observed::UnorderedSignedAttributes, message.into());
         }
@@ -341,7 +347,7 @@ fn observe(
     {
         say(Observed::PaddedSerialNumber, "the signer's serial number is padded, which no INTEGER may be".into());
     }
-    match signing_time {
+    match signed.and_then(SignedAttributes::signing_time) {
         None => say(Observed::NoSigningTime, "the signature does not tell when it was made".into()),
         Some(value) => {
             if let Some(problem) = odd_time(value) {
