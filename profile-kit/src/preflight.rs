@@ -217,6 +217,13 @@ impl Verdict {
     pub fn is_free(self) -> bool {
         matches!(self, Verdict::AlreadyFree | Verdict::Frees)
     }
+
+    /// Whether an overwrite of this verdict must not leave: it frees none of the devices that it is for. One that is not
+    /// known to free them may, and who hands it out says so: such is what `auto` writes for a system that is not observed
+    /// to refuse an empty password (L4).
+    pub fn must_stay(self) -> bool {
+        self == Verdict::Strands
+    }
 }
 
 impl fmt::Display for Verdict {

@@ -235,7 +235,7 @@ impl Making {
 
     /// Of an overwrite that would free none of the devices that it may be for.
     fn refusal(&self, report: &Report) -> Option<Refusal> {
-        let strands = self.wish.form == PasswordForm::Auto && report.verdict == Verdict::Strands;
+        let strands = self.wish.form == PasswordForm::Auto && report.verdict.must_stay();
         strands.then(|| Refusal::Strands { reasons: reasons(report) })
     }
 

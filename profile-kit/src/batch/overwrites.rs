@@ -35,7 +35,8 @@ use crate::{
 ///
 /// Each is made of the very file that was made for the device, after that was verified; it is signed by the certificate
 /// that signed that file, and checked as a pair. Where a target is given, a pair that would not free it on the device
-/// model fails.
+/// model fails, and one that is not known to is made with a warning
+/// ([`Verdict::must_stay`](crate::preflight::Verdict::must_stay)).
 #[derive(Clone, Debug)]
 pub struct Overwrites<'a> {
     /// The manifest of the batch; the files are beside it.
@@ -87,8 +88,8 @@ struct Overwritten {
     signed: String,
     /// The identifier and the UUID of what is installed.
     of: [String; 2],
-    /// What the installed profile brings that may keep the overwrite from freeing, and what was left out for that; without
-    /// values.
+    /// That it is not known to free, what the installed profile brings that may keep it from that, and what was left out
+    /// for that; without values.
     warnings: Vec<String>,
 }
 
@@ -368,7 +369,7 @@ impl Maker<'_> {
         // What is past by the clock is past on the device, whatever time the signature tells.
         let overwrite = of.build_at(self.batch.sign.signing_time.max(self.batch.now)).map_err(failed)?;
         let (signed, digest) = self.signer.sign_and_digest(&overwrite, Digest::Sha256).map_err(failed)?;
-        self.frees(&verified, &overwrite)?;
+        let doubt = self.doubt(&verified, &overwrite)?;
         let profile = overwrite.profile();
         Ok(Overwritten {
             identifier: profile.identifier().to_owned(),
@@ -378,23 +379,27 @@ impl Maker<'_> {
             signed: hex(&sha256(signed.as_bytes())),
             bytes: Arc::new(signed.into_bytes()),
             of: [verified.profile().identifier(), verified.profile().uuid().unwrap_or_default()].map(str::to_owned),
-            warnings: warnings(&overwrite),
+            warnings: doubt.into_iter().chain(warnings(&overwrite)).collect(),
         })
     }
 
-    /// Whether the owner can delete the profile after the overwrite, on every device of the target.
-    fn frees(&self, installed: &VerifiedProfile, overwrite: &Overwrite) -> Result<(), Vec<CellProblem>> {
-        let refused = |problem: String| Err(vec![CellProblem::of_row(problem)]);
-        let Some(target) = self.batch.target else { return Ok(()) };
+    /// That the owner may not be able to delete the profile after the overwrite on some device of the target; an error where
+    /// he cannot on any.
+    fn doubt(&self, installed: &VerifiedProfile, overwrite: &Overwrite) -> Result<Option<String>, Vec<CellProblem>> {
+        let Some(target) = self.batch.target else { return Ok(None) };
         let signer = match self.batch.sign.allow_other_signer {
             true => self.identity.chain().to_vec(),
             false => Arrival::from(installed).certificates().to_vec(),
         };
         let (installed, overwrite) = (Arrival::from(installed), Arrival::signed(overwrite.profile().clone(), signer));
         let report = Question::new(&installed, &overwrite, self.batch.now).ask(&Devices::of(vec![target]));
-        match report.verdict.is_free() {
-            true => Ok(()),
-            false => refused(format!("its overwrite would not free {target}: {}", because(&report))),
+        if report.verdict.is_free() {
+            return Ok(None);
+        }
+        let because = because(&report);
+        match report.verdict.must_stay() {
+            true => Err(vec![CellProblem::of_row(format!("its overwrite would not free {target}: {because}"))]),
+            false => Ok(Some(format!("it is not known for certain that an overwrite frees {target}: {because}"))),
         }
     }
 }

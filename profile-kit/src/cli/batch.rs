@@ -98,7 +98,7 @@ pub struct Args {
     /// Of --overwrite: the removal password's form; `auto` follows the target.
     #[arg(long, value_name = "FORM", value_enum, default_value_t, requires = "overwrite")]
     removal_password: Form,
-    /// Of --overwrite: the devices' version; a pair that would not free it fails.
+    /// Of --overwrite: the devices' version; a pair that would not free it fails, one that may not is warned of.
     #[arg(long, value_name = "VERSION", requires = "overwrite")]
     os: Option<OsVersion>,
     /// Of --overwrite: the devices' platform.

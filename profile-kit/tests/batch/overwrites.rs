@@ -8,7 +8,7 @@ use std::{
 };
 
 use profile_kit::{
-    Arrival, Os, SignOptions,
+    Arrival, Os, Removal, SignOptions, SignedProfile,
     batch::{Out, Overwrites, Start},
     pki::{Authority, KeySpec, Leaf},
     preflight::{Devices, Question},
@@ -29,6 +29,32 @@ fn every_pair_of_an_overwritten_batch_passes_preflight_for_its_target() {
         let pair = (Arrival::from_bytes(bytes).unwrap(), Arrival::from_bytes(&freeing[name]).unwrap());
         let report = Question::new(&pair.0, &pair.1, SystemTime::now()).ask(&Devices::of(vec![Os::ios(17)]));
         assert!(report.verdict.is_free(), "{name}: {}", report.verdict);
+    }
+}
+
+/// The daemon answers the same, by `the_form_follows_the_target_and_the_caller_may_choose_it`.
+#[test]
+fn the_form_follows_the_target_and_a_doubt_is_told_and_holds_nothing_back() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(2);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "installed"]).success();
+    for (platform, os, removal, doubt) in [
+        ("ios", "12", Removal::AllowedEmptyPassword, true),
+        ("ios", "13.7", Removal::AllowedEmptyPassword, true),
+        ("ios", "14", Removal::Allowed, false),
+        ("ios", "17", Removal::Allowed, false),
+        ("macos", "15", Removal::AllowedEmptyPassword, true),
+        ("tvos", "17", Removal::AllowedEmptyPassword, true),
+    ] {
+        let out = format!("{platform}-{os}");
+        let overwrite = ["batch", "--overwrite", "installed", "--platform", platform, "--os", os, "--out", &out];
+        let output = stage.output(&overwrite);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{out}: {told}");
+        let made = SignedProfile::from_bytes(fs::read(stage.path(&out).join("C02000001.mobileconfig")).unwrap());
+        assert_eq!(made.unwrap().verify_integrity().unwrap().profile().removal(), removal, "{out}");
+        assert_eq!(told.matches("warning: ").count(), usize::from(doubt), "{out}: {told}");
+        assert_eq!(told.contains("preflight says frees-on-some ("), doubt, "{out}: {told}");
     }
 }
 

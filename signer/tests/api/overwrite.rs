@@ -71,6 +71,7 @@ async fn an_overwrite_of_before_is_the_same_again_also_after_a_restart() {
     assert_eq!(other.refusal(), (422, "idempotency-conflict".into()));
 }
 
+/// A batch does the same, by `the_form_follows_the_target_and_a_doubt_is_told_and_holds_nothing_back`.
 #[tokio::test]
 async fn the_form_follows_the_target_and_the_caller_may_choose_it() {
     let daemon = Daemon::start().await;
@@ -78,6 +79,10 @@ async fn the_form_follows_the_target_and_the_caller_may_choose_it() {
     for (body, form, verdict, warned) in [
         (json!({ "target": ios("17") }), "omitted", "frees", vec![]),
         (json!({ "target": ios("12") }), "empty", "frees-on-some", vec!["frees-on-some"]),
+        (json!({ "target": ios("13.7") }), "empty", "frees-on-some", vec!["frees-on-some"]),
+        (json!({ "target": ios("14") }), "omitted", "frees", vec![]),
+        (json!({ "target": { "platform": "macOS", "os": "15" } }), "empty", "frees-on-some", vec!["frees-on-some"]),
+        (json!({ "target": { "platform": "tvOS", "os": "17" } }), "empty", "frees-on-some", vec!["frees-on-some"]),
         (json!({}), "empty", "frees-on-some", vec!["no-target"]),
         (json!({ "removal_password": "omitted" }), "omitted", "frees", vec![]),
         (json!({ "removal_password": "empty", "target": ios("17") }), "empty", "strands", vec!["strands"]),
