@@ -104,6 +104,8 @@ pub struct Ledger {
     pub parameter_key: Secret,
     /// Keys that sealed before: they open what they sealed.
     pub former_seal_keys: Vec<Secret>,
+    /// Where the configuration says so.
+    pub place: Place,
 }
 
 /// The log of every decision.

@@ -33,6 +33,7 @@ pub use self::{
 pub use crate::log::chain;
 use crate::{
     config::{self, ConfigError, credentials_directory},
+    file::can_be_written,
     http::{Readiness, mount, routes},
     issuance::Issuance,
     ledger::{self, Clock, Commit, Ledger},
@@ -74,6 +75,28 @@ impl Source {
         state.config.listen.tcp = self.tcp.or(state.config.listen.tcp);
         Ok(state)
     }
+
+    /// As [`load`](Source::load), and whether the record can be written where it is to be: what a start needs. Nothing is
+    /// made.
+    ///
+    /// # Errors
+    /// As [`load`](Source::load), those of the record last.
+    pub fn load_to_start(&self) -> Result<State, Vec<ConfigError>> {
+        let loaded = self.load();
+        // Whatever else is wrong.
+        let record = config::record_of(&self.config, self.credentials.as_deref());
+        let unwritable = record.map(|(ledger, audit)| unwritable(&ledger, &audit)).unwrap_or_default();
+        match loaded {
+            Ok(state) if unwritable.is_empty() => Ok(state),
+            loaded => Err(loaded.err().into_iter().flatten().chain(unwritable).collect()),
+        }
+    }
+}
+
+fn unwritable(ledger: &config::Ledger, audit: &config::Audit) -> Vec<ConfigError> {
+    let files = [(ledger.place.key("path"), &ledger.path), (audit.place.key("checkpoints"), &audit.checkpoints)];
+    let wrong = |(place, path): (_, &PathBuf)| Some(ConfigError::unwritable(place, path, can_be_written(path).err()?));
+    files.into_iter().filter_map(wrong).collect()
 }
 
 /// Why a daemon does not start.
@@ -111,7 +134,7 @@ impl Daemon {
     /// [`StartError`]; then nothing listens.
     pub async fn start(source: Source) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
-        let state = blocking(source.clone(), |source| source.load()).await?.map_err(StartError::Config)?;
+        let state = blocking(source.clone(), |source| source.load_to_start()).await?.map_err(StartError::Config)?;
         state.undated_warnings((source.clock)()).iter().for_each(|warning| tracing::warn!("{warning}"));
         let options = ledger_options(&state, &source, metrics.clone());
         let ledger = blocking(options, Ledger::open).await??;

@@ -3,8 +3,11 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::PermissionsExt,
     path::Path,
 };
+
+use rustix::fs::{Access, access};
 
 /// Opens a regular file; a pipe in its place would keep who opens it waiting.
 ///
@@ -15,6 +18,32 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
         true => File::open(path),
         false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
     }
+}
+
+/// Whether a file can be opened for writing, or made where it is not there, with others beside it: as far as that can be
+/// seen without doing it.
+///
+/// # Errors
+/// Those of the system, and [`io::ErrorKind::InvalidInput`] for everything else than a file.
+pub fn can_be_written(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(file) if !file.is_file() => {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        // Without these bits its owner, who may be who asks, gives himself leave.
+        Ok(file) if file.permissions().mode() & 0o600 == 0o600 => access(path, Access::READ_OK | Access::WRITE_OK)?,
+        Ok(_) => {}
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+        Err(cause) => return Err(cause),
+    }
+    // What lies beside a file lies where a link leads.
+    let path = path.canonicalize().unwrap_or(path.to_owned());
+    let folder = folder_of(&path);
+    let named = |cause: rustix::io::Errno| {
+        let cause = io::Error::from(cause);
+        io::Error::new(cause.kind(), format!("its folder {}: {cause}", folder.display()))
+    };
+    access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(named)
 }
 
 /// The folder that a file is in.

@@ -198,6 +198,41 @@ fn what_is_wrong_is_1_and_what_could_not_be_asked_is_2() {
 }
 
 #[test]
+fn a_record_that_could_not_be_written_is_told_by_a_check_as_by_a_start_and_nothing_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::dev(folder.path(), &[]);
+    daemon.introduction();
+    assert_eq!(daemon.end(), Some(0));
+    let config = folder.path().join("site/signer.toml");
+    let good = fs::read_to_string(&config).unwrap();
+    fs::write(folder.path().join("site/file"), "").unwrap();
+    let told = |verb: &str| {
+        let output = signer(folder.path(), &[verb, "--config", "site/signer.toml"]);
+        let place = |line: &str| line.strip_prefix("error: site/signer.toml:").unwrap_or(line).to_owned();
+        (output.status.code(), text(&output.stderr).lines().map(place).collect::<Vec<_>>())
+    };
+    for (from, to, key, cause) in [
+        ("\"ledger.db\"", "\"data/ledger.db\"", "ledger.path", "its folder site/data: No such file or directory"),
+        ("\"checkpoints.jsonl\"", "\"data/c.jsonl\"", "audit.checkpoints", "its folder site/data: No such file"),
+        ("\"ledger.db\"", "\"file/ledger.db\"", "ledger.path", "Not a directory"),
+        ("\"ledger.db\"", "\".\"", "ledger.path", "it is no regular file"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        fs::write(&config, good.replace(from, to)).unwrap();
+        let (code, lines) = told("check");
+        assert!(code == Some(1) && lines.len() == 1, "{lines:?}");
+        assert!(lines[0].contains(&format!(" {key}: cannot write site/")) && lines[0].contains(cause), "{lines:?}");
+        assert_eq!(told("serve"), (Some(2), lines));
+    }
+    assert!(!folder.path().join("site/data").exists());
+    fs::write(&config, good.replace("\"ledger.db\"", "\"data/ledger.db\"")).unwrap();
+    fs::write(folder.path().join("site/ivi-mdm.toml"), "format = 1").unwrap();
+    let (_, lines) = told("check");
+    assert!(lines.iter().any(|line| line.contains("ivi-mdm.toml:")), "{lines:?}");
+    assert!(lines.last().unwrap().contains("cannot write site/data/ledger.db"), "{lines:?}");
+}
+
+#[test]
 fn a_backup_that_is_no_good_is_1_and_what_stands_in_its_way_is_2() {
     let folder = tempfile::tempdir().unwrap();
     let code = |arguments: &[&str]| signer(folder.path(), arguments).status.code();

@@ -11,8 +11,9 @@ use super::{
 
 /// Say everything that is wrong with a configuration and the files that it names
 ///
-/// It is what a start and a reload read: a configuration that passes here is taken there. Only the sockets, the ledger
-/// and the devices that a reload would strand are not looked at.
+/// It is what a start and a reload read: a configuration that passes here is taken there. A start also needs to write where
+/// the ledger and the checkpoints are to be, which is looked at for the user who asks, and nothing is made. Only the
+/// sockets, what is in the ledger and the devices that a reload would strand are not looked at.
 #[derive(clap::Args)]
 #[command(after_help = "Example: signer check --config /etc/signer/signer.toml")]
 pub struct Args {
@@ -31,7 +32,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     if let Err(cause) = open_regular(&args.config) {
         return Err(Failure::could_not_ask(format!("{}: {cause}", args.config.display())));
     }
-    let state = source.load().map_err(|errors| Failure::config(&errors))?;
+    let state = source.load_to_start().map_err(|errors| Failure::config(&errors))?;
     state.warnings((source.clock)()).iter().for_each(|warning| text::warning(warning));
     let (identities, specs) = (state.config.identities.len(), state.config.specs.len());
     let callers = state.config.callers.len();

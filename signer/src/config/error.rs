@@ -67,6 +67,11 @@ impl ConfigError {
         Self { place, problem: format!("cannot read {}", path.display()), source: Some(Box::new(cause)) }
     }
 
+    /// A file that cannot be written.
+    pub(crate) fn unwritable(place: Place, path: &Path, cause: io::Error) -> Self {
+        Self { place, problem: format!("cannot write {}", path.display()), source: Some(Box::new(cause)) }
+    }
+
     /// What profile-kit says of a file that the configuration names.
     pub(crate) fn of(place: Place, cause: profile_kit::Error) -> Self {
         let problem = cause.to_string();

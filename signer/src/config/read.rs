@@ -126,12 +126,13 @@ fn admin(mut section: Section) -> Option<Admin> {
 }
 
 fn ledger(mut section: Section) -> Option<Ledger> {
+    let place = section.place();
     let path = section.required("path", Item::path);
     let seal_key = section.required("seal_key", Item::secret);
     let parameter_key = section.required("parameter_key", Item::secret);
     let former_seal_keys = section.optional("former_seal_keys", |item| item.list(Item::secret)).unwrap_or_default();
     section.finish();
-    Some(Ledger { path: path?, seal_key: seal_key?, parameter_key: parameter_key?, former_seal_keys })
+    Some(Ledger { path: path?, seal_key: seal_key?, parameter_key: parameter_key?, former_seal_keys, place })
 }
 
 fn audit(mut section: Section) -> Option<Audit> {
