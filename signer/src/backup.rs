@@ -35,6 +35,8 @@ pub struct Record {
     pub checkpoints: PathBuf,
     /// What opens the ledger.
     pub keys: LedgerKeys,
+    /// Where the configuration names these keys, and in which files: for people.
+    pub keys_told: String,
     /// What verifies the checkpoints: the key at work first, then those before it.
     pub verifiers: Vec<CheckpointVerifier>,
 }
@@ -107,13 +109,16 @@ pub enum BackupError {
         problem: String,
     },
     /// Another key made it than the configuration names.
-    #[error("the backup needs {needs} {wanted}, and the configuration's is {found}")]
+    #[error(
+        "the backup needs the ledger's key {wanted}, and {keys} is {found}: put back the files that it was made with; where \
+         the seal key was changed, name the one before in ledger.former_seal_keys"
+    )]
     OtherKey {
-        /// Which key.
-        needs: &'static str,
         /// Its name in the backup.
         wanted: String,
-        /// The one that there is.
+        /// The keys that the configuration names, and where they are.
+        keys: String,
+        /// Their name.
         found: String,
     },
     /// The ledger does not hold.
@@ -186,8 +191,8 @@ pub fn verify(folder: &Path, record: &Record) -> Result<(Contents, Check), Backu
     let contents = read(folder)?;
     let needed = [slice::from_ref(&contents.ledger_key), &contents.former_ledger_keys].concat();
     if let Some(wanted) = needed.into_iter().find(|id| !record.keys.has(id)) {
-        let (needs, wanted, found) = ("the ledger keys of name", wanted, record.keys.active.id().into());
-        return Err(BackupError::OtherKey { needs, wanted, found });
+        let (keys, found) = (record.keys_told.clone(), record.keys.active.id().into());
+        return Err(BackupError::OtherKey { wanted, keys, found });
     }
     let check = check_copy(record, folder)?;
     Ok((contents, check))

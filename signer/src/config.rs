@@ -17,6 +17,7 @@ use std::{
     env,
     net::SocketAddr,
     path::{Path, PathBuf},
+    slice,
     time::Duration,
 };
 
@@ -106,6 +107,22 @@ pub struct Ledger {
     pub former_seal_keys: Vec<Secret>,
     /// Where the configuration says so.
     pub place: Place,
+}
+
+impl Ledger {
+    /// Which keys open the ledger, and in which files they are: for who has to put one of them right.
+    pub fn keys_told(&self) -> String {
+        let files = |secrets: &[Secret]| {
+            let files: Vec<_> = secrets.iter().map(|secret| secret.path.display().to_string()).collect();
+            files.join(", ")
+        };
+        let [seal, parameter] = [&self.seal_key, &self.parameter_key].map(|key| files(slice::from_ref(key)));
+        let former = match self.former_seal_keys.as_slice() {
+            [] => String::new(),
+            former => format!(" and ledger.former_seal_keys ({})", files(former)),
+        };
+        format!("ledger.seal_key ({seal}){former} with ledger.parameter_key ({parameter})")
+    }
 }
 
 /// The log of every decision.

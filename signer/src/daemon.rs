@@ -109,6 +109,20 @@ pub enum StartError {
     /// The ledger does not open.
     #[error("the ledger does not open")]
     Ledger(#[from] ledger::Error),
+    /// Other keys sealed what is in the ledger than those that the configuration names.
+    #[error(
+        "ledger {}: {keys} does not open it: put back the files that it was made with; where the seal key was changed, name \
+         the one before in ledger.former_seal_keys",
+        path.display()
+    )]
+    LedgerKey {
+        /// The ledger's file.
+        path: PathBuf,
+        /// The keys, and where they are.
+        keys: String,
+        /// What the ledger says.
+        source: ledger::Error,
+    },
     /// A socket cannot be had.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -137,7 +151,7 @@ impl Daemon {
         let state = blocking(source.clone(), |source| source.load_to_start()).await?.map_err(StartError::Config)?;
         state.undated_warnings((source.clock)()).iter().for_each(|warning| tracing::warn!("{warning}"));
         let options = ledger_options(&state, &source, metrics.clone());
-        let ledger = blocking(options, Ledger::open).await??;
+        let ledger = blocking(options, Ledger::open).await?.map_err(|cause| not_opened(&state.config.ledger, cause))?;
         blocking(state.config.ledger.path.clone(), |ledger| Copy::remove_left(&ledger)).await?;
         if let Some(warning) = control::unverified_checkpoints(&ledger, &state).await? {
             tracing::warn!("{warning}");
@@ -180,6 +194,15 @@ impl Daemon {
         serving_admin.abort();
         close(&service, watching, stop).await;
         ended
+    }
+}
+
+fn not_opened(ledger: &config::Ledger, source: ledger::Error) -> StartError {
+    match source {
+        ledger::Error::UnknownKey { .. } => {
+            StartError::LedgerKey { path: ledger.path.clone(), keys: ledger.keys_told(), source }
+        }
+        other => other.into(),
     }
 }
 

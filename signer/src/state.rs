@@ -119,6 +119,7 @@ impl Secrets {
             ledger: ledger.path.clone(),
             checkpoints: audit.checkpoints.clone(),
             keys: self.ledger_keys(),
+            keys_told: ledger.keys_told(),
             verifiers: self.verifiers(),
         }
     }

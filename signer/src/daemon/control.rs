@@ -59,10 +59,15 @@ pub enum ReloadError {
     #[error(transparent)]
     Stranded(#[from] Stranded),
     /// The next start could not open all that the ledger holds.
-    #[error("the next start would need the ledger's key {id}: name its file in ledger.former_seal_keys")]
+    #[error(
+        "the next start would need the ledger's key {id}, and {keys} is not: the parameter key stays; where the seal key is \
+         changed, name the one before in ledger.former_seal_keys"
+    )]
     LedgerKey {
         /// The key's name.
         id: String,
+        /// The keys that the configuration names, and where they are.
+        keys: String,
     },
     /// The ledger cannot say which devices depend on a key, or keep that there was a reload.
     #[error("the ledger cannot be asked")]
@@ -192,7 +197,9 @@ impl Control {
             return Ok(());
         }
         match self.service().ledger.opens_with(new.secrets.ledger_keys()).await {
-            Err(ledger::Error::UnknownKey { id }) => Err(ReloadError::LedgerKey { id }),
+            Err(ledger::Error::UnknownKey { id }) => {
+                Err(ReloadError::LedgerKey { id, keys: new.config.ledger.keys_told() })
+            }
             asked => Ok(asked?),
         }
     }

@@ -152,6 +152,7 @@ async fn a_seal_key_that_sealed_nothing_may_go_and_a_reload_lets_none_go_that_se
     running.place.change(NAMED, "[ledger]\n");
     let Answer::Refused { code, problems } = running.reload(None).await else { panic!("the key of a profile went") };
     assert_eq!((code.as_str(), problems.len()), ("ledger-key-missing", 1), "{problems:?}");
+    assert_names_keys(&problems[0], &running.place, &["ledger-seal.key", "ledger-parameters.key"]);
     running.place.change("[ledger]\n", NAMED);
     assert!(matches!(running.reload(None).await, Answer::Reloaded { .. }));
     running.end().await;
@@ -159,7 +160,19 @@ async fn a_seal_key_that_sealed_nothing_may_go_and_a_reload_lets_none_go_that_se
 
 async fn needs_a_key(place: &Place) {
     let error = place.start_error().await;
-    assert!(matches!(error, StartError::Ledger(ledger::Error::UnknownKey { .. })), "{error:?}");
+    let source = match &error {
+        StartError::LedgerKey { source, .. } => source,
+        _ => panic!("{error:?}"),
+    };
+    assert!(matches!(source, ledger::Error::UnknownKey { .. }), "{error:?}");
+}
+
+/// Whether a sentence says where the keys are, and what to do about one that is missing.
+pub fn assert_names_keys(told: &str, place: &Place, names: &[&str]) {
+    for name in names {
+        assert!(told.contains(&place.path(name).display().to_string()), "{name}: {told}");
+    }
+    assert!(told.ends_with("name the one before in ledger.former_seal_keys"), "{told}");
 }
 
 const NAMED: &str = "[ledger]\nformer_seal_keys = [{ file = \"former.key\" }]\n";
@@ -193,7 +206,9 @@ async fn a_copy_that_was_changed_or_needs_another_key_is_not_put_back() {
     lose_the_record(&place);
     let seal = fs::read(place.path("ledger-seal.key")).unwrap();
     fs::write(place.path("ledger-seal.key"), [7; 32]).unwrap();
-    assert!(matches!(backup::restore(&copy, &record(&place)), Err(BackupError::OtherKey { .. })));
+    let refused = backup::restore(&copy, &record(&place)).unwrap_err();
+    assert!(matches!(refused, BackupError::OtherKey { .. }), "{refused:?}");
+    assert_names_keys(&refused.to_string(), &place, &["ledger-seal.key", "ledger-parameters.key"]);
     fs::write(place.path("ledger-seal.key"), seal).unwrap();
     let mut ledger = fs::read(copy.join("ledger.db")).unwrap();
     let middle = ledger.len() / 2;
@@ -240,13 +255,7 @@ fn lose_the_record(place: &Place) {
 
 pub fn record(place: &Place) -> Record {
     let (ledger, audit) = record_of(&place.site.config(), None).unwrap();
-    let secrets = Secrets::of(&ledger, &audit).unwrap();
-    Record {
-        keys: secrets.ledger_keys(),
-        verifiers: secrets.verifiers(),
-        ledger: ledger.path,
-        checkpoints: audit.checkpoints,
-    }
+    Secrets::of(&ledger, &audit).unwrap().record(&ledger, &audit)
 }
 
 /// As `signer backup` does.

@@ -5,7 +5,10 @@ use std::{fs, os::unix::fs::PermissionsExt};
 use signer::daemon::StartError;
 use tokio::net::TcpListener;
 
-use crate::running::{DAY, Place, Running};
+use crate::{
+    backup::assert_names_keys,
+    running::{DAY, Place, Running},
+};
 
 #[tokio::test]
 async fn everything_that_is_wrong_is_told_at_once_and_nothing_listens() {
@@ -34,9 +37,17 @@ async fn a_ledger_of_other_keys_is_refused() {
     let running = Running::start().await;
     running.issue("C02A", "1").await.ok();
     let (place, _) = running.end().await;
-    fs::write(place.path("ledger-seal.key"), [7; 32]).unwrap();
-    let StartError::Ledger(error) = place.start_error().await else { panic!() };
-    assert!(error.to_string().starts_with("the ledger needs the key "), "{error}");
+    let keys = ["ledger-seal.key", "ledger-parameters.key"];
+    for name in keys {
+        let key = fs::read(place.path(name)).unwrap();
+        fs::write(place.path(name), [7; 32]).unwrap();
+        let error = place.start_error().await;
+        assert_names_keys(&error.to_string(), &place, &["ledger.db", keys[0], keys[1]]);
+        let StartError::LedgerKey { source: error, .. } = error else { panic!() };
+        assert!(error.to_string().starts_with("the ledger needs the key "), "{error}");
+        fs::write(place.path(name), key).unwrap();
+    }
+    place.start().await.end().await;
 }
 
 #[tokio::test]
