@@ -40,7 +40,7 @@ pub struct KeyFiles {
     /// Where the key's passphrase is: `file:PATH` or `env:NAME`. Without it the terminal is asked.
     #[arg(long, value_name = "file:PATH|env:NAME", requires = "identity", help_heading = "Key options")]
     passphrase: Option<PassphraseSource>,
-    /// Take a key file that group or others may read.
+    /// Take a key file that group or others may read, and warn of no such passphrase file.
     #[arg(long, requires = "identity", help_heading = "Key options")]
     allow_readable_key: bool,
 }
@@ -146,7 +146,10 @@ impl KeyFiles {
     fn passphrase(&self) -> Result<Option<Passphrase>, Failure> {
         let passphrase = match &self.passphrase {
             None => return Ok(None),
-            Some(PassphraseSource::File(path)) => Passphrase::from_file(path),
+            Some(PassphraseSource::File(path)) => {
+                self.warn_of_open(path);
+                Passphrase::from_file(path)
+            }
             Some(PassphraseSource::Env(name)) => Passphrase::from_env(name),
             Some(PassphraseSource::Unclear) => {
                 let message =
@@ -155,6 +158,13 @@ impl KeyFiles {
             }
         };
         passphrase.map(Some).map_err(|error| Failure::plain(&error))
+    }
+
+    fn warn_of_open(&self, passphrase: &Path) {
+        if let Some(mode) = Passphrase::mode_open_to_others(passphrase).filter(|_| !self.allow_readable_key) {
+            let path = passphrase.display();
+            text::warning(&format!("{path}: mode {mode:04o} opens the passphrase to group or others: chmod 600 it"));
+        }
     }
 
     fn name(&self) -> String {

@@ -28,7 +28,7 @@ pub(super) fn read_key(path: &Path, allow_readable: bool) -> Result<Zeroizing<Ve
 
 /// The permission bits, where group or others have any.
 #[cfg(unix)]
-fn shared(metadata: &Metadata) -> Option<u32> {
+pub(super) fn shared(metadata: &Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then_some(mode)
@@ -36,6 +36,6 @@ fn shared(metadata: &Metadata) -> Option<u32> {
 
 /// Elsewhere permissions are no bits; who may read is left to the system.
 #[cfg(not(unix))]
-fn shared(_: &Metadata) -> Option<u32> {
+pub(super) fn shared(_: &Metadata) -> Option<u32> {
     None
 }

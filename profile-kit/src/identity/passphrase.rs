@@ -1,10 +1,15 @@
 //! What opens an encrypted key.
 
-use std::{fmt, io, path::Path};
+use std::{
+    fmt,
+    fs::{self, Metadata},
+    io,
+    path::Path,
+};
 
 use zeroize::Zeroizing;
 
-use super::problem;
+use super::{file::shared, problem};
 use crate::{
     Error, Result,
     file::{self, LARGEST_PASSPHRASE},
@@ -30,6 +35,13 @@ impl Passphrase {
         let bytes = file::read(path.as_ref(), "reading the passphrase", LARGEST_PASSPHRASE)?;
         let passphrase = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         Ok(Self::new(passphrase.strip_suffix(b"\r").unwrap_or(passphrase)))
+    }
+
+    /// The permission bits of a passphrase's file that group or others may read: [`from_file`](Passphrase::from_file) takes
+    /// it all the same, and who keeps a passphrase there should hear of it. `None` for every other one, and for what is no
+    /// regular file.
+    pub fn mode_open_to_others(path: impl AsRef<Path>) -> Option<u32> {
+        shared(&fs::metadata(path).ok().filter(Metadata::is_file)?)
     }
 
     /// Takes the value of an environment variable.
