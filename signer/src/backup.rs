@@ -83,6 +83,14 @@ pub struct Needed {
     pub held: bool,
 }
 
+impl Contents {
+    /// The identities whose keys were there when the copy was made, and are not in a keyring: what they signed it does not
+    /// free.
+    pub fn not_held_by(&self, keyring: &Keyring) -> impl Iterator<Item = &Needed> {
+        self.identities.iter().filter(|it| it.held && keyring.holding(&it.leaf) != Holding::Held)
+    }
+}
+
 /// Why a copy was not made, or is not good.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

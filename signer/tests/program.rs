@@ -12,10 +12,14 @@ use std::{
     },
     path::Path,
     process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use profile_kit::{Identity, Profile, Removal, SignedProfile, payload::WebClip};
+use profile_kit::{
+    Identity, Profile, Removal, SignedProfile,
+    payload::WebClip,
+    pki::{KeySpec, Leaf, Validity, self_signed},
+};
 
 #[test]
 fn the_commands_that_dev_prints_work_as_printed_also_after_a_restart() {
@@ -264,6 +268,42 @@ fn a_backup_that_is_no_good_is_1_and_what_stands_in_its_way_is_2() {
 }
 
 #[test]
+fn a_restore_tells_what_a_start_needs_and_which_keys_are_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::dev(folder.path(), &[]);
+    daemon.introduction();
+    assert!(signer(folder.path(), &["backup", "--config", "site/signer.toml", "copy"]).status.success());
+    assert_eq!(daemon.end(), Some(0));
+    let path = |name: &str| folder.path().join("site").join(name);
+    fs::remove_file(path("ledger.db")).unwrap();
+    fs::remove_file(path("checkpoints.jsonl")).unwrap();
+    let told = |options: &[&str]| {
+        let output = signer(folder.path(), &[&["restore", "--config", "site/signer.toml", "copy"], options].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    assert_eq!(told(&["--check"]), "");
+    fs::rename(path("test.key"), path("away.key")).unwrap();
+    for options in [&["--check"][..], &[]] {
+        let told = told(options);
+        assert!(told.starts_with("warning: a start still needs: site/signer.toml:"), "{told}");
+        assert!(told.contains("cannot read site/test.key: No such file") && told.lines().count() == 1, "{told}");
+    }
+    let config = fs::read_to_string(path("signer.toml")).unwrap();
+    let other =
+        config.replace("test.pem", "other.pem").replace("\"test\"", "\"other\"").replace("test.key", "other.key");
+    assert_ne!(other, config);
+    fs::write(path("signer.toml"), other).unwrap();
+    let issued = self_signed(&Leaf::new("Other", KeySpec::P256, Validity::days(SystemTime::now() - DAY, 365))).unwrap();
+    fs::write(path("other.pem"), issued.certificate_pem().unwrap()).unwrap();
+    fs::copy(path("away.key"), path("other.key")).unwrap();
+    fs::write(path("other.key"), issued.key_pem().unwrap()).unwrap();
+    let told = told(&["--check"]);
+    assert!(told.starts_with("warning: the key of identity \"test\" is not there"), "{told}");
+    assert!(told.contains("CN=Test Profile Signer") && told.lines().count() == 1, "{told}");
+}
+
+#[test]
 fn a_backup_that_failed_leaves_nothing_in_the_way_of_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let back_up = |answer: &'static str| {
@@ -494,3 +534,5 @@ fn has(program: &str) -> bool {
     }
     found
 }
+
+const DAY: Duration = Duration::from_secs(86_400);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use signer::{
     backup::Record,
     config::{ConfigError, credentials_directory, record_of},
+    daemon::Source,
     state::Secrets,
 };
 
@@ -22,6 +23,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// What a daemon would start with.
+    pub fn source(&self) -> Source {
+        let source = Source::new(&self.config);
+        Source { credentials: self.credentials.clone().or(source.credentials.clone()), ..source }
+    }
+
     /// The record that it names, with the keys.
     pub fn record(&self) -> Result<Record, Failure> {
         record(&self.config, self.credentials.clone())
