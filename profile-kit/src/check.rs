@@ -133,6 +133,22 @@ mod tests {
     use crate::{Enrolment, Os, Payload, UuidSource};
 
     #[test]
+    fn a_placeholder_in_another_script_is_told_as_one_that_is_left() {
+        for (text, word) in [("{{シリアル}}", Some("シリアル")), ("{{ user.name }}", None), ("%シリアル%", None)]
+        {
+            let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
+            profile.set("PayloadDescription", text).unwrap();
+            profile.push(Payload::new("com.apple.applicationaccess"));
+            profile.fill_uuids(UuidSource::Content);
+            let found = check(&profile, &Target::default(), SystemTime::UNIX_EPOCH);
+            let left = found.iter().find(|finding| finding.code == Code::PlaceholderLeft);
+            let told =
+                word.map(|word| format!("holds {{{{{word}}}}}, which is no placeholder: {}", crate::template::NAME));
+            assert_eq!(left.map(|finding| finding.message.clone()), told);
+        }
+    }
+
+    #[test]
     fn an_error_is_told_behind_more_warnings_of_its_code_than_are_told() {
         let mut profile = Profile::new("jp.example.ivi-mdm", "IVI MDM");
         let described = &crate::schema::find("com.apple.applicationaccess")[0];

@@ -213,7 +213,7 @@ fn placeholders(
         let start = declaration.span().start;
         let wrong = |problem: String| at(text, start, format!("placeholder {name:?}: {problem}"));
         if !template::is_name(&name) {
-            return Err(wrong("a name is a letter or _, then letters, digits, _ and -".into()));
+            return Err(wrong(template::NAME.into()));
         }
         let Declaration { kind, default, pattern, secret } = declaration.into_inner();
         let default = default.as_ref().map(|value| default_text(value).ok_or(value)).transpose();

@@ -1,7 +1,8 @@
 //! Placeholders `{{name}}` in the values of a profile, filled typed and all or nothing.
 //!
 //! A value that is a placeholder and nothing else takes the declared type; inside a longer string a placeholder
-//! is text. Only values are filled, never keys. `%…%` and `$…` belong to others and pass untouched.
+//! is text. Only values are filled, never keys. `%…%` and `$…` belong to others and pass untouched. A name is an ASCII
+//! letter or `_`, then ASCII letters, digits, `_` and `-`.
 
 mod cut;
 mod placeholder;
@@ -116,9 +117,10 @@ impl Template {
                         problems.push(|| format!("{path}: placeholder {name:?} is not declared"));
                     }
                     Part::Name(name) if !used.contains(name) => drop(used.insert(name.to_owned())),
-                    Part::Stray => {
-                        problems.push(|| format!("{path}: \"{{{{\" starts no placeholder: write {{{{name}}}}"))
-                    }
+                    Part::Stray(inner) => problems.push(|| match misnamed(inner) {
+                        Some(word) => format!("{path}: {{{{{word}}}}} is no placeholder: {NAME}"),
+                        None => format!("{path}: \"{{{{\" starts no placeholder: write {{{{name}}}}"),
+                    }),
                     Part::Name(_) | Part::Text(_) => {}
                 }
             }
@@ -299,7 +301,7 @@ impl Filling<'_> {
             let part = match part {
                 Part::Text(text) => Cow::Borrowed(text),
                 Part::Name(name) => placeholder::text(value(name)),
-                Part::Stray => Cow::Borrowed("{{"),
+                Part::Stray(_) => Cow::Borrowed("{{"),
             };
             self.take(part.len())?;
             filled.push_str(&part);
@@ -330,11 +332,19 @@ pub(crate) fn names(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Words in the braces of placeholders that cannot name one.
+pub(crate) fn misnames(text: &str) -> impl Iterator<Item = &str> {
+    parts(text).filter_map(|part| match part {
+        Part::Stray(inner) => misnamed(inner),
+        _ => None,
+    })
+}
+
 enum Part<'a> {
     Text(&'a str),
     Name(&'a str),
-    /// A `{{` that starts no placeholder.
-    Stray,
+    /// A `{{` that starts no placeholder, and what stands after it, which comes next.
+    Stray(&'a str),
 }
 
 fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
@@ -346,7 +356,7 @@ fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
         let (part, left) = match rest.find("{{") {
             Some(0) => match name_at(rest) {
                 Some((name, left)) => (Part::Name(name), left),
-                None => (Part::Stray, &rest[2..]),
+                None => (Part::Stray(&rest[2..]), &rest[2..]),
             },
             Some(start) => (Part::Text(&rest[..start]), &rest[start..]),
             None => (Part::Text(rest), ""),
@@ -365,6 +375,15 @@ fn name_at(text: &str) -> Option<(&str, &str)> {
     is_name(name).then_some((name, inner[end..].strip_prefix("}}")?))
 }
 
+/// The word after a `{{` that would name a placeholder in another script, or but for its first character.
+fn misnamed(inner: &str) -> Option<&str> {
+    let may_be_meant = |c: char| belongs(c) || !c.is_ascii();
+    let (end, _) = inner.char_indices().take(LONGEST_WORD).find(|(_, c)| *c != ' ' && !may_be_meant(*c))?;
+    let word = inner[..end].trim_matches(' ');
+    let is_word = !word.is_empty() && word.chars().all(may_be_meant);
+    (is_word && inner[end..].starts_with("}}")).then_some(word)
+}
+
 /// Whether a word can name a placeholder: a letter or `_`, then letters, digits, `_`, `-`.
 pub(crate) fn is_name(word: &str) -> bool {
     let first = word.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
@@ -375,6 +394,10 @@ fn belongs(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
+/// What names a placeholder, for people.
+pub(crate) const NAME: &str = "a name is an ASCII letter or _, then ASCII letters, digits, _ and -";
+/// In characters, with what stands behind it.
+const LONGEST_WORD: usize = 64;
 /// More problems than this are counted, not told.
 const MOST_PROBLEMS: usize = 100;
 
@@ -455,6 +478,21 @@ mod tests {
     fn refuses_an_opening_that_starts_no_placeholder() {
         assert!(template("{{not closed", &[]).is_err());
         assert!(template("{{two words}}", &[]).is_err());
+    }
+
+    #[test]
+    fn a_name_in_another_script_is_told_with_what_names_are() {
+        for (text, word) in [("S/N {{シリアル}}.", "シリアル"), ("{{ 端末-1 }}", "端末-1"), ("{{1st}}", "1st")]
+        {
+            let error = template(text, &[]).unwrap_err().to_string();
+            assert_eq!(error, format!("PayloadContent[0].SSID_STR: {{{{{word}}}}} is no placeholder: {NAME}"));
+        }
+        for text in
+            ["{{シリアル", "{{シリアル 番号}}", "{{}}", &"{{長".repeat(1000), &format!("{{{{{}}}}}", "長".repeat(100))]
+        {
+            let error = template(text, &[]).unwrap_err().to_string();
+            assert!(error.contains("starts no placeholder: write {{name}}"), "{error}");
+        }
     }
 
     #[test]

@@ -40,6 +40,9 @@ impl Plan {
             .filter(|(name, placeholder)| placeholder.default.is_none() && !is_there(name))
             .map(|(name, _)| format!("placeholder {name:?} has no column and no default"))
             .collect();
+        if !problems.is_empty() && table.columns().iter().any(|column| !column.is_ascii()) {
+            problems.push("names of placeholders are ASCII: rename the column that is to fill one".into());
+        }
         let defaulted: Vec<String> = template.placeholders().keys().filter(|name| !is_there(name)).cloned().collect();
         problems.extend(defaulted.iter().filter_map(|name| {
             let is_near = |column: &str| column != *name && column.to_lowercase() == name.to_lowercase();

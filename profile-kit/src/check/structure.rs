@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use plist::Value;
 
 use super::{Code, Finding, Findings, Severity};
-use crate::{KeyPath, Payload, Profile, key_path::Trail};
+use crate::{KeyPath, Payload, Profile, key_path::Trail, template};
 
 pub(super) fn check(profile: &Profile, findings: &mut Findings) {
     keys(profile, Uuids::AreThere, findings);
@@ -187,8 +187,11 @@ fn string(text: &str, place: &Trail<'_>, findings: &mut Findings) {
         let message = || format!("holds the control character {found:?}");
         findings.push_at(Code::ControlCharacters, Severity::Warning, place, message);
     }
-    if let Some(name) = crate::template::names(text).next() {
+    if let Some(name) = template::names(text).next() {
         let message = || format!("holds the placeholder {{{{{name}}}}}, never filled");
+        findings.push_at(Code::PlaceholderLeft, Severity::Warning, place, message);
+    } else if let Some(word) = template::misnames(text).next() {
+        let message = || format!("holds {{{{{word}}}}}, which is no placeholder: {}", template::NAME);
         findings.push_at(Code::PlaceholderLeft, Severity::Warning, place, message);
     }
 }

@@ -146,7 +146,7 @@ impl<'t> Holes<'t> {
     fn piece(&self, part: Part<'_>) -> Option<Piece> {
         match part {
             Part::Text(text) => Some(Piece::Fixed(text.to_owned())),
-            Part::Stray => Some(Piece::Fixed("{{".to_owned())),
+            Part::Stray(_) => Some(Piece::Fixed("{{".to_owned())),
             Part::Name(name) => self.placeholders.iter().position(|(known, _)| *known == name).map(Piece::Value),
         }
     }
