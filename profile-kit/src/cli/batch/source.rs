@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read, Seek},
     path::Path,
 };
 
@@ -25,13 +25,26 @@ pub fn table(path: &Path, encoding: Encoding) -> Result<Table, Failure> {
         }),
     };
     let file = file.map_err(|cause| Failure::io(&name, "cannot be read", &cause))?;
-    let table = Table::open(file, encoding).map_err(|error| Failure::of(&name, &error))?;
+    let opened = file.try_clone().map(|file| Table::open(file, encoding));
+    let opened = opened.map_err(|cause| Failure::io(&name, "cannot be read", &cause))?;
+    let table = opened.map_err(|error| {
+        let failure = Failure::of(&name, &error);
+        match encoding == Encoding::Utf8 && is_shift_jis(file) {
+            true => Failure { message: failure.message + ": --encoding shift_jis reads it", ..failure },
+            false => failure,
+        }
+    })?;
     Ok(table.named(name))
+}
+
+/// Whether a table that cannot be read as UTF-8 can be read so.
+fn is_shift_jis(mut file: File) -> bool {
+    file.rewind().is_ok() && Table::open(file, Encoding::ShiftJis).is_ok()
 }
 
 fn kept(mut from: impl Read) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
     io::copy(&mut from, &mut file)?;
-    file.seek(SeekFrom::Start(0))?;
+    file.rewind()?;
     Ok(file)
 }
