@@ -155,7 +155,11 @@ fn object(bytes: &[u8]) -> Result<Object<'_>, String> {
             _ if is_other && cause.is_data() => "it is another value",
             words => words.unwrap_or_default(),
         };
-        format!("is not a JSON object at character {}: {words}", cause.column())
+        let hint = match bytes.trim_ascii_end().contains(&b'\r') {
+            true => "; it has a CR alone in it, and lines end with LF or CR LF",
+            false => "",
+        };
+        format!("is not a JSON object at character {}: {words}{hint}", cause.column())
     })
 }
 

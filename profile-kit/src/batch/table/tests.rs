@@ -52,6 +52,18 @@ fn json_lines_take_strings_numbers_and_truth_as_they_are_written() {
 }
 
 #[test]
+fn json_lines_end_with_lf_or_cr_lf_and_a_cr_alone_is_told() {
+    let lines = ["{\"s\": \"A\"}", "", "{\"s\": \"B\"}", "{\"s\": \"C\"}"];
+    for end in ["\n", "\r\n"] {
+        let expected = [(1, texts(&["A"])), (3, texts(&["B"])), (4, texts(&["C"]))];
+        assert_eq!(rows(table(lines.join(end))), expected, "{end:?}");
+    }
+    let told = refusal(lines.join("\r"), Encoding::Utf8);
+    assert!(told.starts_with("line 1, column 1: is not a JSON object at character 13: "), "{told}");
+    assert!(told.ends_with("; it has a CR alone in it, and lines end with LF or CR LF"), "{told}");
+}
+
+#[test]
 fn a_line_that_is_no_object_is_told_and_the_rest_goes_on() {
     let text = "{\"s\": \"A\"}\n[1]\n{\"s\": {}}\n{\"s\": 1, \"s\": 2}\n{\"s\": \"B\"\n\"x\"\n{\"s\": \"\\ud800\"}\n{\"s\": \"C\"}";
     let read = rows(table(text));
