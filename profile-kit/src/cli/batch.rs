@@ -1,6 +1,6 @@
 //! The verb `batch`.
 
-mod interrupt;
+pub(super) mod interrupt;
 mod join;
 mod make;
 mod overwrite;

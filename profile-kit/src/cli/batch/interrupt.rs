@@ -18,8 +18,17 @@ pub fn flag() -> Result<Arc<AtomicBool>, Failure> {
         }
     };
     ctrlc::set_handler(handler).map_err(|cause| Failure::usage(format!("interruptions cannot be watched: {cause}")))?;
+    IS_WATCHED.store(true, Ordering::Relaxed);
     Ok(flag)
 }
+
+/// Whether there is a flag: else an interruption ends the process.
+#[cfg(unix)]
+pub fn is_watched() -> bool {
+    IS_WATCHED.load(Ordering::Relaxed)
+}
+
+static IS_WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// As a shell says of a program that ^C ended.
 const INTERRUPTED: i32 = 130;
