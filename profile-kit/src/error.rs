@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use openssl::error::ErrorStack;
 
-use crate::{DeviceError, KeyPath, Verdict, finding::Finding};
+use crate::{DeviceError, KeyPath, Verdict, finding::Finding, template::PlaceholderProblem};
 
 /// What the crate's fallible functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -100,10 +100,12 @@ pub enum Error {
         problem: String,
     },
     /// Placeholders could not be filled; nothing was.
-    #[error("{}", join(.problems))]
+    #[error("{}", Unfilled(.problems, *.more))]
     Placeholders {
-        /// One sentence for each placeholder, at least one.
-        problems: Vec<String>,
+        /// What is wrong with each, at least one and at most a hundred.
+        problems: Vec<PlaceholderProblem>,
+        /// How many there are beyond these.
+        more: usize,
     },
     /// A removal password was filled with nothing; nothing was made.
     #[error("the removal password is empty: the profile would be locked without one")]
@@ -312,16 +314,25 @@ struct Refusals<'a>(&'a [Finding]);
 
 impl fmt::Display for Refusals<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, finding) in self.0.iter().enumerate() {
-            if position > 0 {
-                f.write_str("; ")?;
-            }
-            write!(f, "{finding}")?;
-        }
-        Ok(())
+        join(self.0, f)
     }
 }
 
-fn join(problems: &[String]) -> String {
-    problems.join("; ")
+struct Unfilled<'a>(&'a [PlaceholderProblem], usize);
+
+impl fmt::Display for Unfilled<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        join(self.0, f)?;
+        if self.1 > 0 { write!(f, "; and {} more", self.1) } else { Ok(()) }
+    }
+}
+
+fn join(sentences: &[impl fmt::Display], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (position, sentence) in sentences.iter().enumerate() {
+        if position > 0 {
+            f.write_str("; ")?;
+        }
+        write!(f, "{sentence}")?;
+    }
+    Ok(())
 }

@@ -221,7 +221,7 @@ fn placeholders(
         let pattern = pattern.as_deref().map(Pattern::new).transpose();
         let pattern = pattern.map_err(|problem| wrong(format!("the pattern cannot be read: {problem}")))?;
         let placeholder = Placeholder { kind, default, pattern, secret };
-        placeholder.check_default(&name).map_err(|problem| at(text, start, problem))?;
+        placeholder.check_default(&name).map_err(|problem| at(text, start, problem.to_string()))?;
         Ok((name, placeholder))
     };
     declarations.into_iter().map(placeholder).collect()

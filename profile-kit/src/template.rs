@@ -6,6 +6,7 @@
 
 mod cut;
 mod placeholder;
+mod problem;
 
 use std::{
     borrow::Cow,
@@ -18,6 +19,7 @@ use plist::{Dictionary, Value};
 pub use cut::{Cut, Filled};
 pub(crate) use placeholder::date;
 pub use placeholder::{Kind, Pattern, Placeholder};
+pub use problem::{PlaceholderFault, PlaceholderProblem};
 
 use crate::{
     Error, KeyPath, Profile, Removal, Result, Step, UuidSource,
@@ -114,12 +116,12 @@ impl Template {
             for part in parts(value.as_string().unwrap_or_default()) {
                 match part {
                     Part::Name(name) if declared_only && !self.placeholders.contains_key(name) => {
-                        problems.push(|| format!("{path}: placeholder {name:?} is not declared"));
+                        problems.push(|| PlaceholderProblem::new(name, PlaceholderFault::Undeclared).at(path));
                     }
                     Part::Name(name) if !used.contains(name) => drop(used.insert(name.to_owned())),
                     Part::Stray(inner) => problems.push(|| match misnamed(inner) {
-                        Some(word) => format!("{path}: {{{{{word}}}}} is no placeholder: {NAME}"),
-                        None => format!("{path}: \"{{{{\" starts no placeholder: write {{{{name}}}}"),
+                        Some(word) => PlaceholderProblem::new(word, PlaceholderFault::NoName).at(path),
+                        None => PlaceholderProblem::unnamed(PlaceholderFault::Stray).at(path),
                     }),
                     Part::Name(_) | Part::Text(_) => {}
                 }
@@ -226,7 +228,7 @@ impl Template {
         let mut typed = BTreeMap::new();
         let mut problems = Problems::default();
         for name in values.keys().filter(|name| !self.placeholders.contains_key(*name)) {
-            problems.push(|| format!("placeholder {name:?} is not declared"));
+            problems.push(|| PlaceholderProblem::new(name, PlaceholderFault::Undeclared));
         }
         for (name, placeholder) in &self.placeholders {
             match placeholder.value(name, values.get(name).map(String::as_str)) {
@@ -239,15 +241,15 @@ impl Template {
     }
 }
 
-/// Sentences about what is wrong, as many as somebody reads.
+/// What is wrong, as much as somebody reads.
 #[derive(Default)]
 struct Problems {
-    list: Vec<String>,
+    list: Vec<PlaceholderProblem>,
     more: usize,
 }
 
 impl Problems {
-    fn push(&mut self, problem: impl FnOnce() -> String) {
+    fn push(&mut self, problem: impl FnOnce() -> PlaceholderProblem) {
         match self.list.len() < MOST_PROBLEMS {
             true => self.list.push(problem()),
             false => self.more += 1,
@@ -255,11 +257,9 @@ impl Problems {
     }
 
     /// Nothing, or an error with all of them.
-    fn none(mut self) -> Result<()> {
-        if self.more > 0 {
-            self.list.push(format!("and {} more", self.more));
-        }
-        if self.list.is_empty() { Ok(()) } else { Err(Error::Placeholders { problems: self.list }) }
+    fn none(self) -> Result<()> {
+        let Self { list: problems, more } = self;
+        if problems.is_empty() { Ok(()) } else { Err(Error::Placeholders { problems, more }) }
     }
 }
 
@@ -310,8 +310,8 @@ impl Filling<'_> {
     }
 
     fn take(&mut self, size: usize) -> Result<()> {
-        let problem = || format!("the filled profile would be larger than {LARGEST} bytes");
-        self.room = self.room.checked_sub(size).ok_or_else(|| Error::Placeholders { problems: vec![problem()] })?;
+        let problems = || vec![PlaceholderProblem::unnamed(PlaceholderFault::TooLarge)];
+        self.room = self.room.checked_sub(size).ok_or_else(|| Error::Placeholders { problems: problems(), more: 0 })?;
         Ok(())
     }
 }
@@ -469,6 +469,27 @@ mod tests {
     }
 
     #[test]
+    fn tells_what_is_wrong_in_parts_and_no_secret() {
+        let pin = Placeholder { kind: Kind::Integer, secret: true, ..Placeholder::default() };
+        let code = Placeholder { pattern: Some(Pattern::new("[A-Z]+").unwrap()), ..Placeholder::default() };
+        let placeholders = [("code", code), ("name", Placeholder::default()), ("pin", pin)];
+        let error = filled("{{pin}}{{code}}{{name}}", &placeholders, &[("pin", "hunter2"), ("code", "a"), ("x", "")]);
+        let Err(Error::Placeholders { problems, more: 0 }) = error else { panic!("{error:?}") };
+        let parts = problems.iter().map(|it| (it.name.as_deref().unwrap(), it.value.as_deref(), it.fault.clone()));
+        let no_match = PlaceholderFault::NoMatch { pattern: "[A-Z]+".into() };
+        let wrong_kind = PlaceholderFault::WrongKind { kind: Kind::Integer };
+        assert_eq!(
+            parts.collect::<Vec<_>>(),
+            [
+                ("x", None, PlaceholderFault::Undeclared),
+                ("code", Some("a"), no_match),
+                ("name", None, PlaceholderFault::NoValue),
+                ("pin", None, wrong_kind)
+            ]
+        );
+    }
+
+    #[test]
     fn refuses_an_undeclared_name_with_its_place() {
         let error = template("{{ssid}}", &[]).unwrap_err();
         assert_eq!(error.to_string(), "PayloadContent[0].SSID_STR: placeholder \"ssid\" is not declared");
@@ -528,8 +549,9 @@ mod tests {
 
     #[test]
     fn tells_a_hundred_problems_and_counts_the_rest() {
-        let Err(Error::Placeholders { problems }) = template(&"{{x}} ".repeat(150), &[]) else { panic!("undeclared") };
-        assert_eq!((problems.len(), problems[100].as_str()), (101, "and 50 more"));
+        let error = template(&"{{x}} ".repeat(150), &[]).unwrap_err();
+        assert!(error.to_string().ends_with("; and 50 more"), "{error}");
+        assert!(matches!(error, Error::Placeholders { problems, more: 50 } if problems.len() == 100));
     }
 
     #[test]

@@ -140,10 +140,9 @@ impl Plan {
         let own = |(name, placeholder): (&String, &crate::template::Placeholder)| {
             let place = self.placeholders.iter().find(|(known, _)| known == name).map(|(_, place)| *place);
             let problem = placeholder.value(name, place.and_then(|place| cells.get(place))).err()?;
-            let bare = problem.strip_prefix(&format!("placeholder {name:?}: ")).unwrap_or(&problem);
             Some(match place {
-                Some(_) => CellProblem::of_cell(name, bare),
-                None => CellProblem::of_row(problem),
+                Some(_) => CellProblem::of_cell(name, problem.of_value()),
+                None => CellProblem::of_row(problem.to_string()),
             })
         };
         let problems: Vec<CellProblem> = template.placeholders().iter().filter_map(own).take(MOST_PROBLEMS).collect();

@@ -8,6 +8,7 @@ use regex_lite::{Regex, RegexBuilder};
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+use super::{PlaceholderFault, PlaceholderProblem};
 use crate::error::one_line;
 
 /// The type of the value that a placeholder becomes.
@@ -78,29 +79,29 @@ impl Pattern {
 }
 
 impl Placeholder {
-    /// The value for a text, or for the default where none is given; `name` is for the sentence only.
+    /// The value for a text, or for the default where none is given; `name` is for the problem only.
     ///
     /// # Errors
-    /// A sentence that names the placeholder; a secret text is not in it.
-    pub fn value(&self, name: &str, given: Option<&str>) -> Result<Value, String> {
-        let text = given.or(self.default.as_deref()).ok_or_else(|| format!("placeholder {name:?} has no value"))?;
-        let shown = || if self.secret { "[redacted]".to_owned() } else { format!("{text:?}") };
+    /// What is wrong with it; a secret text is not in it.
+    pub fn value(&self, name: &str, given: Option<&str>) -> Result<Value, PlaceholderProblem> {
+        let wrong = |fault| PlaceholderProblem::new(name, fault);
+        let text = given.or(self.default.as_deref()).ok_or_else(|| wrong(PlaceholderFault::NoValue))?;
+        let shown = || (!self.secret).then(|| text.to_owned());
         if let Some(pattern) = &self.pattern
             && (text.len() > LONGEST_MATCHED || !pattern.regex.is_match(text))
         {
-            return Err(format!(
-                "placeholder {name:?}: {} does not match the pattern {}",
-                shown(),
-                one_line(&pattern.text)
-            ));
+            let fault = PlaceholderFault::NoMatch { pattern: one_line(&pattern.text) };
+            return Err(PlaceholderProblem { value: shown(), ..wrong(fault) });
         }
-        self.kind.read(text).ok_or_else(|| format!("placeholder {name:?}: {} is not {}", shown(), self.kind))
+        let kind = self.kind;
+        kind.read(text)
+            .ok_or_else(|| PlaceholderProblem { value: shown(), ..wrong(PlaceholderFault::WrongKind { kind }) })
     }
 }
 
 impl Placeholder {
     /// Whether the default, if there is one, is of the kind and the pattern.
-    pub(crate) fn check_default(&self, name: &str) -> Result<(), String> {
+    pub(crate) fn check_default(&self, name: &str) -> Result<(), PlaceholderProblem> {
         self.default.as_deref().map_or(Ok(()), |_| self.value(name, None).map(drop))
     }
 }

@@ -105,8 +105,10 @@ fn problems(file: &Path, error: profile_kit::Error) -> Vec<ConfigError> {
             let key = place.path.map(|path| path.to_string()).unwrap_or_default();
             vec![ConfigError::new(Place { line: place.line, key, ..whole }, problem)]
         }
-        profile_kit::Error::Placeholders { problems } => {
-            problems.into_iter().map(|problem| ConfigError::new(whole.clone(), problem)).collect()
+        profile_kit::Error::Placeholders { problems, more } => {
+            let more = (more > 0).then(|| format!("and {more} more placeholders"));
+            let sentences = problems.iter().map(ToString::to_string).chain(more);
+            sentences.map(|sentence| ConfigError::new(whole.clone(), sentence)).collect()
         }
         other => vec![ConfigError::of(whole, other)],
     }

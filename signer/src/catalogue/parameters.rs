@@ -31,13 +31,8 @@ fn value(name: &str, placeholder: &Placeholder, given: Option<&Value>) -> Result
         Some(value) => Some(text(placeholder.kind, value).ok_or_else(|| format!("is not {}", placeholder.kind))?),
         None => None,
     };
-    // The sentence starts with the placeholder's name, which the caller is told by itself.
-    let shorten = |sentence: String| {
-        let start = format!("placeholder {name:?}");
-        let rest = sentence.strip_prefix(&start).unwrap_or(&sentence);
-        rest.strip_prefix(": [redacted]").unwrap_or(rest).trim_start().to_owned()
-    };
-    placeholder.value(name, text.as_deref()).map_err(shorten)?;
+    // Name and value the caller knows.
+    placeholder.value(name, text.as_deref()).map_err(|problem| problem.fault.to_string())?;
     Ok(text)
 }
 

@@ -245,7 +245,9 @@ fn a_small_template_cannot_fill_the_memory() {
         UuidSource::Content,
     );
     let error = cut.fill(&values(&"x".repeat(20_000))).unwrap_err();
-    assert!(matches!(&error, Error::Placeholders { problems } if problems[0].contains("would be larger than")));
+    assert!(
+        matches!(&error, Error::Placeholders { problems, .. } if problems[0].fault == crate::template::PlaceholderFault::TooLarge)
+    );
 }
 
 #[test]
