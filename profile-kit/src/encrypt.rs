@@ -13,7 +13,7 @@ use openssl::{
 use plist::{Dictionary, Value};
 
 use crate::{
-    Certificate, Error, Form, Identity, KeyKind, KeyPath, Place, Profile, Result, Source, UuidSource,
+    Certificate, Error, Form, Identity, IdentityFault, KeyKind, KeyPath, Place, Profile, Result, Source, UuidSource,
     ber::{self, OBJECT_IDENTIFIER, Reader, SEQUENCE},
     document::{self, Part},
     error::openssl,
@@ -110,14 +110,18 @@ pub fn warnings(to: &Certificate, at: SystemTime) -> Vec<IdentityWarning> {
 
 fn suits(recipient: &Certificate) -> Result<()> {
     let (subject, kind) = (recipient.subject(), recipient.key_kind());
-    let problem = match kind {
+    let (fault, problem) = match kind {
         KeyKind::Rsa(_) if recipient.may(X509KeyUsage::KEY_ENCIPHERMENT) => return Ok(()),
         KeyKind::Rsa(_) => {
-            format!("the key usage of {subject} does not allow encrypting for it: keyEncipherment is missing")
+            let missing = "does not allow encrypting for it: keyEncipherment is missing";
+            (IdentityFault::KeyUsage, format!("the key usage of {subject} {missing}"))
         }
-        _ => format!("the key of {subject} is {kind}: a profile is encrypted for RSA keys only"),
+        _ => {
+            let problem = format!("the key of {subject} is {kind}: a profile is encrypted for RSA keys only");
+            (IdentityFault::UnusableKey, problem)
+        }
     };
-    Err(Error::Identity { problem, source: None })
+    Err(Error::Identity { fault, problem, source: None })
 }
 
 fn envelope(content: &[u8], to: &Certificate, cipher: ContentCipher) -> Result<Vec<u8>, ErrorStack> {
@@ -137,6 +141,7 @@ fn open(envelope: &[u8], identity: &Identity) -> Result<Value> {
     let content = opened(&cms, identity).map_err(|cause| closed(Some(cause)))?;
     // A key that does not fit gives noise instead of an error, so that nobody learns from the difference.
     let unreadable = |cause: Error| Error::Identity {
+        fault: IdentityFault::WrongKey,
         problem: "this key does not open the encrypted payloads, or what is in them is no property list".into(),
         source: Some(cause.into()),
     };
@@ -181,7 +186,8 @@ fn malformed(problem: &str, source: Option<Source>) -> Error {
 
 fn closed(cause: Option<ErrorStack>) -> Error {
     let source = cause.filter(|cause| !cause.errors().is_empty()).map(openssl);
-    Error::Identity { problem: "this key does not open the encrypted payloads".into(), source }
+    let problem = "this key does not open the encrypted payloads".into();
+    Error::Identity { fault: IdentityFault::WrongKey, problem, source }
 }
 
 /// The same with its path from the profile's root.

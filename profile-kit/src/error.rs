@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use openssl::error::ErrorStack;
 
-use crate::{DeviceError, KeyPath, Verdict, finding::Finding, template::PlaceholderProblem};
+use crate::{DeviceError, IdentityFault, KeyPath, Verdict, finding::Finding, template::PlaceholderProblem};
 
 /// What the crate's fallible functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -139,7 +139,9 @@ pub enum Error {
     /// A key, a certificate or a passphrase cannot be used.
     #[error("{problem}")]
     Identity {
-        /// What is wrong with it.
+        /// What is wrong with it, for a program.
+        fault: IdentityFault,
+        /// The same for people.
         problem: String,
         /// What a library said of it.
         #[source]

@@ -1,6 +1,7 @@
 //! Who signs: a leaf certificate, its chain and its private key.
 
 mod chain;
+mod fault;
 mod file;
 mod key;
 mod passphrase;
@@ -19,6 +20,7 @@ use openssl::{
     x509::X509KeyUsage,
 };
 
+pub use fault::IdentityFault;
 pub use passphrase::Passphrase;
 pub use pkcs12::Pkcs12File;
 pub use warning::IdentityWarning;
@@ -108,7 +110,8 @@ impl IdentityFiles {
         }
         if !candidates.iter().any(|candidate| candidate.has_key(&key)) {
             let (certificate, key) = (self.certificate.display(), self.key.display());
-            return Err(problem(format!("no certificate in {certificate} belongs to the private key in {key}")));
+            let none = format!("no certificate in {certificate} belongs to the private key in {key}");
+            return Err(problem(IdentityFault::NoCertificate, none));
         }
         Identity::assemble(key, &candidates, self.decrypt_only).map_err(naming(&self.certificate))
     }
@@ -180,13 +183,15 @@ impl Identity {
                 leaves.push(candidate);
             }
         }
-        let first = *leaves.first().ok_or_else(|| problem("no certificate belongs to the key"))?;
+        let first = *leaves
+            .first()
+            .ok_or_else(|| problem(IdentityFault::NoCertificate, "no certificate belongs to the key"))?;
         leaves.retain(|leaf| decrypt_only || may_sign(leaf));
         if leaves.is_empty() {
             let subject = first.subject();
-            return Err(problem(format!(
-                "the key usage of {subject} does not allow signing: neither digitalSignature nor nonRepudiation is there"
-            )));
+            let missing = "neither digitalSignature nor nonRepudiation is there";
+            let unfit = format!("the key usage of {subject} does not allow signing: {missing}");
+            return Err(problem(IdentityFault::KeyUsage, unfit));
         }
         let leaves = leaves.into_iter().map(|leaf| Leaf::of(leaf, candidates)).collect::<Result<_>>()?;
         Ok(Self { inner: Arc::new(Inner { key, kind, leaves, decrypt_only }), chosen: 0 })
@@ -313,16 +318,19 @@ fn may_sign(leaf: &Certificate) -> bool {
     leaf.may(X509KeyUsage::DIGITAL_SIGNATURE) || leaf.may(X509KeyUsage::NON_REPUDIATION)
 }
 
-fn problem(problem: impl Into<String>) -> Error {
-    Error::Identity { problem: problem.into(), source: None }
+fn problem(fault: IdentityFault, problem: impl Into<String>) -> Error {
+    Error::Identity { fault, problem: problem.into(), source: None }
 }
 
 /// Puts a file's name before what is wrong in it: an identity has several files.
 fn naming(path: &Path) -> impl FnOnce(Error) -> Error {
     let path = path.display().to_string();
     move |error| match error {
-        Error::Identity { problem, source } | Error::Malformed { problem, source, .. } => {
-            Error::Identity { problem: format!("{path}: {problem}"), source }
+        Error::Identity { fault, problem, source } => {
+            Error::Identity { fault, problem: format!("{path}: {problem}"), source }
+        }
+        Error::Malformed { problem, source, .. } => {
+            Error::Identity { fault: IdentityFault::Unreadable, problem: format!("{path}: {problem}"), source }
         }
         other => other,
     }

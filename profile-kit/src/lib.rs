@@ -102,7 +102,7 @@ pub use device_error::{DeviceError, Domain};
 pub use encrypt::ContentCipher;
 pub use error::{Error, Form, Place, Result, Source};
 pub use fact::Fact;
-pub use identity::{Identity, IdentityFiles, IdentityWarning, Passphrase, Pkcs12File};
+pub use identity::{Identity, IdentityFault, IdentityFiles, IdentityWarning, Passphrase, Pkcs12File};
 pub use inspect::{Inspection, Inspector};
 pub use key_path::{KeyPath, Step};
 pub use os::{InvalidVersion, Os, OsVersion, Platform, UnknownPlatform};

@@ -20,7 +20,7 @@ pub use encoded::EncodedProfile;
 
 use self::mould::Mould;
 use crate::{
-    Certificate, Error, Identity, KeyKind, Place, Profile, Result, SignedProfile,
+    Certificate, Error, Identity, IdentityFault, KeyKind, Place, Profile, Result, SignedProfile,
     check::{self, Code, Finding},
     error::openssl,
     identity::{IdentityWarning, dates, shown},
@@ -189,7 +189,8 @@ impl Signer {
     /// [`Error::Identity`] where the identity is to decrypt only, [`Error::Crypto`].
     pub fn new(identity: &Identity, mut options: SignOptions) -> Result<Self> {
         if identity.is_decrypt_only() {
-            return Err(unfit("the identity is to decrypt only, and signs nothing".into()));
+            let problem = "the identity is to decrypt only, and signs nothing".into();
+            return Err(Error::Identity { fault: IdentityFault::WrongPurpose, problem, source: None });
         }
         options.signing_time = in_seconds(options.signing_time);
         let key = Key::new(identity, options.digest).map_err(failed("preparing a signature"))?;
@@ -283,7 +284,8 @@ impl Ready {
                 Ok(())
             }
             Some(reason) => {
-                Err(unfit(format!("certificate {reason}; the signing time is {}", shown(options.signing_time))))
+                let problem = format!("certificate {reason}; the signing time is {}", shown(options.signing_time));
+                Err(Error::Identity { fault: IdentityFault::OutsideValidity, problem, source: None })
             }
         }
     }
@@ -346,10 +348,6 @@ fn choose_nonces(_: &mut PkeyCtx<Private>) -> Result<(), ErrorStack> {
 /// A time as a signature can say it; years before 1970 it cannot.
 fn in_seconds(time: SystemTime) -> SystemTime {
     time.duration_since(UNIX_EPOCH).map_or(time, |since| UNIX_EPOCH + Duration::from_secs(since.as_secs()))
-}
-
-fn unfit(problem: String) -> Error {
-    Error::Identity { problem, source: None }
 }
 
 fn failed(doing: &'static str) -> impl FnOnce(ErrorStack) -> Error {

@@ -17,7 +17,7 @@ use std::{
 };
 
 use profile_kit::{
-    Certificate, Error, Identity, IdentityWarning, Overwrite, Profile, SignOptions, SignedProfile, sign,
+    Certificate, Error, Identity, IdentityFault, IdentityWarning, Overwrite, Profile, SignOptions, SignedProfile, sign,
 };
 
 use crate::{
@@ -219,7 +219,7 @@ impl Issuing {
     pub fn job(&self, filled: Filled) -> Result<Job, Error> {
         if filled.spec() != self.spec {
             let problem = format!("leave to sign spec {:?} does not serve spec {:?}", self.spec, filled.spec());
-            return Err(Error::Identity { problem, source: None });
+            return Err(Error::Identity { fault: IdentityFault::WrongPurpose, problem, source: None });
         }
         let (identity, options) = (self.key.identity.clone(), SignOptions::new(self.at));
         Ok(Job { identity, options, what: Box::new(filled) })
@@ -270,7 +270,7 @@ impl Freeing {
     pub fn job(&self, overwrite: Overwrite, at: SystemTime) -> Result<Job, Error> {
         let Some(installed) = overwrite.leaf() else {
             let problem = "an overwrite that was not made of a signed profile is not signed".into();
-            return Err(Error::Identity { problem, source: None });
+            return Err(Error::Identity { fault: IdentityFault::WrongPurpose, problem, source: None });
         };
         if installed != self.certificate() {
             let (installed, offered) = (installed.fingerprint(), self.certificate().fingerprint());
@@ -346,6 +346,9 @@ fn try_out(identity: &Identity, at: SystemTime) -> Result<(), Error> {
     let verified = SignedProfile::from_bytes(signed)?.verify_integrity()?;
     match verified.leaf() == identity.certificate() {
         true => Ok(()),
-        false => Err(Error::Identity { problem: "the trial signature names another certificate".into(), source: None }),
+        false => {
+            let problem = "the trial signature names another certificate".into();
+            Err(Error::Identity { fault: IdentityFault::WrongPurpose, problem, source: None })
+        }
     }
 }

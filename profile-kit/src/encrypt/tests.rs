@@ -71,6 +71,7 @@ fn another_key_does_not_open_it() {
     for other in others {
         let error = decrypt(&encrypted(), &other.identity().unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "this key does not open the encrypted payloads");
+        assert!(matches!(error, Error::Identity { fault: IdentityFault::WrongKey, .. }), "{error:?}");
     }
 }
 
@@ -83,12 +84,14 @@ fn forged() -> Issued {
 fn refuses_a_recipient_whose_key_is_not_rsa() {
     let error = encrypt(&profile(), P256.certificate(), ContentCipher::default()).unwrap_err();
     assert!(error.to_string().contains("is ECDSA P-256: a profile is encrypted for RSA keys only"), "{error}");
+    assert!(matches!(error, Error::Identity { fault: IdentityFault::UnusableKey, .. }), "{error:?}");
 }
 
 #[test]
 fn refuses_a_recipient_whose_key_usage_does_not_allow_it() {
     let error = encrypt(&profile(), RSA.certificate(), ContentCipher::default()).unwrap_err();
     assert!(error.to_string().contains("keyEncipherment is missing"), "{error}");
+    assert!(matches!(error, Error::Identity { fault: IdentityFault::KeyUsage, .. }), "{error:?}");
 }
 
 #[test]

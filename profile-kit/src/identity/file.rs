@@ -4,7 +4,7 @@ use std::{fs::Metadata, path::Path};
 
 use zeroize::Zeroizing;
 
-use super::problem;
+use super::{IdentityFault, problem};
 use crate::{
     Result,
     file::{self, LARGEST_CERTIFICATES, LARGEST_KEY},
@@ -19,10 +19,9 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
 pub(super) fn read_key(path: &Path, allow_readable: bool) -> Result<Zeroizing<Vec<u8>>> {
     file::read_if(path, "reading the private key", LARGEST_KEY, |metadata| {
         let Some(mode) = shared(metadata).filter(|_| !allow_readable) else { return Ok(()) };
-        Err(problem(format!(
-            "{}: mode {mode:04o} opens the private key to group or others: chmod 600 it",
-            path.display()
-        )))
+        let open =
+            format!("{}: mode {mode:04o} opens the private key to group or others: chmod 600 it", path.display());
+        Err(problem(IdentityFault::OpenToOthers, open))
     })
 }
 

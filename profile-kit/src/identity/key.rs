@@ -6,7 +6,7 @@ use openssl::{
     provider::Provider,
 };
 
-use super::{Passphrase, problem};
+use super::{IdentityFault, Passphrase, problem};
 use crate::{Error, KeyKind, Result, error::openssl};
 
 /// Reads the one private key of a PEM file: PKCS#8, or the older forms with the algorithm in their name.
@@ -14,8 +14,8 @@ use crate::{Error, KeyKind, Result, error::openssl};
 pub(super) fn from_pem(pem: &[u8], passphrase: Option<&Passphrase>) -> Result<Option<PKey<Private>>> {
     match private_keys(pem) {
         1 => {}
-        0 => return Err(problem("no private key in PEM form")),
-        many => return Err(problem(format!("{many} private keys, and one is needed"))),
+        0 => return Err(problem(IdentityFault::Unreadable, "no private key in PEM form")),
+        many => return Err(problem(IdentityFault::Unreadable, format!("{many} private keys, and one is needed"))),
     }
     let mut encrypted = false;
     let read = with_legacy(|| {
@@ -24,16 +24,18 @@ pub(super) fn from_pem(pem: &[u8], passphrase: Option<&Passphrase>) -> Result<Op
             Ok(passphrase.map_or(0, |passphrase| fill(buffer, passphrase)))
         })
     });
-    let (problem, cause) = match read {
+    let (fault, problem, cause) = match read {
         _ if encrypted && passphrase.is_none() => return Ok(None),
         Ok(key) => return Ok(Some(key)),
         Err(cause) => match unsupported(&cause) {
-            Some(algorithm) => (unreadable_key(&algorithm), Some(cause)),
-            None if encrypted => ("the passphrase does not open the private key".to_owned(), None),
-            None => ("the private key cannot be read".to_owned(), Some(cause)),
+            Some(algorithm) => (IdentityFault::Unreadable, unreadable_key(&algorithm), Some(cause)),
+            None if encrypted => {
+                (IdentityFault::WrongPassphrase, "the passphrase does not open the private key".to_owned(), None)
+            }
+            None => (IdentityFault::Unreadable, "the private key cannot be read".to_owned(), Some(cause)),
         },
     };
-    Err(Error::Identity { problem, source: cause.map(openssl) })
+    Err(Error::Identity { fault, problem, source: cause.map(openssl) })
 }
 
 fn private_keys(pem: &[u8]) -> usize {
@@ -81,14 +83,13 @@ fn unreadable_key(algorithm: &str) -> String {
 
 /// Refuses a key that devices may not take.
 pub(super) fn usable(kind: &KeyKind) -> Result<()> {
-    match kind {
-        KeyKind::Rsa(2048..=4096) => Ok(()),
-        KeyKind::Ec(curve) if CURVES.contains(&curve.as_str()) => Ok(()),
-        KeyKind::Rsa(_) => Err(problem(format!("the key is {kind}: RSA keys must have 2048 to 4096 bits"))),
-        _ => Err(problem(format!(
-            "the key is {kind}: a profile is signed with RSA (2048 to 4096 bits) or ECDSA (P-256, P-384, P-521)"
-        ))),
-    }
+    let wanted = match kind {
+        KeyKind::Rsa(2048..=4096) => return Ok(()),
+        KeyKind::Ec(curve) if CURVES.contains(&curve.as_str()) => return Ok(()),
+        KeyKind::Rsa(_) => "RSA keys must have 2048 to 4096 bits",
+        _ => "a profile is signed with RSA (2048 to 4096 bits) or ECDSA (P-256, P-384, P-521)",
+    };
+    Err(problem(IdentityFault::UnusableKey, format!("the key is {kind}: {wanted}")))
 }
 
 const CURVES: [&str; 3] = ["prime256v1", "secp384r1", "secp521r1"];

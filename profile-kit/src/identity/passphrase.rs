@@ -9,7 +9,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{file::shared, problem};
+use super::{IdentityFault, file::shared, problem};
 use crate::{
     Error, Result,
     file::{self, LARGEST_PASSPHRASE},
@@ -49,10 +49,8 @@ impl Passphrase {
     /// # Errors
     /// [`Error::Identity`] where it is not set.
     pub fn from_env(name: &str) -> Result<Self> {
-        let value = std::env::var_os(name).ok_or_else(|| Error::Identity {
-            problem: format!("environment variable {name}, for the passphrase, is not set"),
-            source: None,
-        })?;
+        let unset = || format!("environment variable {name}, for the passphrase, is not set");
+        let value = std::env::var_os(name).ok_or_else(|| problem(IdentityFault::NoPassphrase, unset()))?;
         Ok(Self::new(value.into_encoded_bytes()))
     }
 
@@ -63,7 +61,8 @@ impl Passphrase {
     /// As PKCS#12 takes it.
     pub(crate) fn text(&self) -> Result<&str> {
         let text = std::str::from_utf8(&self.0).ok().filter(|text| !text.contains('\0'));
-        text.ok_or_else(|| problem("the passphrase of a PKCS#12 file must be UTF-8 without a zero character"))
+        let unfit = "the passphrase of a PKCS#12 file must be UTF-8 without a zero character";
+        text.ok_or_else(|| problem(IdentityFault::WrongPassphrase, unfit))
     }
 }
 
@@ -85,7 +84,7 @@ pub(super) fn opened<T>(
 
 /// What is to be said where a passphrase is needed and there is none.
 pub(super) fn needed() -> Error {
-    problem("the private key is encrypted, and no passphrase was given")
+    problem(IdentityFault::NoPassphrase, "the private key is encrypted, and no passphrase was given")
 }
 
 impl From<&str> for Passphrase {

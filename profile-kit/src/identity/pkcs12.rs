@@ -9,7 +9,7 @@ use openssl::{
     pkey::{PKey, Private},
 };
 
-use super::{Identity, Passphrase, certificates, file, key, naming, passphrase, problem};
+use super::{Identity, IdentityFault, Passphrase, certificates, file, key, naming, passphrase, problem};
 use crate::{
     Certificate, Error, Result,
     ber::{self, Element, Reader},
@@ -65,10 +65,9 @@ type Opened = (PKey<Private>, Vec<Certificate>);
 
 /// `None` where the file is encrypted and no passphrase is given.
 pub(super) fn read(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Option<Opened>> {
-    let archive = Pkcs12::from_der(der)
-        .map_err(|cause| Error::Identity { problem: "not a PKCS#12 file".into(), source: Some(openssl(cause)) })?;
+    let archive = Pkcs12::from_der(der).map_err(|cause| unreadable("not a PKCS#12 file".into(), cause))?;
     if let Ok(many @ 2..) = private_keys(der) {
-        return Err(problem(format!("{many} private keys, and one is needed")));
+        return Err(problem(IdentityFault::Unreadable, format!("{many} private keys, and one is needed")));
     }
     let text = passphrase.map_or(Ok(""), Passphrase::text)?;
     let parsed = match key::with_legacy(|| archive.parse2(text)) {
@@ -76,7 +75,8 @@ pub(super) fn read(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Option
         Err(cause) if passphrase.is_none() && is_closed(&cause) => return Ok(None),
         Err(cause) => return Err(explained(cause)),
     };
-    let private = parsed.pkey.ok_or_else(|| problem("no private key in the PKCS#12 file"))?;
+    let private =
+        parsed.pkey.ok_or_else(|| problem(IdentityFault::Unreadable, "no private key in the PKCS#12 file"))?;
     let certificates = parsed.cert.into_iter().chain(parsed.ca.into_iter().flatten());
     Ok(Some((private, certificates.map(Certificate::from_x509).collect::<Result<_>>()?)))
 }
@@ -118,7 +118,7 @@ fn is_closed(cause: &ErrorStack) -> bool {
 
 fn explained(cause: ErrorStack) -> Error {
     if is_closed(&cause) {
-        return problem("the passphrase does not open the PKCS#12 file");
+        return problem(IdentityFault::WrongPassphrase, "the passphrase does not open the PKCS#12 file");
     }
     let problem = match key::unsupported(&cause) {
         Some(algorithm) => format!(
@@ -127,7 +127,11 @@ fn explained(cause: ErrorStack) -> Error {
         ),
         None => "the PKCS#12 file cannot be read".into(),
     };
-    Error::Identity { problem, source: Some(openssl(cause)) }
+    unreadable(problem, cause)
+}
+
+fn unreadable(problem: String, cause: ErrorStack) -> Error {
+    Error::Identity { fault: IdentityFault::Unreadable, problem, source: Some(openssl(cause)) }
 }
 
 /// What OpenSSL says of a wrong passphrase: with a MAC, and without one.

@@ -49,9 +49,9 @@ impl Files {
     }
 }
 
-fn refusal(result: Result<Identity>) -> String {
+fn refusal(expected: IdentityFault, result: Result<Identity>) -> String {
     let error = result.unwrap_err();
-    assert!(matches!(error, Error::Identity { .. }), "{error:?}");
+    assert!(matches!(error, Error::Identity { fault, .. } if fault == expected), "{error:?}");
     error.to_string()
 }
 
@@ -125,7 +125,7 @@ fn orders_the_chain_and_leaves_root_duplicates_and_strangers_out() {
 #[test]
 fn refuses_a_key_of_another_certificate_and_names_both_files() {
     let files = Files::new(&RSA.certificate_pem().unwrap(), &P256.key_pem().unwrap());
-    let message = refusal(files.load());
+    let message = refusal(IdentityFault::NoCertificate, files.load());
     assert!(message.contains("signer.pem belongs to") && message.contains("signer.key"), "{message}");
 }
 
@@ -134,10 +134,10 @@ fn refuses_a_key_file_that_others_may_read_unless_allowed() {
     let files = Files::of(&P256);
     for mode in [0o640, 0o604, 0o660] {
         files.set_mode("signer.key", mode);
-        let message = refusal(files.load());
+        let message = refusal(IdentityFault::OpenToOthers, files.load());
         assert!(message.contains(&format!("signer.key: mode {mode:04o} opens")), "{message}");
     }
-    let message = refusal(files.load());
+    let message = refusal(IdentityFault::OpenToOthers, files.load());
     assert!(message.ends_with("to group or others: chmod 600 it"), "{message}");
     let mut allowed = IdentityFiles::new(files.path("signer.pem"), files.path("signer.key"));
     allowed.allow_readable_key = true;
@@ -151,7 +151,7 @@ fn refuses_a_pkcs12_file_that_others_may_read_unless_allowed() {
     let path = files.path("signer.key");
     assert!(Identity::from_pkcs12_file(&path, &passphrase).is_ok());
     files.set_mode("signer.key", 0o644);
-    assert!(refusal(Identity::from_pkcs12_file(&path, &passphrase)).contains("mode 0644"));
+    assert!(refusal(IdentityFault::OpenToOthers, Identity::from_pkcs12_file(&path, &passphrase)).contains("mode 0644"));
     let allowed = Pkcs12File { passphrase: Some(passphrase), allow_readable_key: true, ..Pkcs12File::new(path) };
     assert!(allowed.load().is_ok());
 }
@@ -165,9 +165,12 @@ fn asks_for_a_passphrase_only_where_one_is_needed_and_none_is_given() {
     for key in encrypted_keys() {
         fs::write(open.path("signer.key"), key).unwrap();
         assert!(files.load_asking(ask).is_ok());
-        assert!(refusal(files.load_asking(|| Ok(None))).ends_with("is encrypted, and no passphrase was given"));
+        assert!(
+            refusal(IdentityFault::NoPassphrase, files.load_asking(|| Ok(None)))
+                .ends_with("is encrypted, and no passphrase was given")
+        );
         let given = IdentityFiles { passphrase: Some("battery staple".into()), ..files.clone() };
-        let message = refusal(given.load_asking(|| panic!("a passphrase was given")));
+        let message = refusal(IdentityFault::WrongPassphrase, given.load_asking(|| panic!("a passphrase was given")));
         assert!(message.ends_with("the passphrase does not open the private key"), "{message}");
     }
 }
@@ -179,20 +182,23 @@ fn asks_for_the_passphrase_of_a_pkcs12_file_only_where_the_empty_one_does_not_op
     assert!(file.load_asking(|| panic!("the empty passphrase opens it")).is_ok());
     fs::write(&file.path, RSA.pkcs12(&PASSPHRASE.into()).unwrap()).unwrap();
     assert!(file.load_asking(|| Ok(Some(PASSPHRASE.into()))).is_ok());
-    assert!(refusal(file.load()).ends_with("is encrypted, and no passphrase was given"));
+    assert!(refusal(IdentityFault::NoPassphrase, file.load()).ends_with("is encrypted, and no passphrase was given"));
 }
 
 #[test]
 fn says_that_a_key_is_encrypted_where_no_passphrase_is_given() {
     for key in encrypted_keys() {
-        assert_eq!(refusal(from_pem(&RSA, &key, None)), "the private key is encrypted, and no passphrase was given");
+        assert_eq!(
+            refusal(IdentityFault::NoPassphrase, from_pem(&RSA, &key, None)),
+            "the private key is encrypted, and no passphrase was given"
+        );
     }
 }
 
 #[test]
 fn says_that_a_passphrase_is_wrong() {
     for key in encrypted_keys() {
-        let message = refusal(from_pem(&RSA, &key, Some(&"battery staple".into())));
+        let message = refusal(IdentityFault::WrongPassphrase, from_pem(&RSA, &key, Some(&"battery staple".into())));
         assert_eq!(message, "the passphrase does not open the private key");
     }
 }
@@ -221,28 +227,31 @@ fn a_passphrase_for_an_open_key_does_no_harm() {
 #[test]
 fn a_passphrase_longer_than_openssl_takes_opens_nothing() {
     let [key, _] = encrypted_keys();
-    let message = refusal(from_pem(&RSA, &key, Some(&Passphrase::new([b'x'; 5000]))));
+    let message = refusal(IdentityFault::WrongPassphrase, from_pem(&RSA, &key, Some(&Passphrase::new([b'x'; 5000]))));
     assert_eq!(message, "the passphrase does not open the private key");
 }
 
 #[test]
 fn refuses_two_private_keys_and_none() {
     let two = [P256.key_pem().unwrap(), RSA.key_pem().unwrap()].concat();
-    assert_eq!(refusal(from_pem(&P256, &two, None)), "2 private keys, and one is needed");
-    assert_eq!(refusal(from_pem(&P256, b"no key", None)), "no private key in PEM form");
+    assert_eq!(refusal(IdentityFault::Unreadable, from_pem(&P256, &two, None)), "2 private keys, and one is needed");
+    assert_eq!(refusal(IdentityFault::Unreadable, from_pem(&P256, b"no key", None)), "no private key in PEM form");
 }
 
 #[test]
 fn refuses_a_small_rsa_key_and_one_that_is_too_large() {
     let small = INTERMEDIATE.issue(&leaf("Small", KeySpec::Rsa(1024))).unwrap();
-    assert_eq!(refusal(small.identity()), "the key is RSA-1024: RSA keys must have 2048 to 4096 bits");
+    assert_eq!(
+        refusal(IdentityFault::UnusableKey, small.identity()),
+        "the key is RSA-1024: RSA keys must have 2048 to 4096 bits"
+    );
     assert!(key::usable(&KeyKind::Rsa(8192)).is_err());
 }
 
 #[test]
 fn refuses_ed25519_by_its_name() {
     let issued = INTERMEDIATE.issue(&leaf("Edwards", KeySpec::Ed25519)).unwrap();
-    assert!(refusal(issued.identity()).starts_with("the key is ED25519: "));
+    assert!(refusal(IdentityFault::UnusableKey, issued.identity()).starts_with("the key is ED25519: "));
 }
 
 #[test]
@@ -263,7 +272,7 @@ fn takes_a_leaf_for_non_repudiation_which_may_have_signed_what_is_installed() {
 #[test]
 fn refuses_a_leaf_whose_key_usage_does_not_allow_signing() {
     for usage in [KeyUse::CertificateSigning, KeyUse::KeyEncipherment] {
-        let message = refusal(with_usage(vec![usage]).identity());
+        let message = refusal(IdentityFault::KeyUsage, with_usage(vec![usage]).identity());
         assert!(
             message.ends_with("does not allow signing: neither digitalSignature nor nonRepudiation is there"),
             "{message}"
@@ -295,7 +304,7 @@ fn an_identity_for_decrypting_may_come_from_pkcs12() {
     let issued = with_usage(vec![KeyUse::KeyEncipherment]);
     let files = Files::new(b"", &issued.pkcs12(&"".into()).unwrap());
     let mut wanted = Pkcs12File::new(files.path("signer.key"));
-    assert!(refusal(wanted.load()).contains("does not allow signing"));
+    assert!(refusal(IdentityFault::KeyUsage, wanted.load()).contains("does not allow signing"));
     wanted.decrypt_only = true;
     assert!(wanted.load().unwrap().is_decrypt_only());
 }
@@ -323,9 +332,9 @@ fn the_chain_of_a_pkcs12_file_may_be_a_file_of_its_own() {
 #[test]
 fn says_that_a_pkcs12_passphrase_is_wrong() {
     let der = RSA.pkcs12(&PASSPHRASE.into()).unwrap();
-    let message = refusal(Identity::from_pkcs12(&der, &"battery staple".into()));
+    let message = refusal(IdentityFault::WrongPassphrase, Identity::from_pkcs12(&der, &"battery staple".into()));
     assert_eq!(message, "the passphrase does not open the PKCS#12 file");
-    let message = refusal(Identity::from_pkcs12(&der, &"zero\0".into()));
+    let message = refusal(IdentityFault::WrongPassphrase, Identity::from_pkcs12(&der, &"zero\0".into()));
     assert!(message.contains("zero character"), "{message}");
 }
 
@@ -351,13 +360,16 @@ fn refuses_pkcs12_with_two_keys() {
     let [one, other] = [&RSA, &P256].map(|issued| safes(&issued.pkcs12(&passphrase).unwrap()));
     let identity = Identity::from_pkcs12(&archive(&one), &passphrase).unwrap();
     assert_eq!(identity.certificate(), RSA.certificate());
-    let both = refusal(Identity::from_pkcs12(&archive(&[one, other].concat()), &passphrase));
+    let both = refusal(IdentityFault::Unreadable, Identity::from_pkcs12(&archive(&[one, other].concat()), &passphrase));
     assert_eq!(both, "2 private keys, and one is needed");
 }
 
 #[test]
 fn refuses_what_is_no_pkcs12() {
-    assert_eq!(refusal(Identity::from_pkcs12(b"PK\x03\x04", &"".into())), "not a PKCS#12 file");
+    assert_eq!(
+        refusal(IdentityFault::Unreadable, Identity::from_pkcs12(b"PK\x03\x04", &"".into())),
+        "not a PKCS#12 file"
+    );
 }
 
 #[test]

@@ -153,6 +153,7 @@ fn refuses_an_expired_leaf_unless_allowed() {
         error.to_string(),
         "certificate CN=P-256 signer expired on 2040-01-01T00:00:00Z; the signing time is 2040-01-01T00:00:01Z"
     );
+    assert!(matches!(error, Error::Identity { fault: IdentityFault::OutsideValidity, .. }), "{error:?}");
     let required = |issued: &Issued| Terms { leaf: Some(issued.certificate().clone()), ..Terms::default() };
     assert!(identity.sign_with(&required(&P256), &late).is_ok());
     late.allow_other_signer = true;
@@ -233,6 +234,7 @@ fn an_identity_for_decrypting_signs_nothing() {
     (files.decrypt_only, files.allow_readable_key) = (true, true);
     let error = files.load().unwrap().sign_with(&profile(), &options()).unwrap_err();
     assert!(error.to_string().contains("decrypt only"), "{error}");
+    assert!(matches!(error, Error::Identity { fault: IdentityFault::WrongPurpose, .. }), "{error:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::SystemTime};
 
 use crate::{
-    Certificate, Error, Identity, Result,
+    Certificate, Error, Identity, IdentityFault, Result,
     pki::{Authority, Issued, KeySpec, Leaf, Validity},
 };
 
@@ -46,8 +46,10 @@ impl Keys {
     }
 
     pub(super) fn find(&self, name: &str) -> Result<&Identity> {
-        let problem = || format!("no identity {name:?} was given");
-        self.named.get(name).ok_or_else(|| Error::Identity { problem: problem(), source: None })
+        self.named.get(name).ok_or_else(|| {
+            let problem = format!("no identity {name:?} was given");
+            Error::Identity { fault: IdentityFault::Unknown, problem, source: None }
+        })
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Identity)> {
