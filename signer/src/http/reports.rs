@@ -109,15 +109,18 @@ pub async fn installed(
     let (state, of) = (asking.state.clone(), device.clone());
     let levels = state.config.limits.plist_depth;
     let observed = move || report::observed(of, body.to_vec(), levels, &state.keyring);
+    let ledger = &asking.service.ledger;
     let (identifier, observed) = match off_the_reactor(observed).await? {
         Ok(observed) => (observed.profile.identifier.clone(), Ok(observed)),
-        Err(refusal) => {
-            let before: Observed = taken_before(&asking.service.ledger, &order, "observe", refusal).await?;
-            (asking.service.ledger.basis(before.of).await?.profile.identifier, Err(before))
+        Err(refusal) if refusal.may_have_been_granted() => {
+            let before = ledger.answered_earlier::<Observed>(&order).await;
+            let before = before.map_err(|error| Denied { recorded: false, ..error.into() })?.ok_or(refusal.clone())?;
+            (ledger.basis(before.of).await?.profile.identifier, Err(refusal))
         }
+        Err(refusal) => return Err(refusal.into()),
     };
     if sweep.specs().is_some() {
-        let makers = reach::makers(&asking.service.ledger, &asking.state.catalogue, &device, &identifier).await?;
+        let makers = reach::makers(ledger, &asking.state.catalogue, &device, &identifier).await?;
         // What was handed in is of no spec, and hinders nobody from handing in more.
         let specs = makers.iter().flatten().map(|spec| Some(&**spec));
         if !sweep.covers_all(device.as_str(), specs) {
@@ -125,8 +128,8 @@ pub async fn installed(
         }
     }
     let Observed { of, known } = match observed {
-        Ok(observed) => asking.service.ledger.observe(&order, observed).await?.value,
-        Err(before) => before,
+        Ok(observed) => ledger.observe(&order, observed).await?.value,
+        Err(refusal) => taken_before(ledger, &order, "observe", refusal).await?,
     };
     let mut answer = named(&identifier, of);
     answer["device"] = json!(device);

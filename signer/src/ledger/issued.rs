@@ -237,6 +237,23 @@ impl Ledger {
         self.before(request, action, answers::open).await
     }
 
+    /// As [`answered`](Ledger::answered), to decide whether that may be told once more: nothing is recorded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`], which is not recorded either; when the ledger cannot be read.
+    pub async fn answered_earlier<T>(&self, request: &Request) -> Result<Option<T>>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let (request, shared) = (request.clone(), self.shared.clone());
+        let find = move |db: &Connection| {
+            let stored = answers::find(db, &shared.keys, &request)?;
+            stored.map(|stored| answers::open(&shared.keys, &request, &stored)).transpose()
+        };
+        self.read(find).await
+    }
+
     /// What a request's answer of before says, recorded as given again; `None` where there was none.
     async fn before<T: Send + 'static>(
         &self,

@@ -317,6 +317,26 @@ async fn a_profile_that_was_taken_is_answered_so_again_when_its_leaf_is_not_know
 }
 
 #[tokio::test]
+async fn who_has_no_leave_any_more_for_what_was_taken_is_not_recorded_as_having_it_answered_again() {
+    let daemon = Daemon::start().await;
+    let profile = signed_by(&daemon.site.lost, "jp.example.ivi");
+    let ask = async |daemon: &Daemon, profile: &[u8]| {
+        let ask = daemon.by("scoped").key("k-1").header("content-type", "application/x-apple-aspen-config");
+        ask.post_bytes(INSTALLED, profile).await
+    };
+    ask(&daemon, &profile).await.done();
+    let mut site = daemon.end().await;
+    site.change("[[identity]]\nname = \"lost\"\nstate = \"gone\"\ncertificate = \"lost.pem\"\n", "");
+    site.change("specs = [\"ivi\"]", "specs = [\"wifi\"]");
+    let daemon = Daemon::at(site, now()).await;
+    assert_eq!(ask(&daemon, &profile).await.refusal(), (403, "out-of-scope".into()));
+    assert_eq!(ask(&daemon, b"another").await.refusal(), (422, "idempotency-conflict".into()));
+    let event = daemon.last_event();
+    assert_eq!((&event["action"], &event["code"]), (&json!("observe"), &json!("idempotency-conflict")));
+    assert!(daemon.events().iter().all(|event| event["action"] != "replay"));
+}
+
+#[tokio::test]
 async fn what_is_no_profile_of_the_keyring_is_refused_and_not_recorded_as_installed() {
     let daemon = Daemon::start().await;
     let (_, good) = issued(&daemon).await;
