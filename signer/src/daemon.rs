@@ -185,13 +185,14 @@ impl Daemon {
         let Self { control, doors: Doors { listeners, unix_file: _unix_file, admin, .. }, limits } = self;
         let service = control.service().clone();
         let watching = tokio::spawn(watch::keep(control.clone(), stop.clone()));
-        let serving_admin = tokio::spawn(admin::serve(admin, control.clone()));
+        let operating = tokio::spawn(admin::serve(admin, control.clone(), stop.clone(), limits.drain));
         let manager = control.service_manager();
         tokio::spawn(tell_stopping(manager.clone(), stop.clone()));
         manager.ready();
         let app = application(&service, stop.clone());
         let ended = server::serve(listeners, app, limits, service.metrics.clone(), stop.clone()).await;
-        serving_admin.abort();
+        // It drains meanwhile, and as long at most.
+        let _ = operating.await;
         close(&service, watching, stop).await;
         ended
     }

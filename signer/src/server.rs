@@ -123,8 +123,8 @@ impl Door {
     }
 }
 
-/// Waits for the connections to end, for so long, or until all has to end.
-async fn drained(mut connections: JoinSet<()>, time: Duration, mut stop: Watch) -> usize {
+/// Waits for the connections to end, for so long, or until all has to end. Answers how many were cut off.
+pub(crate) async fn drained(mut connections: JoinSet<()>, time: Duration, mut stop: Watch) -> usize {
     let all = async { while connections.join_next().await.is_some() {} };
     tokio::select! {
         biased;

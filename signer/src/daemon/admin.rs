@@ -18,17 +18,23 @@ use crate::{
     admin::{Answer, Ask, TOO_MANY},
     backup,
     import::Offered,
+    server::drained,
+    stop::{Phase, Watch},
 };
 
-/// Takes who may ask, for ever.
-pub(super) async fn serve(door: UnixDoor, control: Control) {
+/// Takes who may ask until the daemon drains; what was asked by then is finished, for so long.
+pub(super) async fn serve(door: UnixDoor, control: Control, mut stop: Watch, drain: Duration) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
+            () = stop.reached(Phase::Draining) => break,
             Some(_) = connections.join_next() => {}
             accepted = door.listener.accept() => match accepted {
                 Ok((stream, _)) => match caller(&stream, door.file.owner) {
-                    Some(by) if connections.len() < AT_ONCE => drop(connections.spawn(talk(stream, control.clone(), by))),
+                    Some(by) if connections.len() < AT_ONCE => {
+                        connections.spawn(talk(stream, control.clone(), by, stop.clone()));
+                    }
                     Some(_) => turn_away(stream),
                     None => tracing::warn!("somebody else than the daemon's user and root has asked for the operator's door"),
                 },
@@ -38,6 +44,10 @@ pub(super) async fn serve(door: UnixDoor, control: Control) {
                 }
             },
         }
+    }
+    drop(door);
+    if drained(connections, drain, stop).await > 0 {
+        tracing::warn!("what an operator asked was cut off by the end");
     }
 }
 
@@ -55,13 +65,19 @@ fn turn_away(stream: UnixStream) {
     let _ = stream.into_std().and_then(|mut stream| stream.write_all(&line(&answer)?));
 }
 
-async fn talk(stream: UnixStream, control: Control, by: String) {
+async fn talk(stream: UnixStream, control: Control, by: String, stop: Watch) {
     // Who goes away in the middle has nobody to be told.
-    let _ = answer_all(BufReader::new(stream), &control, &by).await;
+    let _ = answer_all(BufReader::new(stream), &control, &by, stop).await;
 }
 
-async fn answer_all(mut stream: BufReader<UnixStream>, control: &Control, by: &str) -> io::Result<()> {
-    while let Some(line) = asked(&mut stream).await? {
+async fn answer_all(mut stream: BufReader<UnixStream>, control: &Control, by: &str, mut stop: Watch) -> io::Result<()> {
+    loop {
+        let line = tokio::select! {
+            biased;
+            () = stop.reached(Phase::Draining) => return Ok(()),
+            line = asked(&mut stream) => line?,
+        };
+        let Some(line) = line else { return Ok(()) };
         let answer = match serde_json::from_slice(&line) {
             Ok(Ask::Backup) => {
                 back_up(&mut stream, control, by).await?;
@@ -72,7 +88,6 @@ async fn answer_all(mut stream: BufReader<UnixStream>, control: &Control, by: &s
         };
         tell(&mut stream, &answer).await?;
     }
-    Ok(())
 }
 
 /// The next line; none where there is no more. Who is idle leaves his place to others.

@@ -15,7 +15,7 @@ use signer::{
     ledger,
     state::Secrets,
 };
-use tokio::task::spawn_blocking;
+use tokio::{net::TcpStream, task::spawn_blocking};
 
 use crate::running::{Place, Running};
 
@@ -182,9 +182,49 @@ async fn nothing_is_left_beside_the_ledger() {
     let running = Running::start().await;
     back_up(&running).await;
     let (place, _) = running.end().await;
-    let left = fs::read_dir(place.site.config().parent().unwrap()).unwrap();
-    let left: Vec<_> = left.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
-    assert!(!left.iter().any(|name| name.contains("backup")), "{left:?}");
+    assert_eq!(left_of_copies(&place), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_copy_that_is_on_its_way_when_the_daemon_is_to_end_arrives_whole() {
+    let running = Running::start().await;
+    let (mut client, files) = begun(&running).await;
+    running.stop.advance();
+    while TcpStream::connect(running.address).await.is_ok() {}
+    let copy = running.place.folder.path().join("copy");
+    let folder = copy.clone();
+    spawn_blocking(move || receive_files(&mut client, &folder, files)).await.unwrap();
+    backup::read(&copy).unwrap();
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_copy_that_nobody_reads_does_not_hold_the_end_up_and_is_cut_off_where_that_can_be_seen() {
+    let place = Place::new();
+    place.change("[admin]", "[limits]\ndrain_seconds = 1\n[admin]");
+    let running = place.start().await;
+    let (mut client, files) = begun(&running).await;
+    let (place, _) = running.end().await;
+    let expected: u64 = files.iter().map(|(_, length)| length).sum();
+    let read = spawn_blocking(move || io::copy(&mut client.bytes(u64::MAX), &mut io::sink()).unwrap());
+    assert!(read.await.unwrap() < expected);
+    assert_eq!(left_of_copies(&place), Vec::<String>::new());
+}
+
+/// A backup of which the daemon has more to send than a socket holds, and of which nothing is read yet.
+async fn begun(running: &Running) -> (Client, Vec<(String, u64)>) {
+    for device in 0..40 {
+        running.issue(&format!("C02{device}"), &format!("k{device}")).await.ok();
+    }
+    let socket = running.place.path("admin.sock");
+    let asked = spawn_blocking(move || {
+        let mut client = Client::connect(&socket).unwrap();
+        let Answer::Backup { files } = client.ask(&Ask::Backup).unwrap() else { panic!() };
+        (client, files)
+    });
+    let (client, files) = asked.await.unwrap();
+    assert!(files.iter().any(|(_, length)| *length > 1 << 18), "{files:?}");
+    (client, files)
 }
 
 #[tokio::test]
@@ -270,10 +310,21 @@ async fn back_up(running: &Running) -> PathBuf {
 fn receive(socket: &Path, folder: &Path) {
     let mut client = Client::connect(socket).unwrap();
     let Answer::Backup { files } = client.ask(&Ask::Backup).unwrap() else { panic!() };
+    receive_files(&mut client, folder, files);
+}
+
+fn receive_files(client: &mut Client, folder: &Path, files: Vec<(String, u64)>) {
     backup::make_folder(folder).unwrap();
     for (name, length) in files {
         let mut file = fs::File::create(folder.join(name)).unwrap();
         assert_eq!(io::copy(&mut client.bytes(length), &mut file).unwrap(), length);
         file.flush().unwrap();
     }
+}
+
+/// The names of copies beside the ledger.
+fn left_of_copies(place: &Place) -> Vec<String> {
+    let names = fs::read_dir(place.site.config().parent().unwrap()).unwrap();
+    let names = names.map(|it| it.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.contains("backup")).collect()
 }
