@@ -326,11 +326,11 @@ impl Control {
         service.ledger.checkpoint().await?;
         let record = self.parts.started.record();
         let copy = Copy::beside(&record.ledger);
-        let folder = copy.0.clone();
         // Not the whole state: a reload waits for who works with that.
         let keyring = service.state().keyring.clone();
-        let made = spawn_blocking(move || backup::make(&record, &keyring, &folder, at));
-        let contents = made.await.map_err(|_| ledger::Error::Panicked)??;
+        // The copy goes along: where nobody waits for it any more, it is removed once nothing more is written to it.
+        let make = move || backup::make(&record, &keyring, copy.path(), at).map(|contents| (copy, contents));
+        let (copy, contents) = spawn_blocking(make).await.map_err(|_| ledger::Error::Panicked)??;
         let records = i64::try_from(contents.records).unwrap_or(i64::MAX);
         service.ledger.audit(Event::done("backup").with("by", by).with("records", records), at).await?;
         tracing::info!(by, records, profiles = contents.profiles, "copied the record");
@@ -414,13 +414,37 @@ const GLANCE: Duration = Duration::from_millis(5);
 mod tests {
     use std::{future::ready, pin::pin};
 
-    use tokio::select;
+    use tokio::{select, task::yield_now};
 
     use super::*;
     use crate::{
         daemon::Daemon,
         fixture::{Site, now},
     };
+
+    #[tokio::test]
+    async fn a_copy_that_nobody_waits_for_any_more_goes_once_it_is_made() {
+        let site = Site::new();
+        let source = Source { config: site.config(), credentials: None, tcp: None, clock: Arc::new(now) };
+        let control = Daemon::start(source).await.unwrap().control();
+        let is_copy = |entry: &fs::DirEntry| entry.file_name().to_str().unwrap().contains("backup");
+        let copies = || fs::read_dir(site.folder.path()).unwrap().flatten().filter(is_copy).count();
+        let until = async |count: usize| {
+            while copies() != count {
+                yield_now().await;
+            }
+        };
+        for round in 0..32 {
+            let begun = async {
+                until(1).await;
+                for _ in 0..round * 8 {
+                    yield_now().await;
+                }
+            };
+            select! { _ = control.back_up("test") => {}, () = begun => {} }
+            timeout(Duration::from_secs(30), until(0)).await.expect("it stays");
+        }
+    }
 
     #[tokio::test]
     async fn an_import_waits_for_a_reload_that_is_under_way() {
