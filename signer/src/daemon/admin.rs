@@ -179,7 +179,30 @@ const PAGE: usize = 1000;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::{
+        daemon::{Daemon, Source},
+        fixture::{Site, now},
+    };
+
+    #[tokio::test]
+    async fn a_copy_goes_when_who_asked_for_it_stops_reading() {
+        let site = Site::new();
+        let source = Source { config: site.config(), credentials: None, tcp: None, clock: Arc::new(now) };
+        let control = Daemon::start(source).await.unwrap().control();
+        // More than a socket holds.
+        let ledger = rusqlite::Connection::open(site.folder.path().join("ledger.db")).unwrap();
+        ledger.execute_batch("INSERT INTO meta (name, value) VALUES ('long', hex(zeroblob(1 << 19)))").unwrap();
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        // The daemon has nothing to wait for but its operator once all is copied.
+        tokio::time::pause();
+        let error = back_up(&mut BufReader::new(ours), &control, "test").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let mut left = std::fs::read_dir(site.folder.path()).unwrap();
+        assert!(!left.any(|entry| entry.unwrap().file_name().to_str().unwrap().contains("backup")));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn an_operator_who_asks_nothing_is_not_waited_for_for_ever() {
