@@ -27,7 +27,8 @@ pub struct AcknowledgementReport {
     #[serde(default)]
     #[schema(max_items = 32)]
     pub error_chain: Vec<ReportedError>,
-    /// When the device answered (RFC 3339), if that is not handed in at once.
+    /// When the device answered (RFC 3339), if that is not handed in at once. Refused where it is more than five minutes ahead
+    /// of the daemon's clock.
     #[serde(default, with = "time::serde::rfc3339::option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub answered_at: Option<OffsetDateTime>,

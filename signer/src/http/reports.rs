@@ -141,7 +141,8 @@ pub async fn installed(
 fn answered(at: Option<OffsetDateTime>, order: &Order) -> Result<Option<SystemTime>, Refusal> {
     match at.map(SystemTime::from) {
         Some(at) if at > order.at + AHEAD => {
-            Err(Refusal::InvalidRequest { problem: "answered_at is still to come".into() })
+            let problem = "answered_at is more than five minutes ahead of the daemon's clock".into();
+            Err(Refusal::InvalidRequest { problem })
         }
         at => Ok(at),
     }

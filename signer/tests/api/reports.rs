@@ -1,5 +1,7 @@
 //! What callers tell of devices.
 
+use std::time::Duration;
+
 use plist::{Dictionary, Value as Plist};
 use profile_kit::{Arrival, Device, Os, Payload, Profile, Removal, SignOptions, SignedProfile, device::Act, document};
 use serde_json::{Value, json};
@@ -238,6 +240,24 @@ async fn an_acknowledgement_that_was_late_itself_makes_no_list_outdated() {
         .unwrap();
     let answer = report_list(&daemon, &format!("{LIST}?answered_at={now}"), &list_of(&[])).await.done().json();
     assert_eq!((&answer["absent"], state(&daemon).await), (&json!(["jp.example.ivi"]), json!("gone")));
+}
+
+#[tokio::test]
+async fn an_answer_from_ahead_of_the_clock_is_taken_up_to_five_minutes_and_refused_with_why_beyond() {
+    let daemon = Daemon::start().await;
+    let (id, _) = issued(&daemon).await;
+    for (ahead, taken) in [(300, true), (301, false)] {
+        let at = time::OffsetDateTime::from((daemon.service.clock)()) + Duration::from_secs(ahead);
+        let at = at.format(&time::format_description::well_known::Rfc3339).unwrap();
+        let list = report_list(&daemon, &format!("{LIST}?answered_at={at}"), &list_of(&[])).await;
+        let body = json!({ "status": "NotNow", "answered_at": at });
+        let acknowledged = daemon.by("report").post(&format!("/v1/issuances/{id}/acknowledgement"), body).await;
+        for answer in [list, acknowledged] {
+            let detail = answer.json()["detail"].clone();
+            let refused = json!("answered_at is more than five minutes ahead of the daemon's clock");
+            assert_eq!((answer.status, detail == refused), (if taken { 200 } else { 422 }, !taken), "{answer:?}");
+        }
+    }
 }
 
 #[tokio::test]

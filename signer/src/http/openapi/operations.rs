@@ -244,7 +244,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Query {
                 name: "answered_at",
                 about: "When the device answered, as of RFC 3339 with + written as %2B, if that is not handed in at \
-                        once: the list says nothing of what was recorded since",
+                        once: the list says nothing of what was recorded since. Refused where it is more than five \
+                        minutes ahead of the daemon's clock",
                 schema: moment,
             },
         ],
