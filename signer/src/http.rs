@@ -18,7 +18,10 @@ mod reports;
 mod tickets;
 mod trace;
 
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::{
+    any::Any,
+    sync::{Arc, LazyLock, OnceLock},
+};
 
 use axum::{
     Json, Router,
@@ -91,6 +94,10 @@ async fn name_methods(response: Response) -> Response {
 /// Where the pattern of a request's route is noted: the server looks there when it writes its line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Route(pub(crate) Arc<OnceLock<String>>);
+
+/// The room that a request's body takes: who goes on with the request where nobody waits for it any more keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct Room(pub(crate) Arc<dyn Any + Send + Sync>);
 
 async fn note_route(request: Request, next: Next) -> Response {
     if let (Some(path), Some(route)) = (request.extensions().get::<MatchedPath>(), request.extensions().get::<Route>())

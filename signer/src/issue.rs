@@ -48,9 +48,9 @@ async fn draft(
     let spec = state.catalogue.spec(permit.spec().unwrap_or_default())?;
     let spec = SpecRef { name: spec.name().to_owned(), digest: spec.digest() };
     let kept = canonical(&parameters);
-    let (state, name, at) = (state.clone(), spec.name.clone(), request.at);
-    let make = move || Ok((job(&state, &name, &parameters, at)?, ()));
-    let (signed, ()) = service.sign(permit.caller().share(), make).await?;
+    let (state, name, at, room) = (state.clone(), spec.name.clone(), request.at, request.room.clone());
+    let make = move || Ok((job(&state, &name, &parameters, at)?, room));
+    let (signed, _room) = service.sign(permit.caller().share(), make).await?;
     Ok(Draft {
         device: permit.device().clone(),
         profile: signed.facts,

@@ -29,6 +29,7 @@ mod write;
 mod writer;
 
 use std::{
+    any::Any,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -136,7 +137,7 @@ impl Options {
 }
 
 /// Who asks for a write, as what, in which request, and when.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Request {
     /// The caller's name.
     pub caller: String,
@@ -148,6 +149,9 @@ pub struct Request {
     pub idempotency: Option<Idempotency>,
     /// When.
     pub at: SystemTime,
+    /// What is kept until nobody is at work with the request any more, also where nobody waits for that: the room that its
+    /// body takes.
+    pub room: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// By what a repeated request is known: the ledger gives its answer again, and refuses another request of the same key.

@@ -199,7 +199,7 @@ fn draft(name: &str) -> Draft {
 
 fn request(name: &str, fingerprint: Digest) -> Request {
     let idempotency = Some(Idempotency { key: name.into(), fingerprint });
-    Request { caller: "mdm".into(), role: "issue".into(), id: None, idempotency, at: SystemTime::now() }
+    Request { caller: "mdm".into(), role: "issue".into(), id: None, idempotency, at: SystemTime::now(), room: None }
 }
 
 fn options(folder: &Path) -> Options {

@@ -97,8 +97,14 @@ fn draft(producer: usize, number: usize) -> Draft {
         leaf: Digest([1; 32]),
         leaf_key: Digest([2; 32]),
     };
-    let request =
-        Request { caller: "mdm".into(), role: "issue".into(), id: None, idempotency: None, at: SystemTime::now() };
+    let request = Request {
+        caller: "mdm".into(),
+        role: "issue".into(),
+        id: None,
+        idempotency: None,
+        at: SystemTime::now(),
+        room: None,
+    };
     Draft {
         device: name.parse().unwrap(),
         profile,

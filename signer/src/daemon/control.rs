@@ -404,7 +404,7 @@ fn prefix(ledger: &Path) -> String {
 
 /// A request of the operator's, who is known by his user.
 pub fn operator(by: &str, at: SystemTime) -> Request {
-    Request { caller: by.into(), role: Role::Admin.word().into(), id: None, idempotency: None, at }
+    Request { caller: by.into(), role: Role::Admin.word().into(), id: None, idempotency: None, at, room: None }
 }
 
 /// How often it is looked whether requests that had begun have ended.

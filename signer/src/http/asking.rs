@@ -18,7 +18,7 @@ use crate::{
     auth::{Credentials, Peer},
     caller::{Caller, Permit, Sweep},
     device_id::DeviceId,
-    http::RequestId,
+    http::{RequestId, Room},
     ledger::{Idempotency, Request as Order},
     moment::{from_millis, millis},
     refusal::Denied,
@@ -45,6 +45,7 @@ pub struct Asking {
     /// The role that the route is for, for the record.
     role: Role,
     key: Option<String>,
+    room: Option<Room>,
     /// What the request is about besides its body: method, path and query.
     target: Arc<str>,
 }
@@ -81,6 +82,7 @@ impl Asking {
             id: Some(self.id.to_string()),
             idempotency: self.key.clone().map(|key| Idempotency { key, fingerprint: fingerprint() }),
             at: self.at,
+            room: self.room.clone().map(|Room(room)| room),
         }
     }
 }
@@ -152,7 +154,8 @@ impl Door {
         // Without the host, which HTTP/2 has there and HTTP/1.1 has not.
         let path = request.uri().path_and_query().map_or("/", |it| it.as_str());
         let target = format!("{} {path}", request.method()).into();
-        Ok(Asking { service: self.service.clone(), state, caller, id, at, role: self.role, key, target })
+        let (service, room) = (self.service.clone(), request.extensions().get().cloned());
+        Ok(Asking { service, state, caller, id, at, role: self.role, key, room, target })
     }
 }
 

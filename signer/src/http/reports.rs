@@ -73,7 +73,9 @@ pub async fn profile_list(
     let order = asking.order(&body);
     let answered_at = answered(answered_at, &order)?;
     let state = asking.state.clone();
+    let room = order.room.clone();
     let list = move || {
+        let _room = room;
         let expected = state.catalogue.specs().map(|spec| spec.identifier().to_owned()).collect();
         report::profile_list(&body, limit, complete, expected, &state.keyring)
     };
@@ -106,9 +108,12 @@ pub async fn installed(
     of_type(&headers, PROFILES)?;
     let body = read(body, None).await?;
     let order = asking.order(&body);
-    let (state, of) = (asking.state.clone(), device.clone());
+    let (state, of, room) = (asking.state.clone(), device.clone(), order.room.clone());
     let levels = state.config.limits.plist_depth;
-    let observed = move || report::observed(of, body.to_vec(), levels, &state.keyring);
+    let observed = move || {
+        let _room = room;
+        report::observed(of, body.to_vec(), levels, &state.keyring)
+    };
     let ledger = &asking.service.ledger;
     let (identifier, observed) = match off_the_reactor(observed).await? {
         Ok(observed) => (observed.profile.identifier.clone(), Ok(observed)),

@@ -109,7 +109,14 @@ pub(crate) fn device(name: &str) -> DeviceId {
 }
 
 pub(crate) fn request(caller: &str) -> Request {
-    Request { caller: caller.into(), role: "issue".into(), id: Some("r-1".into()), idempotency: None, at: at(1) }
+    Request {
+        caller: caller.into(),
+        role: "issue".into(),
+        id: Some("r-1".into()),
+        idempotency: None,
+        at: at(1),
+        room: None,
+    }
 }
 
 pub(crate) fn keyed(caller: &str, key: &str, body: &str) -> Request {

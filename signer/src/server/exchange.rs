@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     Refusal,
-    http::{RequestId, Route, Trace},
+    http::{RequestId, Room, Route, Trace},
     metrics::{CodeLabels, Metrics, RequestLabels},
     refusal::Denied,
     stop::{Phase, Watch},
@@ -90,9 +90,10 @@ impl Exchange {
         let flaw = Arc::new(OnceLock::new());
         let announced =
             request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        // Held to the answer's head: until then the application has what it read.
+        // Held to the answer's head, and by what goes on beyond it: so long the application has what it read.
         let room = Arc::new(self.room.none_yet(origin));
-        let request = request.map(|body| Inbound::new(body, &self.limits, room.clone(), flaw.clone(), visit));
+        let mut request = request.map(|body| Inbound::new(body, &self.limits, room.clone(), flaw.clone(), visit));
+        request.extensions_mut().insert(Room(room.clone()));
         head::check(&request, &self.limits)?;
         if announced.is_some_and(|announced: usize| announced > self.limits.body_bytes) {
             return Err(Flaw::TooLarge.refusal(&self.limits));

@@ -1,6 +1,8 @@
 //! What the record says of a device, put there without asking the API.
 
-use profile_kit::{Profile, Removal, SignOptions, UuidSource, VerifiedProfile, payload::Restrictions, pki::Issued};
+use profile_kit::{
+    Payload, Profile, Removal, SignOptions, UuidSource, VerifiedProfile, payload::Restrictions, pki::Issued,
+};
 use serde_json::Value;
 use signer::{
     device_id::DeviceId,
@@ -12,7 +14,7 @@ use uuid::Uuid;
 use crate::{client::Answer, daemon::Daemon, site::now};
 
 fn request() -> Request {
-    Request { caller: "report".into(), role: "report".into(), id: None, idempotency: None, at: now() }
+    Request { caller: "report".into(), role: "report".into(), id: None, idempotency: None, at: now(), room: None }
 }
 
 /// The issuance that an answer is of.
@@ -33,6 +35,16 @@ pub fn foreign(by: &Issued) -> VerifiedProfile {
 /// One that keeps a supervised device from installing profiles by hand, its overwrite among them.
 pub fn stubborn(by: &Issued) -> VerifiedProfile {
     signed(by, Restrictions { allow_ui_configuration_profile_installation: Some(false), ..Default::default() })
+}
+
+/// One with so many bytes of a payload in it, and more.
+pub fn long(by: &Issued, bytes: usize) -> Vec<u8> {
+    let mut profile = Profile::new("jp.example.ivi", "IVI MDM");
+    let mut payload = Payload::new("com.example.long");
+    payload.insert("Long", plist::Value::String("x".repeat(bytes)));
+    profile.push(payload);
+    let signed = by.identity().unwrap().sign_with(&profile, &SignOptions::new(now()));
+    signed.unwrap().into_bytes()
 }
 
 fn signed(by: &Issued, restrictions: Restrictions) -> VerifiedProfile {

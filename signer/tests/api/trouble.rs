@@ -10,10 +10,13 @@ use tokio::time::timeout;
 use crate::{
     daemon::Daemon,
     gate::{Gate, narrow, until_waiting},
+    past::long,
+    reports::posted,
 };
 
 const LOCKED: &str = "/v1/devices/C02A/profiles/ivi";
 const OVERWRITE: &str = "/v1/devices/C02A/profiles/jp.example.ivi/overwrite";
+const INSTALLED: &str = "/v1/devices/C02A/installed";
 
 /// A record that the daemon did not write: it trusts its ledger no more until that is gone.
 fn intrude(daemon: &Daemon) -> Connection {
@@ -88,6 +91,23 @@ async fn a_caller_who_asks_too_much_is_refused_at_once_and_does_not_starve_anoth
         asked.await.unwrap().done();
     }
     assert_eq!(issued(&daemon), 3);
+}
+
+#[tokio::test]
+async fn a_body_takes_its_room_until_its_work_ends_although_nobody_waits_for_that_any_more() {
+    let limits = "[limits]\nbody_bytes = 1000000\nbodies_bytes = 2000000\n\
+        header_seconds = 1\nbody_seconds = 1\ntotal_seconds = 1\n[overwrites]";
+    let daemon = Daemon::with(|site| site.change("[overwrites]", limits)).await;
+    // Of two of these at once, one has no room.
+    let long = long(&daemon.site.new, 600_000);
+    let hand_in = async || posted(daemon.by("report"), INSTALLED, "application/x-apple-aspen-config", &long).await;
+    let held = Connection::open(daemon.site.path("ledger.db")).unwrap();
+    held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(hand_in().await.refusal(), (503, "deadline-exceeded".into()));
+    assert_eq!(hand_in().await.refusal(), (503, "overloaded".into()));
+    held.execute_batch("ROLLBACK").unwrap();
+    let free = async { while hand_in().await.status != 200 {} };
+    timeout(PATIENCE, free).await.expect("there is no room again");
 }
 
 #[tokio::test]
