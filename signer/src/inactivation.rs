@@ -139,7 +139,9 @@ fn serving(history: &History, device: &DeviceId, wish: &Wish) -> Result<Serving,
     let (device, identifier) = (device.to_string(), wish.identifier.clone());
     match history.to_overwrite() {
         Installed::Profile(serving) => Ok(serving),
-        Installed::Refused | Installed::Unknown => Err(Refusal::UnknownInstallation { device, identifier }),
+        Installed::Refused | Installed::Unknown => {
+            Err(Refusal::UnknownInstallation { device, identifier, similar: vec![] })
+        }
         Installed::Ambiguous { candidates } => {
             Err(Refusal::AmbiguousInstallation { candidates: candidates.iter().map(candidate).collect() })
         }
@@ -154,7 +156,8 @@ fn serving(history: &History, device: &DeviceId, wish: &Wish) -> Result<Serving,
     }
 }
 
-/// Who is bound to specs is told of the profiles that these make, and of no others: not that there are none, either.
+/// Who is bound to specs is told of the profiles that these make, and of no others: not that there are none, either. Where
+/// nothing is known of an identifier, it may be known as it is written otherwise.
 async fn hidden(
     refusal: Refusal,
     service: &Service,
@@ -163,12 +166,16 @@ async fn hidden(
     device: &DeviceId,
     wish: &Wish,
 ) -> Denied {
-    if sweep.specs().is_none() {
-        return refusal.into();
+    if sweep.specs().is_some() {
+        match reach::makers(&service.ledger, &state.catalogue, device, &wish.identifier).await {
+            Ok(makers) if sweep.covers_all(device.as_str(), makers.iter().map(Option::as_deref)) => {}
+            Ok(_) => return sweep.other_spec().into(),
+            Err(denied) => return denied,
+        }
     }
-    match reach::makers(&service.ledger, &state.catalogue, device, &wish.identifier).await {
-        Ok(makers) if sweep.covers_all(device.as_str(), makers.iter().map(Option::as_deref)) => refusal.into(),
-        Ok(_) => sweep.other_spec().into(),
+    let Refusal::UnknownInstallation { device: of, identifier, .. } = refusal else { return refusal.into() };
+    match reach::similar(&service.ledger, sweep, device, &identifier).await {
+        Ok(similar) => Refusal::UnknownInstallation { device: of, identifier, similar }.into(),
         Err(denied) => denied,
     }
 }

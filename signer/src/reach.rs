@@ -6,7 +6,7 @@ use crate::{
     caller::Sweep,
     catalogue::Catalogue,
     device_id::DeviceId,
-    ledger::{Holding, Ledger},
+    ledger::{Holding, Ledger, Similar},
     refusal::Denied,
 };
 
@@ -34,6 +34,19 @@ pub(crate) async fn admit<R>(
         Some(holding) if covers(sweep, &holding) => Ok(()),
         _ => Err(sweep.other_spec().into()),
     }
+}
+
+/// The identifiers that a device is known for within the scope and that are similar to one of which nothing is known there.
+pub(crate) async fn similar<R>(
+    ledger: &Ledger,
+    sweep: &Sweep<R>,
+    device: &DeviceId,
+    identifier: &str,
+) -> Result<Vec<String>, Denied> {
+    let record = ledger.device(device, 0).await.map_err(|error| Denied { recorded: false, ..error.into() })?;
+    let known = record.into_iter().flat_map(|record| record.installed).map(|(holding, _)| holding);
+    let within = known.filter(|holding| covers(sweep, holding)).map(|holding| holding.identifier);
+    Ok(within.filter(|known| Similar::are(known, identifier)).collect())
 }
 
 /// The specs that a profile of this identifier on the device may be of: those that make such profiles today, and those of

@@ -179,6 +179,8 @@ refusals! {
         device: String,
         /// The profile's identifier.
         identifier: String,
+        /// Those that it is known for and that differ in the case of letters or in blanks at their ends only.
+        similar: Vec<String>,
     } 404 "unknown-installation" "Unknown installation"
         "device {device:?} is not known to have a profile {identifier:?}"
     /// The device may have one of several profiles, signed by different leaves; the caller has to say which.
@@ -381,6 +383,7 @@ impl Refusal {
             | Self::NoOverwrite { candidates, .. } => {
                 json!({ "candidates": candidates.iter().map(candidate).collect::<Vec<_>>() })
             }
+            Self::UnknownInstallation { similar, .. } => json!({ "similar": similar }),
             Self::SignatureBroken { verdict } => json!({ "verdict": verdict }),
             Self::NotSignedByKeyring { leaf } | Self::IdentityUnknown { leaf } => json!({ "leaf": leaf.to_string() }),
             Self::IdentityGone { identity, leaf } => json!({ "identity": identity, "leaf": leaf.to_string() }),

@@ -18,7 +18,7 @@ use crate::{
     diagnosis::{self, Case, Diagnosis, Standing, Target},
     installed::{Candidate, Installed, Serving, State},
     issuance::{Issuance, IssuanceId, Observation, Variant},
-    ledger::{Cursor, DeviceRecord, Holding},
+    ledger::{Cursor, DeviceRecord, Holding, Similar},
     reach,
     refusal::Denied,
     role,
@@ -102,13 +102,18 @@ pub async fn diagnosis(
 ) -> Result<Json<Value>, Denied> {
     let target = query.target()?;
     let record = record(&asking, &device, 1).await?;
-    let asked = |holding: &Holding| query.identifier.as_ref().is_none_or(|asked| *asked == holding.identifier);
-    let mut profiles = Vec::new();
-    for (Holding { identifier, .. }, _) in record.installed.into_iter().filter(|(holding, _)| asked(holding)) {
-        profiles.push(diagnose(&asking, &device, identifier, target).await?);
+    let mut known: Vec<_> = record.installed.into_iter().map(|(holding, _)| holding.identifier).collect();
+    if let Some(asked) = query.identifier {
+        let similar =
+            known.extract_if(.., |known| *known != asked).filter(|known| Similar::are(known, &asked)).collect();
+        if known.is_empty() {
+            let (device, identifier) = (device.to_string(), short(&asked));
+            return Err(Refusal::UnknownInstallation { device, identifier, similar }.into());
+        }
     }
-    if let Some(identifier) = query.identifier.filter(|_| profiles.is_empty()) {
-        return Err(Refusal::UnknownInstallation { device: device.to_string(), identifier: short(&identifier) }.into());
+    let mut profiles = Vec::new();
+    for identifier in known {
+        profiles.push(diagnose(&asking, &device, identifier, target).await?);
     }
     let free = !profiles.is_empty() && profiles.iter().all(|profile| profile.standing == Standing::Free);
     Ok(Json(json!({ "device": device, "free": free, "profiles": profiles })))

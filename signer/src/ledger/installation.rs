@@ -90,14 +90,17 @@ impl ProfileList {
     /// The identifier of a profile of nearly this one. Whether devices tell the two apart is not known: so one is neither
     /// taken for the other, nor the other for gone.
     fn nearly(&self, identifier: &str) -> Option<&str> {
-        let bare = |identifier: &str| identifier.trim().to_lowercase();
-        let wanted = bare(identifier);
         let mut listed = self.profiles.iter().map(|listed| &listed.identifier).chain(&self.unread);
-        listed.find(|listed| bare(listed) == wanted).map(String::as_str)
+        listed.find(|listed| Similar::are(listed, identifier)).map(String::as_str)
     }
 }
 
 impl Similar {
+    /// Whether two identifiers are the same but for the case of letters or blanks at their ends.
+    pub fn are(one: &str, other: &str) -> bool {
+        one.trim().to_lowercase() == other.trim().to_lowercase()
+    }
+
     fn shown(&self) -> String {
         format!("{:?} for {:?}", self.listed, self.identifier)
     }

@@ -9,7 +9,7 @@ use crate::{
     daemon::Daemon,
     gate::{Gate, narrow, until_waiting},
     past::{acknowledge, foreign, id, import, list, observe, stubborn},
-    reports::{list_of, posted, report_list, state},
+    reports::{list_of, posted, report_list, signed_by, state},
     site::{days, signer},
 };
 
@@ -413,6 +413,30 @@ async fn a_spec_that_left_the_catalogue_still_keeps_what_it_made_from_who_is_bou
     report_list(&daemon, "/v1/devices/C02A/profile-list", &list_of(&[])).await.done();
     let refused = daemon.by("scoped").post(OVERWRITE, json!({})).await;
     assert_eq!(refused.refusal(), (403, "out-of-scope".into()), "it is not told what there was");
+}
+
+#[tokio::test]
+async fn who_asks_for_nearly_an_identifier_is_told_the_one_that_is_known_as_far_as_the_scope_goes() {
+    let daemon = Daemon::start().await;
+    locked(&daemon).await;
+    let similar = async |caller: &str, identifier: &str| {
+        let path = format!("/v1/devices/C02A/profiles/{identifier}/overwrite");
+        let answer = daemon.by(caller).post(&path, json!({})).await;
+        (answer.code(), answer.json()["similar"].clone())
+    };
+    let unknown = |similar: Value| ("unknown-installation".to_owned(), similar);
+    assert_eq!(similar("core", "JP.example.IVI").await, unknown(json!(["jp.example.ivi"])));
+    assert_eq!(similar("core", "jp.example.other").await, unknown(json!([])));
+    assert_eq!(similar("scoped", "JP.example.IVI").await, ("out-of-scope".into(), Value::Null));
+    // Of no spec, and so for nobody who is bound to some.
+    let daemon = Daemon::start().await;
+    let written_otherwise = signed_by(&daemon.site.new, "JP.example.IVI");
+    let media_type = "application/x-apple-aspen-config";
+    posted(daemon.by("core"), "/v1/devices/C02A/installed", media_type, &written_otherwise).await.done();
+    for (caller, told) in [("core", json!(["JP.example.IVI"])), ("scoped", json!([]))] {
+        let answer = daemon.by(caller).post(OVERWRITE, json!({})).await;
+        assert_eq!((answer.code(), answer.json()["similar"].clone()), unknown(told), "{caller}");
+    }
 }
 
 #[tokio::test]

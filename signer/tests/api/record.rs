@@ -165,7 +165,9 @@ async fn a_diagnosis_may_be_asked_for_one_profile_and_for_any_device() {
     let ask = async |query: &str| daemon.by("read").get(&format!("/v1/devices/C02A/diagnosis?{query}")).await;
     let told = ask("identifier=jp.example.ivi").await.done().json();
     assert!(told["profiles"][0]["outlook"]["devices"].as_array().unwrap().len() > 2);
-    assert_eq!(ask("identifier=jp.example.other").await.refusal(), (404, "unknown-installation".into()));
+    let unknown = ask("identifier=jp.example.other").await;
+    assert_eq!((unknown.refusal(), &unknown.json()["similar"]), ((404, "unknown-installation".into()), &json!([])));
+    assert_eq!(ask("identifier=JP.example.ivi").await.json()["similar"], json!(["jp.example.ivi"]));
     for query in ["platform=windows", "platform=ios", "os=x", "supervised=maybe", "udid=1"] {
         assert_eq!(ask(query).await.refusal(), (422, "invalid-request".into()), "{query}");
     }

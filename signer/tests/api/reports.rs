@@ -48,7 +48,8 @@ pub async fn report_list(daemon: &Daemon, path: &str, list: &Dictionary) -> Answ
     posted(daemon.by("report"), path, "application/xml", &document::to_xml(list).unwrap()).await
 }
 
-fn signed_by(issued: &profile_kit::pki::Issued, identifier: &str) -> Vec<u8> {
+/// A locked profile that the daemon did not issue.
+pub fn signed_by(issued: &profile_kit::pki::Issued, identifier: &str) -> Vec<u8> {
     let mut profile = Profile::new(identifier, "IVI");
     profile.set_removal(Removal::Disallowed);
     profile.push(Payload::new("com.apple.applicationaccess"));
