@@ -192,7 +192,7 @@ impl Metrics {
         );
         it.register(
             "heads_unread",
-            "Heads that the HTTP library refused with a bare status",
+            "Heads that the HTTP library refused with a bare status, and HTTP/2 connections that it gave up",
             self.heads_unread.clone(),
         );
     }

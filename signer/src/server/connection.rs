@@ -73,7 +73,8 @@ enum End {
     Closed,
     /// By a deadline, and its name.
     Overdue(&'static str),
-    /// By a head that hyper could not read and answered barely, and what kind of head.
+    /// By a head that hyper could not read and answered barely, and what kind of head; on HTTP/2 by anything that breaks the
+    /// connection.
     Unread(&'static str),
 }
 
@@ -160,6 +161,7 @@ async fn supervise<C: GracefulConnection<Error = hyper::Error>>(
                 Step::Closed(Err(error)) if is_stall(&error) => return End::Overdue("stall"),
                 Step::Closed(Err(error)) if error.is_parse_too_large() => return End::Unread("too-large"),
                 Step::Closed(Err(error)) if error.is_parse() => return End::Unread("malformed"),
+                Step::Closed(Err(error)) if is_http2 && !is_io(&error) => return End::Unread("http2"),
                 Step::Closed(_) => return End::Closed,
                 Step::Due(Task::Head) => return End::Overdue("header"),
                 Step::Due(Task::Answer) => return End::Overdue("answer"),
@@ -187,8 +189,17 @@ enum Step {
 
 /// Whether the wire gave up on a client that does not read.
 fn is_stall(error: &hyper::Error) -> bool {
-    let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    causes.any(|cause| cause.downcast_ref().is_some_and(|it: &io::Error| it.kind() == io::ErrorKind::TimedOut))
+    io_kinds(error).any(|kind| kind == io::ErrorKind::TimedOut)
+}
+
+/// Whether the connection was lost, rather than used wrongly.
+fn is_io(error: &hyper::Error) -> bool {
+    io_kinds(error).next().is_some()
+}
+
+fn io_kinds(error: &hyper::Error) -> impl Iterator<Item = io::ErrorKind> {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.filter_map(|cause| cause.downcast_ref().map(io::Error::kind))
 }
 
 fn http1(limits: &Limits) -> http1::Builder {

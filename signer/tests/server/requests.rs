@@ -7,11 +7,13 @@ use std::{
 
 use signer::server::{Limits, Listener};
 use tokio::{
-    io::AsyncWriteExt,
-    net::{UnixListener, UnixStream},
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, UnixListener, UnixStream},
+    task::yield_now,
+    time::timeout,
 };
 
-use crate::running::{GET_GATED, GET_HELLO, Running, ask, code, exchange, gated, header, routes, status};
+use crate::running::{GET_GATED, GET_HELLO, PATIENCE, Running, ask, code, exchange, gated, header, routes, status};
 
 #[tokio::test]
 async fn a_panic_is_a_500_for_its_request_and_nothing_more() {
@@ -168,6 +170,36 @@ async fn heads_that_cannot_be_read_are_counted_and_one_of_them_is_told_of() {
     assert!(text.contains("signer_heads_unread_total{kind=\"too-large\"} 1"), "{text}");
     let line = log.line("\"127.0.0.9\"");
     assert_eq!((&line["fields"]["kind"], &line["fields"]["others"]), (&"malformed".into(), &0.into()));
+}
+
+#[tokio::test]
+async fn an_http2_connection_that_a_head_breaks_is_counted_and_one_whose_client_goes_away_is_not() {
+    let running = Running::start(Limits::default()).await;
+    let (preface, settings) = (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    // A field of the index 0, which there is not (RFC 7541 §6.1).
+    let head = [0, 0, 1, 1, 5, 0, 0, 0, 1, 0x80];
+    let gone = [preface, &settings[..]].concat();
+    let broken = [&gone[..], &head].concat();
+    let mut stream = running.connect().await;
+    stream.write_all(&gone).await.unwrap();
+    drop(stream);
+    let answer = exchange_bytes(running.connect().await, &broken).await;
+    // GOAWAY with PROTOCOL_ERROR (RFC 9113 §6.8).
+    assert!(answer.ends_with(&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]), "{answer:?}");
+    let counted = async {
+        while !running.metrics.encode().contains("signer_heads_unread_total{kind=\"http2\"} 1") {
+            yield_now().await;
+        }
+    };
+    timeout(PATIENCE, counted).await.expect("it is not counted");
+}
+
+/// Sends all, and reads all that is answered.
+async fn exchange_bytes(mut stream: TcpStream, bytes: &[u8]) -> Vec<u8> {
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    answer
 }
 
 #[tokio::test]
