@@ -1,9 +1,9 @@
 //! A certificate as signing and verifying see it.
 
+mod name;
 mod tbs;
 
 use std::{
-    collections::VecDeque,
     fmt,
     sync::{Arc, OnceLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -12,10 +12,10 @@ use std::{
 use const_oid::ObjectIdentifier;
 use der::{Decode, Encode, Header, SliceReader};
 use openssl::{
-    asn1::{Asn1StringRef, Asn1Time, Asn1TimeRef},
+    asn1::{Asn1Time, Asn1TimeRef},
     nid::Nid,
     pkey::{HasPublic, Id, PKey, PKeyRef, Public},
-    x509::{X509, X509KeyUsage, X509NameEntryRef, X509NameRef},
+    x509::{X509, X509KeyUsage},
 };
 
 pub(crate) use self::tbs::Tbs;
@@ -144,12 +144,18 @@ impl Certificate {
 
     /// The subject, most specific part first: `CN=…, O=…`, control characters escaped.
     pub fn subject(&self) -> String {
-        name(self.inner.x509.subject_name())
+        name::shown(self.inner.x509.subject_name())
+    }
+
+    /// Whether some certificate's [`subject`](Certificate::subject) is shown as this text, such as one that a configuration
+    /// compares it with. It does not say whether the parts are in their order.
+    pub fn is_subject(text: &str) -> bool {
+        name::is_shown(text)
     }
 
     /// The issuer, as [`subject`](Certificate::subject) shows it.
     pub fn issuer(&self) -> String {
-        name(self.inner.x509.issuer_name())
+        name::shown(self.inner.x509.issuer_name())
     }
 
     /// The serial number in hexadecimal, without leading zeros.
@@ -364,49 +370,6 @@ fn rsa_problem<T: HasPublic>(key: &PKeyRef<T>) -> Option<&'static str> {
     }
 }
 
-/// As RFC 4514 has it, the last part of the name first, with a space behind each comma: names of other attributes or other
-/// values are other texts.
-fn name(name: &X509NameRef) -> String {
-    let mut entries: VecDeque<_> = name.entries().collect();
-    let parts = lengths(name).unwrap_or_else(|| vec![1; entries.len()]);
-    let mut shown: Vec<String> = parts
-        .into_iter()
-        .map(|length| {
-            let part = entries.drain(..length.min(entries.len()));
-            part.map(entry).collect::<Vec<_>>().join(" + ")
-        })
-        .collect();
-    shown.reverse();
-    shown.join(", ")
-}
-
-/// How many attributes each part of a name has.
-fn lengths(name: &X509NameRef) -> Option<Vec<usize>> {
-    let name = x509_cert::name::Name::from_der(&name.to_der().ok()?).ok()?;
-    Some(name.0.iter().map(|part| part.0.len()).collect())
-}
-
-fn entry(entry: &X509NameEntryRef) -> String {
-    let key = match entry.object().nid() {
-        Nid::UNDEF => entry.object().to_string(),
-        nid => nid.short_name().map_or_else(|_| entry.object().to_string(), str::to_owned),
-    };
-    format!("{key}={}", text(entry.data()))
-}
-
-fn text(data: &Asn1StringRef) -> String {
-    let Ok(text) = data.to_string() else { return format!("#{}", hex(data.as_slice())) };
-    let last = text.chars().count().saturating_sub(1);
-    let escaped = |(at, c): (usize, char)| match c {
-        c if c.is_control() => c.escape_default().collect(),
-        '"' | '+' | ',' | ';' | '<' | '>' | '\\' => vec!['\\', c],
-        '#' | ' ' if at == 0 => vec!['\\', c],
-        ' ' if at == last => vec!['\\', c],
-        c => vec![c],
-    };
-    text.chars().enumerate().flat_map(escaped).collect()
-}
-
 fn time(time: &Asn1TimeRef) -> Option<SystemTime> {
     let epoch = Asn1Time::from_unix(0).ok()?;
     let since = epoch.diff(time).ok()?;
@@ -421,40 +384,3 @@ fn malformed(problem: &str, source: crate::Source) -> Error {
 
 /// Real exponents have 17; OpenSSL takes no more for moduli over 3,072 bits.
 const MAX_RSA_EXPONENT_BITS: i32 = 64;
-
-#[cfg(test)]
-mod tests {
-    use std::str::FromStr;
-
-    use openssl::x509::{X509Name, X509NameBuilder};
-
-    use super::*;
-
-    fn of(entries: &[(&str, &str)]) -> String {
-        let mut builder = X509NameBuilder::new().unwrap();
-        entries.iter().for_each(|(key, value)| builder.append_entry_by_text(key, value).unwrap());
-        name(&builder.build())
-    }
-
-    #[test]
-    fn a_value_does_not_pass_for_other_parts_of_a_name() {
-        assert_eq!(of(&[("O", "Example"), ("CN", "help-desk")]), "CN=help-desk, O=Example");
-        assert_eq!(of(&[("CN", "help-desk, O=Example")]), r"CN=help-desk\, O=Example");
-        assert_eq!(of(&[("CN", r"a\"), ("O", "+b")]), r"O=\+b, CN=a\\");
-        assert_eq!(of(&[("CN", " #a "), ("O", "#b")]), r"O=\#b, CN=\ #a\ ");
-        assert_eq!(of(&[("CN", "a\n"), ("O", r"a\n")]), r"O=a\\n, CN=a\n");
-    }
-
-    #[test]
-    fn attributes_of_one_part_are_told_from_parts_of_their_own() {
-        let of = |text: &str| {
-            let der = x509_cert::name::RdnSequence::from_str(text).unwrap().to_der().unwrap();
-            name(&X509Name::from_der(&der).unwrap())
-        };
-        assert_eq!(of("CN=help-desk,O=Example"), "CN=help-desk, O=Example");
-        let unknown = ["1.3.6.1.4.1.99999.1", "1.3.6.1.4.1.99999.2"].map(|kind| of(&format!("{kind}=#0C0161")));
-        assert_eq!(unknown, ["1.3.6.1.4.1.99999.1=a", "1.3.6.1.4.1.99999.2=a"]);
-        let together = of("CN=help-desk+O=Example");
-        assert!(["CN=help-desk + O=Example", "O=Example + CN=help-desk"].contains(&together.as_str()), "{together}");
-    }
-}

@@ -8,7 +8,6 @@ mod error;
 mod read;
 mod secret;
 mod section;
-mod subject;
 #[cfg(test)]
 mod tests;
 

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
+use profile_kit::Certificate;
 use toml::de::DeTable;
 
 use super::{
     Admin, Audit, CallerConfig, ConfigError, Draft, Duty, FormerKey, IdentityConfig, KeyFiles, Ledger, Limits, Listen,
     Log, LogFormat, LogLevel, Overwrites, Proof, SpecConfig, Tls, UnixSocket, agreement,
     section::{Document, Item, Section},
-    subject::is_subject,
 };
 use crate::{Digest, pattern::Pattern, role::Role};
 
@@ -254,7 +254,7 @@ fn proof(section: &mut Section) -> Option<Proof> {
 
 fn subject(item: &Item) -> Option<String> {
     let text = item.text()?;
-    match is_subject(text) {
+    match Certificate::is_subject(text) {
         true => Some(text.to_owned()),
         false => item.wrong(
             "is no subject as a certificate's is compared, as in CN=help-desk, O=Example\\, Inc.: short names of attributes, \
