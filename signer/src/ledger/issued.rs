@@ -66,14 +66,13 @@ pub struct Budget {
 ///
 /// ```compile_fail,E0451
 /// fn forged(issuance: signer::issuance::Issuance) -> signer::ledger::Issued {
-///     signer::ledger::Issued { issuance, signed: vec![], replayed: false }
+///     signer::ledger::Issued { issuance, signed: vec![] }
 /// }
 /// ```
 #[derive(Clone, PartialEq)]
 pub struct Issued {
     issuance: Issuance,
     signed: Vec<u8>,
-    replayed: bool,
 }
 
 impl Issued {
@@ -90,11 +89,6 @@ impl Issued {
     /// The signed bytes, DER.
     pub fn signed(&self) -> &[u8] {
         &self.signed
-    }
-
-    /// Whether it was issued before, and is given again.
-    pub fn is_replayed(&self) -> bool {
-        self.replayed
     }
 }
 
@@ -190,7 +184,7 @@ impl Ledger {
         };
         let seq = self.write_and(event, at, work, then).await?;
         let issuance = Issuance { seq, ..Arc::unwrap_or_clone(issued) };
-        Ok(Issued { issuance, signed, replayed: false })
+        Ok(Issued { issuance, signed })
     }
 
     /// What a repeated request got before, if it is one, to decide whether it may leave once more: nothing is recorded, and
@@ -341,7 +335,7 @@ impl Ledger {
             // A record of another kind of request: its key was used for that.
             let issuance = rows::issuance_at(db, seq)?.ok_or(Error::Conflict)?;
             let signed = signed(db, &shared.keys, seq, issuance.id.0, issuance.signed)?;
-            Ok(Issued { issuance, signed, replayed: true })
+            Ok(Issued { issuance, signed })
         };
         self.read(open).await
     }
