@@ -10,6 +10,7 @@ use crate::{
     caller::{Caller, Permit},
     issuance::{Issuance, IssuanceId, SpecRef, Variant},
     ledger::{self, Draft, Issued, Request},
+    reach,
     refusal::Denied,
     role::{Issue, Overwrite, Role},
     service::Service,
@@ -97,12 +98,18 @@ pub async fn again(
     let issuance = service.ledger.issuance(id).await?.ok_or(Refusal::UnknownIssuance)?;
     let (device, spec) = (&issuance.device, issuance.spec.as_ref().map(|spec| &*spec.name));
     let role = match issuance.variant {
-        Variant::Locked => caller.may::<Issue>(device, spec).map(|_| Role::Issue)?,
-        Variant::Overwrite { .. } => caller.may::<Overwrite>(device, spec).map(|_| Role::Overwrite)?,
+        Variant::Locked => {
+            caller.may::<Issue>(device, spec)?;
+            state.keyring.freeing(&issuance.profile.leaf)?;
+            Role::Issue
+        }
+        Variant::Overwrite { .. } => {
+            let sweep = caller.may_sweep::<Overwrite>()?;
+            sweep.permit(device, spec)?;
+            reach::admit(&service.ledger, &sweep, device, &issuance.profile.identifier).await?;
+            Role::Overwrite
+        }
     };
-    if issuance.variant == Variant::Locked {
-        state.keyring.freeing(&issuance.profile.leaf)?;
-    }
     let request = Request { role: role.word().to_owned(), ..request };
     match head_only {
         true => Ok(service.ledger.fetch_head(&request, id).await?),

@@ -113,6 +113,28 @@ async fn a_scope_holds_for_bytes_too() {
     assert_eq!(answer.refusal(), (403, "out-of-scope".into()));
 }
 
+#[tokio::test]
+async fn who_is_bound_to_a_spec_fetches_no_overwrite_that_frees_what_another_one_locked() {
+    let daemon = Daemon::with(|site| {
+        let other = "[[spec]]\nname = \"other\"\nfile = \"ivi.toml\"\nidentity = \"new\"\n";
+        site.change("[[caller]]\nname = \"issue\"", &format!("{other}[[caller]]\nname = \"issue\""));
+    })
+    .await;
+    let locked = daemon.by("core").post(LOCKED, json!({})).await.done();
+    let overwrite = daemon.by("core").post(OVERWRITE, json!({})).await.done();
+    let path = |answer: &Answer| format!("/v1/issuances/{}/profile", answer.header("issuance-id"));
+    daemon.by("scoped").get(&path(&overwrite)).await.done();
+    daemon.by("core").post(&LOCKED.replace("/ivi", "/other"), json!({})).await.done();
+    let refused = daemon.by("scoped").get(&path(&overwrite)).await;
+    assert_eq!(refused.refusal(), (403, "out-of-scope".into()));
+    assert_eq!(
+        (&daemon.last_event()["action"], &daemon.last_event()["code"]),
+        (&json!("fetch"), &json!("out-of-scope"))
+    );
+    daemon.by("scoped").get(&path(&locked)).await.done();
+    daemon.by("core").get(&path(&overwrite)).await.done();
+}
+
 /// The key that signs gives its place to another one and is given up, which strands so many devices.
 async fn lose_new(daemon: &mut Daemon, strands: u64) {
     daemon.site.rotate();
