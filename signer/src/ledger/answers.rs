@@ -48,6 +48,7 @@ pub(super) fn keep(db: &Connection, keys: &LedgerKeys, request: &Request, seq: u
     // A digest under a key: a request may hold a short password that could be guessed otherwise.
     let fingerprint = keys.active.digest(PURPOSE, &idempotency.fingerprint.0);
     let sealed = body.map(|body| keys.seal(&place(request), body));
+    sealed.iter().try_for_each(|sealed| rows::note_sealer(db, sealed))?;
     let insert = "INSERT INTO answer (caller, key, fingerprint, seq, sealed_key, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     db.prepare_cached(insert)?.execute((
         &request.caller,

@@ -75,7 +75,7 @@ pub(super) fn insert_observation(db: &Connection, observation: &Observation) -> 
     Ok(())
 }
 
-/// The names of the keys that sealed profiles: those that were noted, and in any case that of the last one.
+/// The names of the keys that sealed something: those that were noted, and in any case that of the last profile.
 pub(super) fn sealers(db: &Connection) -> Result<Vec<String>> {
     let mut sealers = db.prepare(
         "SELECT substr(name, 8) FROM meta WHERE name GLOB 'sealer *'
@@ -84,11 +84,16 @@ pub(super) fn sealers(db: &Connection) -> Result<Vec<String>> {
     Ok(sealers.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Writes the sealed bytes of the record of this number, and notes the key's name: a look at every profile for the names
-/// would take long.
-pub(super) fn insert_sealed(db: &Connection, seq: u64, sealed: &Sealed) -> Result<()> {
+/// Notes the name of the key that sealed something: a look at all of it for the names would take long.
+pub(super) fn note_sealer(db: &Connection, sealed: &Sealed) -> Result<()> {
     let mut note = db.prepare_cached("INSERT OR IGNORE INTO meta (name, value) VALUES ('sealer ' || ?1, '')")?;
     note.execute([&sealed.key])?;
+    Ok(())
+}
+
+/// Writes the sealed bytes of the record of this number.
+pub(super) fn insert_sealed(db: &Connection, seq: u64, sealed: &Sealed) -> Result<()> {
+    note_sealer(db, sealed)?;
     let mut insert = db.prepare_cached("INSERT INTO sealed (seq, key, body) VALUES (?1, ?2, ?3)")?;
     insert.execute((seq as i64, &sealed.key, &sealed.body))?;
     Ok(())

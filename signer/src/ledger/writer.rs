@@ -319,8 +319,8 @@ fn checkpoint_file(path: &Path) -> Result<(CheckpointFile, Option<Checkpoint>)> 
     opened.map_err(|cause| sqlite::failed(path, "cannot be read or written", cause))
 }
 
-/// Whether the keys open every profile that was sealed: a ledger without one of them would take issuances and strand
-/// devices.
+/// Whether the keys open every profile and answer that was sealed: a ledger without one of them would take issuances and
+/// strand devices, and fail where a request comes again.
 pub(super) fn opens(db: &Connection, keys: &LedgerKeys) -> Result<()> {
     match rows::sealers(db)?.into_iter().find(|id| !keys.has(id)) {
         Some(id) => Err(Error::UnknownKey { id }),

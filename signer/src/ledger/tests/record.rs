@@ -154,6 +154,24 @@ async fn does_not_start_with_keys_that_would_free_nobody() {
 }
 
 #[tokio::test]
+async fn does_not_start_without_a_key_that_sealed_nothing_but_answers() {
+    let key = |seal| LedgerKey::of(&[seal; 32], &[1; 32]);
+    let mut stage = Stage::with(|options| options.keys = LedgerKeys::new(key(7)));
+    let (asked, answer) = (keyed("mdm", "k", "x"), serde_json::json!("answer"));
+    let event = || Event::done("test");
+    stage.options.keys = LedgerKeys { active: key(8), former: vec![key(7)] };
+    stage.reopen().await.unwrap();
+    stage.ledger.decide(&asked, event(), answer.clone()).await.unwrap();
+    stage.ledger.close().await.unwrap();
+    stage.options.keys = LedgerKeys { active: key(9), former: vec![key(7)] };
+    let refused = stage.open_again().unwrap_err();
+    assert!(matches!(&refused, Error::UnknownKey { id } if id == key(8).id()), "{refused}");
+    stage.options.keys.former = vec![key(8)];
+    stage.open_again().unwrap();
+    assert_eq!(stage.ledger.decide(&asked, event(), "other".into()).await.unwrap().value, answer);
+}
+
+#[tokio::test]
 async fn checkpoints_go_to_the_file_that_is_named() {
     let elsewhere = tempfile::tempdir().unwrap();
     let stage = Stage::with(|options| options.checkpoints = elsewhere.path().join("points.jsonl"));
