@@ -30,9 +30,14 @@ pub(super) fn history(db: &Connection, device: &DeviceId, identifier: &str) -> R
     Ok(History { held, evidence })
 }
 
-/// The last moment of which something is known: what the device told, or that a profile was handed out.
-pub(super) fn last_moment(db: &Connection, device: &DeviceId, identifier: &str) -> Result<Option<SystemTime>> {
-    let key = (device.as_str(), identifier);
+/// The last moment up to another of which something is known: what the device told, or that a profile was handed out.
+pub(super) fn last_moment(
+    db: &Connection,
+    device: &DeviceId,
+    identifier: &str,
+    until: SystemTime,
+) -> Result<Option<SystemTime>> {
+    let key = (device.as_str(), identifier, millis(until));
     let last: Option<i64> = db.prepare_cached(LAST_MOMENT)?.query_row(key, |row| row.get(0))?;
     Ok(last.map(from_millis))
 }
@@ -219,7 +224,7 @@ const NEWEST: &str = "SELECT seq, variant, leaf, acknowledgement
 const LAST_MOMENT: &str = "SELECT max(moment) FROM (
     SELECT coalesce(told, at) AS moment FROM evidence WHERE device = ?1 AND identifier = ?2
     UNION ALL SELECT audit.time FROM issuance JOIN audit ON audit.seq = max(issuance.seq, coalesce(issuance.again, 0))
-    WHERE device = ?1 AND identifier = ?2)";
+    WHERE device = ?1 AND identifier = ?2) WHERE moment <= ?3";
 const INSERT: &str = "INSERT INTO evidence
     (seq, device, identifier, at, told, kind, of_issuance, of_observation, uuid, leaf, locked) VALUES
     (:seq, :device, :identifier, :at, :told, :kind, :of_issuance, :of_observation, :uuid, :leaf, :locked)";

@@ -245,6 +245,23 @@ async fn a_list_says_nothing_of_what_was_recorded_after_the_device_answered_it()
     assert_eq!(reconcile(list(unknown, 0)).await.0.foreign, ["jp.example.other"]);
 }
 
+#[tokio::test]
+async fn a_clock_that_ran_ahead_for_a_while_makes_no_list_outdated_for_months() {
+    let stage = Stage::new();
+    let later = |seconds: i64| Request { at: at(seconds), ..request("mdm") };
+    let ahead = 9_000_000;
+    let one = stage.ledger.record(Draft { request: later(ahead), ..draft("d", "U", A) }).await.unwrap().id();
+    stage.ledger.acknowledge(&later(ahead), one, Acknowledgement::Acknowledged, None).await.unwrap();
+    let reconcile = async |answered: i64, handed_in: i64| {
+        let list = ProfileList { complete: true, answered_at: Some(at(answered)), ..ProfileList::default() };
+        stage.ledger.reconcile(&later(handed_in), device("d"), list).await.unwrap().value
+    };
+    // Requests at once are not recorded in the order of their moments.
+    assert_eq!(reconcile(ahead - 20, ahead - 10).await.outdated, [IDENTIFIER]);
+    assert_eq!(reconcile(20, 30).await.absent, [IDENTIFIER]);
+    assert_eq!(state(&stage, "d").await, Some(State::Gone));
+}
+
 /// A list that has the identifier, and tells nothing else.
 fn bare(identifier: &str) -> ProfileList {
     let profile = ListedProfile { identifier: identifier.into(), ..ListedProfile::default() };
