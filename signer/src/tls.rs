@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    mem::replace,
     pin::Pin,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -14,7 +15,10 @@ use openssl::{
     },
     x509::{X509, store::X509StoreBuilder},
 };
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+};
 use tokio_openssl::SslStream;
 use zeroize::Zeroizing;
 
@@ -51,7 +55,12 @@ pub struct TlsError {
 /// Accepts TLS connections. What it shows can be changed while it runs.
 pub struct Tls {
     acceptor: RwLock<Arc<SslAcceptor>>,
+    clients: watch::Sender<ClientCertificates>,
 }
+
+/// Hears where another reload lets in others than those by whom a client was let in.
+#[derive(Clone)]
+pub(crate) struct LetIn(watch::Receiver<ClientCertificates>);
 
 impl Tls {
     /// Reads the settings.
@@ -59,31 +68,50 @@ impl Tls {
     /// # Errors
     /// [`TlsError`] where a certificate or key cannot be read, or they do not belong together.
     pub fn new(settings: &TlsSettings) -> Result<Self, TlsError> {
-        Ok(Self { acceptor: RwLock::new(Arc::new(acceptor(settings)?)) })
+        let acceptor = RwLock::new(Arc::new(acceptor(settings)?));
+        Ok(Self { acceptor, clients: watch::Sender::new(settings.clients.clone()) })
     }
 
-    /// Takes new settings for the connections to come.
+    /// Takes new settings for the connections to come. Those of clients with a certificate end where other roots certify
+    /// them from now on.
     ///
     /// # Errors
     /// As [`new`](Tls::new); then the old settings stay.
     pub fn reload(&self, settings: &TlsSettings) -> Result<(), TlsError> {
         let new = Arc::new(acceptor(settings)?);
         *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = new;
+        self.clients.send_if_modified(|clients| replace(clients, settings.clients.clone()) != *clients);
         Ok(())
     }
 
     /// Shakes hands; answers the stream and the client's verified certificate in DER. Has no deadline of its own.
-    pub(crate) async fn accept<S>(&self, stream: S) -> Result<(SslStream<S>, Option<Arc<[u8]>>), TlsError>
+    pub(crate) async fn accept<S>(&self, stream: S) -> Result<(SslStream<S>, Option<(Arc<[u8]>, LetIn)>), TlsError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        // Before the roots are read that verify it.
+        let let_in = LetIn(self.clients.subscribe());
         let acceptor = self.acceptor.read().unwrap_or_else(PoisonError::into_inner).clone();
         let ssl = Ssl::new(acceptor.context()).map_err(failed("preparing a handshake"))?;
         let mut stream = SslStream::new(ssl, stream).map_err(failed("preparing a handshake"))?;
         Pin::new(&mut stream).accept().await.map_err(failed("the handshake"))?;
         let certificate = stream.ssl().peer_certificate().map(|certificate| certificate.to_der()).transpose();
         let certificate = certificate.map_err(failed("reading the client's certificate"))?;
-        Ok((stream, certificate.map(Arc::from)))
+        Ok((stream, certificate.map(|certificate| (Arc::from(certificate), let_in))))
+    }
+}
+
+impl LetIn {
+    /// Whether that has happened.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.has_changed().unwrap_or_default()
+    }
+
+    /// Waits until it happens.
+    pub(crate) async fn over(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

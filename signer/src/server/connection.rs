@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     error::Error,
-    future::poll_fn,
+    future::{pending, poll_fn},
     io,
     pin::{Pin, pin},
     sync::Arc,
@@ -27,18 +27,19 @@ use tokio::{
 };
 
 use super::{
-    Limits, Peer,
+    Limits,
     activity::{Activity, Task},
     exchange::Exchange,
-    listener::Socket,
+    listener::{Connected, Socket},
     peer::Origin,
-    wire::{Duplex, Protocol, Wire, sniff},
+    wire::{Protocol, Wire, sniff},
 };
 use crate::{
     Refusal,
     http::bare,
     metrics::{DeadlineLabels, KindLabels},
     stop::{Phase, Watch},
+    tls::LetIn,
 };
 
 /// Serves one connection to its end, or until a deadline ends it.
@@ -80,8 +81,7 @@ enum End {
 
 /// A connection whose protocol is known.
 struct Opened {
-    stream: Box<dyn Duplex>,
-    peer: Peer,
+    connected: Connected,
     protocol: Protocol,
     ahead: Vec<u8>,
 }
@@ -89,39 +89,42 @@ struct Opened {
 impl Opened {
     async fn new(socket: Socket, limits: &Limits) -> Result<Self, End> {
         let opened = timeout(limits.handshake, socket.open()).await.map_err(|_| End::Overdue("handshake"))?;
-        let (mut stream, peer) = opened.map_err(|error| {
+        let mut connected = opened.map_err(|error| {
             tracing::debug!(error, "a connection came to nothing");
             End::Closed
         })?;
         let mut ahead = Vec::new();
-        match timeout(limits.header, sniff(&mut stream, &mut ahead)).await {
-            Ok(Ok(protocol)) => Ok(Self { stream, peer, protocol, ahead }),
+        match timeout(limits.header, sniff(&mut connected.stream, &mut ahead)).await {
+            Ok(Ok(protocol)) => Ok(Self { connected, protocol, ahead }),
             Ok(Err(_)) => Err(End::Closed),
             Err(_) if ahead.is_empty() => Err(End::Overdue("header")),
             Err(_) => {
                 let activity = Activity::new(true);
-                say_late(Wire::new(stream, ahead, activity, limits.stall)).await;
+                say_late(Wire::new(connected.stream, ahead, activity, limits.stall)).await;
                 Err(End::Overdue("header"))
             }
         }
     }
 
     async fn serve(self, origin: Origin, exchange: &Arc<Exchange>) -> End {
-        let Self { stream, peer, protocol, ahead } = self;
+        let Self { connected: Connected { stream, peer, let_in }, protocol, ahead } = self;
         let limits = &exchange.limits;
         let activity = Activity::new(protocol == Protocol::Http1);
         let wire = TokioIo::new(Wire::new(stream, ahead, activity.clone(), limits.stall));
         let service = service_fn(|request: Request<Incoming>| {
-            let (exchange, peer, visit) = (exchange.clone(), peer.clone(), activity.begin());
+            // One that is held open all the same is nobody's.
+            let is_over = let_in.as_ref().is_some_and(LetIn::is_over);
+            let peer = if is_over { peer.without_certificate() } else { peer.clone() };
+            let (exchange, visit) = (exchange.clone(), activity.begin());
             async move { Ok::<_, Infallible>(exchange.answer(peer, origin, request, visit).await) }
         });
-        let stop = exchange.stop.clone();
+        let ends = Ends { stop: exchange.stop.clone(), let_in: let_in.clone() };
         if protocol == Protocol::Http2 {
             let mut connection = http2(limits).serve_connection(wire, service);
-            return supervise(Pin::new(&mut connection), &activity, limits, stop, true).await;
+            return supervise(Pin::new(&mut connection), &activity, limits, ends, true).await;
         }
         let mut connection = http1(limits).serve_connection(wire, service);
-        let end = supervise(Pin::new(&mut connection), &activity, limits, stop, false).await;
+        let end = supervise(Pin::new(&mut connection), &activity, limits, ends, false).await;
         let wire = connection.into_parts().io.into_inner();
         match end {
             End::Overdue("header") => say_late(wire).await,
@@ -132,16 +135,23 @@ impl Opened {
     }
 }
 
-/// Drives a connection, and ends it where something on it takes too long or the server drains.
+/// What ends a connection from outside.
+struct Ends {
+    stop: Watch,
+    let_in: Option<LetIn>,
+}
+
+/// Drives a connection, and ends it where something on it takes too long, the server drains, or its client has no leave any
+/// more.
 async fn supervise<C: GracefulConnection<Error = hyper::Error>>(
     mut connection: Pin<&mut C>,
     activity: &Activity,
     limits: &Limits,
-    mut stop: Watch,
+    Ends { mut stop, mut let_in }: Ends,
     is_http2: bool,
 ) -> End {
     let mut alarm = pin!(sleep_until(activity.due(limits).0));
-    let mut draining = false;
+    let (mut draining, mut is_put_out) = (false, false);
     loop {
         // What is due changes with every step of the connection, in its own task.
         let step = poll_fn(|cx| {
@@ -157,6 +167,11 @@ async fn supervise<C: GracefulConnection<Error = hyper::Error>>(
         });
         tokio::select! {
             biased;
+            // Before the next request is read.
+            () = put_out(&mut let_in), if !is_put_out => {
+                is_put_out = true;
+                connection.as_mut().graceful_shutdown();
+            }
             step = step => match step {
                 Step::Closed(Err(error)) if is_stall(&error) => return End::Overdue("stall"),
                 Step::Closed(Err(error)) if error.is_parse_too_large() => return End::Unread("too-large"),
@@ -180,6 +195,14 @@ async fn supervise<C: GracefulConnection<Error = hyper::Error>>(
     connection.as_mut().graceful_shutdown();
     let closed = timeout(limits.stall, connection).await.is_ok();
     if draining && closed { End::Closed } else { End::Overdue("idle") }
+}
+
+/// Waits until what let the client in counts no more.
+async fn put_out(let_in: &mut Option<LetIn>) {
+    match let_in {
+        Some(let_in) => let_in.over().await,
+        None => pending().await,
+    }
 }
 
 enum Step {

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use super::{Peer, peer::Origin, wire::Duplex};
-use crate::tls::Tls;
+use crate::tls::{LetIn, Tls};
 
 /// A socket that listens, and how connections on it begin.
 #[derive(Debug)]
@@ -36,6 +36,14 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// A connection that can carry HTTP.
+pub(super) struct Connected {
+    pub(super) stream: Box<dyn Duplex>,
+    pub(super) peer: Peer,
+    /// How long its client's certificate counts, where it has one.
+    pub(super) let_in: Option<LetIn>,
 }
 
 impl Listener {
@@ -87,23 +95,24 @@ impl Socket {
     }
 
     /// Makes it a stream of HTTP; shakes hands where there is TLS.
-    pub(super) async fn open(self) -> Result<(Box<dyn Duplex>, Peer), Box<dyn std::error::Error + Send + Sync>> {
+    pub(super) async fn open(self) -> Result<Connected, Box<dyn std::error::Error + Send + Sync>> {
         match self {
             Socket::Loopback(stream, _) => {
                 let address = stream.peer_addr()?;
                 stream.set_nodelay(true)?;
-                Ok((Box::new(stream), Peer::Plain { address }))
+                Ok(Connected { stream: Box::new(stream), peer: Peer::Plain { address }, let_in: None })
             }
             Socket::Tls(stream, _, tls) => {
                 let address = stream.peer_addr()?;
                 stream.set_nodelay(true)?;
-                let (stream, certificate) = tls.accept(stream).await?;
-                Ok((Box::new(stream), Peer::Tls { address, certificate }))
+                let (stream, client) = tls.accept(stream).await?;
+                let (certificate, let_in) = client.unzip();
+                Ok(Connected { stream: Box::new(stream), peer: Peer::Tls { address, certificate }, let_in })
             }
             Socket::Unix(stream, _) => {
                 let credentials = stream.peer_cred()?;
                 let peer = Peer::Unix { uid: credentials.uid(), gid: credentials.gid() };
-                Ok((Box::new(stream), peer))
+                Ok(Connected { stream: Box::new(stream), peer, let_in: None })
             }
         }
     }

@@ -41,6 +41,14 @@ impl fmt::Display for Peer {
 }
 
 impl Peer {
+    /// As if it had shown none.
+    pub(super) fn without_certificate(&self) -> Self {
+        match self {
+            Peer::Tls { address, .. } => Peer::Tls { address: *address, certificate: None },
+            other => other.clone(),
+        }
+    }
+
     /// Whom it is counted for.
     pub fn origin(&self) -> Origin {
         match self {

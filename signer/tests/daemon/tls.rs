@@ -35,6 +35,32 @@ async fn who_shows_a_certificate_is_the_caller_that_it_belongs_to() {
 }
 
 #[tokio::test]
+async fn a_connection_ends_where_a_reload_takes_away_the_root_that_let_its_client_in_and_stays_otherwise() {
+    let running = with_tls().await;
+    let (root, client) = issue("Reader");
+    let text = fs::read_to_string(running.place.site.config()).unwrap();
+    let caller = "[[caller]]\nname = \"reader\"\ncertificate_subject = \"CN=Reader\"\nroles = [\"read\"]\n";
+    fs::write(running.place.site.config(), text + caller).unwrap();
+    fs::write(running.place.path("clients.pem"), root.certificate_pem().unwrap()).unwrap();
+    assert!(matches!(running.reload(None).await, Answer::Reloaded { .. }));
+    let mut stream = connect(&running, Some(&client)).await;
+    let mut ask = async || {
+        // One that was closed may take the request still.
+        let _ = stream.write_all(b"GET /v1/devices HTTP/1.1\r\nhost: it\r\n\r\n").await;
+        let mut answer = vec![0; 4096];
+        let count = timeout(PATIENCE, stream.read(&mut answer)).await.expect("there is no answer").unwrap_or(0);
+        String::from_utf8_lossy(&answer[..count]).into_owned()
+    };
+    assert!(ask().await.starts_with("HTTP/1.1 200"));
+    put_server(&running.place, "Server Two");
+    assert!(matches!(running.reload(None).await, Answer::Reloaded { .. }));
+    assert!(ask().await.starts_with("HTTP/1.1 200"));
+    fs::write(running.place.path("clients.pem"), issue("Nobody").0.certificate_pem().unwrap()).unwrap();
+    assert!(matches!(running.reload(None).await, Answer::Reloaded { .. }));
+    assert_eq!(ask().await, "");
+}
+
+#[tokio::test]
 async fn a_reload_changes_what_new_connections_are_shown_and_the_gauge() {
     let running = with_tls().await;
     assert_eq!(ask(&running, None).await.0, "Server One");
@@ -83,6 +109,16 @@ fn issue(name: &str) -> (Authority, Issued) {
 
 /// The name that the server shows, and its answer to a question that needs the role `read`.
 async fn ask(running: &Running, client: Option<&Issued>) -> (String, String) {
+    let mut stream = connect(running, client).await;
+    let shown = stream.ssl().peer_certificate().unwrap();
+    let name = shown.subject_name().entries().next().unwrap().data().to_string().unwrap();
+    stream.write_all(b"GET /v1/devices HTTP/1.1\r\nhost: it\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("there is no answer");
+    (name, String::from_utf8_lossy(&answer).into_owned())
+}
+
+async fn connect(running: &Running, client: Option<&Issued>) -> SslStream<TcpStream> {
     let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
     connector.set_verify(SslVerifyMode::NONE);
     if let Some(client) = client {
@@ -93,10 +129,5 @@ async fn ask(running: &Running, client: Option<&Issued>) -> (String, String) {
     let stream = TcpStream::connect(running.tls.unwrap()).await.unwrap();
     let mut stream = SslStream::new(ssl, stream).unwrap();
     Pin::new(&mut stream).connect().await.unwrap();
-    let shown = stream.ssl().peer_certificate().unwrap();
-    let name = shown.subject_name().entries().next().unwrap().data().to_string().unwrap();
-    stream.write_all(b"GET /v1/devices HTTP/1.1\r\nhost: it\r\nconnection: close\r\n\r\n").await.unwrap();
-    let mut answer = Vec::new();
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("there is no answer");
-    (name, String::from_utf8_lossy(&answer).into_owned())
+    stream
 }
