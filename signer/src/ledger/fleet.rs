@@ -89,9 +89,8 @@ impl Ledger {
     ///
     /// When the ledger cannot be read.
     pub async fn holding(&self, device: &DeviceId, identifier: &str) -> Result<Option<Holding>> {
-        let key = (device.to_string(), identifier.to_owned());
-        let select = format!("SELECT {HOLDING} FROM holding WHERE device = ?1 AND identifier = ?2");
-        self.read(move |db| Ok(db.prepare_cached(&select)?.query_row(key, holding).optional()?)).await
+        let (device, identifier) = (device.clone(), identifier.to_owned());
+        self.read(move |db| find(db, &device, &identifier)).await
     }
 
     /// Devices and identifiers within a scope, of one state or of all, in their order and after a place in it.
@@ -160,6 +159,12 @@ impl Ledger {
         let read = |row: &Row<'_>| Ok((Digest(row.get(0)?), number(row, 1)?));
         self.read(move |db| Ok(db.prepare(count)?.query_map([], read)?.collect::<rusqlite::Result<_>>()?)).await
     }
+}
+
+/// The state of one device and identifier, if anything is known of it.
+pub(super) fn find(db: &Connection, device: &DeviceId, identifier: &str) -> Result<Option<Holding>> {
+    let select = format!("SELECT {HOLDING} FROM holding WHERE device = ?1 AND identifier = ?2");
+    Ok(db.prepare_cached(&select)?.query_row((device.as_str(), identifier), holding).optional()?)
 }
 
 fn device_record(db: &Connection, device: DeviceId, last: usize) -> Result<Option<DeviceRecord>> {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Answered, Ledger, Request, Writing,
     error::{Error, Result, TicketRefusal},
-    rows,
+    fleet, rows,
 };
 use crate::{
     audit::Event,
@@ -135,9 +135,13 @@ impl Ticket {
         self
     }
 
-    fn is_for(&self, overwrite: &Issuance) -> bool {
-        let spec = overwrite.spec.as_ref();
-        self.specs.as_ref().is_none_or(|specs| spec.is_some_and(|spec| specs.contains(&spec.name)))
+    /// An overwrite frees whatever the same certificate signed: where it is for some specs, all that is known under the
+    /// identifier has to be of these.
+    fn is_for(&self, db: &Connection, overwrite: &Issuance) -> Result<bool> {
+        let Some(specs) = &self.specs else { return Ok(true) };
+        let holding = fleet::find(db, &overwrite.device, &overwrite.profile.identifier)?;
+        let is_within = |spec: &Option<String>| spec.as_ref().is_some_and(|spec| specs.contains(spec));
+        Ok(holding.is_some_and(|holding| holding.specs.iter().all(is_within)))
     }
 }
 
@@ -154,7 +158,7 @@ pub(super) fn allow(db: &Connection, id: TicketId, overwrite: &Issuance) -> Resu
     let refused = |refusal| Err(Error::Ticket { id, refusal });
     let Some(ticket) = find(db, id)? else { return refused(TicketRefusal::Unknown) };
     let (device, request) = (&overwrite.device, &overwrite.request);
-    let is_for = ticket.is_for(overwrite);
+    let is_for = ticket.is_for(db, overwrite)?;
     let Some(approver) = ticket.approved_by else { return refused(TicketRefusal::NotApproved) };
     if approver == request.caller {
         return refused(TicketRefusal::OwnUse);

@@ -107,6 +107,23 @@ async fn a_ticket_does_not_allow_what_it_is_not_for() {
     assert!(ask(ticket, "anna", 99, of_d()).await.is_ok());
 }
 
+/// Of the same leaf and identifier, the overwrite of one spec's profile frees that of another, too.
+#[tokio::test]
+async fn a_ticket_for_a_spec_allows_nothing_where_another_ones_profile_may_be_there() {
+    let stage = Stage::new();
+    let (own, both) = (issue(&stage, draft("d", "U", A)).await, issue(&stage, draft("e", "U", A)).await);
+    let other = Some(SpecRef { name: "other".into(), digest: Digest([3; 32]) });
+    issue(&stage, Draft { spec: other, ..draft("e", "V", A) }).await;
+    let wanted = TicketDraft { specs: Some(["ivi".to_owned()].into()), ..wanted(&["d", "e"]) };
+    let ticket = stage.ledger.create_ticket(&request("anna"), wanted).await.unwrap().value.id;
+    stage.ledger.approve_ticket(&request("ben"), ticket, None).await.unwrap();
+    let ask = async |device: &str, of| {
+        stage.ledger.record(with(ticket, "anna", 5, overwrite(device, "O", A, Basis::Issuance(of)))).await
+    };
+    assert_eq!(code(ask("e", both).await), "ticket-not-for-this");
+    ask("d", own).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_ticket_is_approved_once_in_time_and_by_another() {
     let stage = Stage::new();
