@@ -126,6 +126,9 @@ fn receive(client: &mut Client, path: &Path, length: u64) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     match io::copy(&mut client.bytes(length), &mut file)? == length {
         true => file.sync_all(),
-        false => Err(io::ErrorKind::UnexpectedEof.into()),
+        false => {
+            let problem = "the daemon did not send all of it: there is no copy";
+            Err(io::Error::new(io::ErrorKind::UnexpectedEof, problem))
+        }
     }
 }
