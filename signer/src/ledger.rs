@@ -444,5 +444,8 @@ fn replay(request: &Request, seq: u64) -> Event {
     request.event("replay").with("of", Detail::Number(seq.cast_signed()))
 }
 
+/// How far moments may be out of the order of the record, as requests are under way at once: one that is further ahead is of
+/// a clock that was wrong.
+const OUT_OF_ORDER: Duration = Duration::from_secs(3600);
 /// What the keyed digest of parameters is for.
 const PARAMETERS: &str = "parameters";

@@ -1,14 +1,11 @@
 //! What devices answered, and what was seen on them.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answered, Ledger, Place, Request, Writing,
+    Answered, Ledger, OUT_OF_ORDER, Place, Request, Writing,
     error::{Error, Result},
     evidence, rows,
 };
@@ -292,7 +289,7 @@ fn reconcile(
     for identifier in identifiers {
         let history = evidence::history(writing.db, device, &identifier)?;
         if let Some(answered) = list.answered_at
-            && evidence::last_moment(writing.db, device, &identifier, at + AT_ONCE)? > Some(answered)
+            && evidence::last_moment(writing.db, device, &identifier, at + OUT_OF_ORDER)? > Some(answered)
         {
             reconciled.outdated.push(identifier);
             continue;
@@ -433,10 +430,6 @@ fn take(
     evidence::insert(writing.db, device, identifier, &evidence, told)?;
     evidence::refresh(writing.db, device, identifier)
 }
-
-/// How far moments may be out of the order of the record, as requests are under way at once: one that is further ahead is of
-/// a clock that was wrong.
-const AT_ONCE: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests;

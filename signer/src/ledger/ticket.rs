@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Answered, Ledger, Request, Writing,
+    Answered, Ledger, OUT_OF_ORDER, Request, Writing,
     error::{Error, Result, TicketRefusal},
     fleet, rows,
 };
@@ -135,6 +135,11 @@ impl Ticket {
         self
     }
 
+    /// Whether its time is over, or it is from a time to come: the clock was wrong then.
+    fn is_over(&self, at: SystemTime) -> bool {
+        at >= self.until || at + OUT_OF_ORDER < self.at
+    }
+
     /// An overwrite frees whatever the same certificate signed: where it is for some specs, all that is known under the
     /// identifier has to be of these.
     fn is_for(&self, db: &Connection, overwrite: &Issuance) -> Result<bool> {
@@ -158,12 +163,12 @@ pub(super) fn allow(db: &Connection, id: TicketId, overwrite: &Issuance) -> Resu
     let refused = |refusal| Err(Error::Ticket { id, refusal });
     let Some(ticket) = find(db, id)? else { return refused(TicketRefusal::Unknown) };
     let (device, request) = (&overwrite.device, &overwrite.request);
-    let is_for = ticket.is_for(db, overwrite)?;
+    let (is_for, is_over) = (ticket.is_for(db, overwrite)?, ticket.is_over(request.at));
     let Some(approver) = ticket.approved_by else { return refused(TicketRefusal::NotApproved) };
     if approver == request.caller {
         return refused(TicketRefusal::OwnUse);
     }
-    if request.at >= ticket.until {
+    if is_over {
         return refused(TicketRefusal::Expired);
     }
     match ticket.devices.iter().find(|(named, _)| named == device) {
@@ -193,7 +198,7 @@ fn approved(db: &Connection, id: TicketId, caller: &str, at: SystemTime) -> Resu
     if ticket.approved_by.is_some() {
         return refused(TicketRefusal::AlreadyApproved);
     }
-    if at >= ticket.until {
+    if ticket.is_over(at) {
         return refused(TicketRefusal::Expired);
     }
     Ok(Ticket { approved_by: Some(caller.to_owned()), ..ticket })

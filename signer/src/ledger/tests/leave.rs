@@ -107,6 +107,27 @@ async fn a_ticket_does_not_allow_what_it_is_not_for() {
     assert!(ask(ticket, "anna", 99, of_d()).await.is_ok());
 }
 
+#[tokio::test]
+async fn a_ticket_of_a_clock_that_ran_ahead_is_over_once_it_is_right_again() {
+    let stage = Stage::new();
+    let of = Basis::Issuance(issue(&stage, draft("d", "U", A)).await);
+    let by = |caller: &str, second| Request { at: at(second), ..request(caller) };
+    let ask = async |second, approved| {
+        let wanted = TicketDraft { until: at(second + 100), ..wanted(&["d"]) };
+        let ticket = stage.ledger.create_ticket(&by("anna", second), wanted).await.unwrap().value.id;
+        (ticket, stage.ledger.approve_ticket(&by("ben", approved), ticket, None).await)
+    };
+    assert_eq!(code(ask(9_000_000, 0).await.1), "ticket-expired");
+    let (ticket, approved) = ask(9_000_000, 9_000_000).await;
+    approved.unwrap();
+    let used = stage.ledger.record(with(ticket, "anna", 5, overwrite("d", "O", A, of))).await;
+    assert_eq!(code(used), "ticket-expired");
+    // Requests at once are not recorded in the order of their moments.
+    let (ticket, approved) = ask(30, 20).await;
+    approved.unwrap();
+    stage.ledger.record(with(ticket, "anna", 10, overwrite("d", "O", A, of))).await.unwrap();
+}
+
 /// Of the same leaf and identifier, the overwrite of one spec's profile frees that of another, too.
 #[tokio::test]
 async fn a_ticket_for_a_spec_allows_nothing_where_another_ones_profile_may_be_there() {
