@@ -36,13 +36,7 @@ async fn who_shows_a_certificate_is_the_caller_that_it_belongs_to() {
 
 #[tokio::test]
 async fn a_connection_ends_where_a_reload_takes_away_the_root_that_let_its_client_in_and_stays_otherwise() {
-    let running = with_tls().await;
-    let (root, client) = issue("Reader");
-    let text = fs::read_to_string(running.place.site.config()).unwrap();
-    let caller = "[[caller]]\nname = \"reader\"\ncertificate_subject = \"CN=Reader\"\nroles = [\"read\"]\n";
-    fs::write(running.place.site.config(), text + caller).unwrap();
-    fs::write(running.place.path("clients.pem"), root.certificate_pem().unwrap()).unwrap();
-    assert!(matches!(running.reload(None).await, Answer::Reloaded { .. }));
+    let (running, client) = with_reader().await;
     let mut stream = connect(&running, Some(&client)).await;
     let mut ask = async || {
         // One that was closed may take the request still.
@@ -55,9 +49,52 @@ async fn a_connection_ends_where_a_reload_takes_away_the_root_that_let_its_clien
     put_server(&running.place, "Server Two");
     assert!(matches!(running.reload(None).await, Answer::Reloaded { .. }));
     assert!(ask().await.starts_with("HTTP/1.1 200"));
-    fs::write(running.place.path("clients.pem"), issue("Nobody").0.certificate_pem().unwrap()).unwrap();
-    assert!(matches!(running.reload(None).await, Answer::Reloaded { .. }));
+    let_in(&running, &issue("Nobody").0).await;
     assert_eq!(ask().await, "");
+}
+
+#[tokio::test]
+async fn who_is_put_out_and_holds_an_http2_connection_open_all_the_same_is_nobody() {
+    let (running, client) = with_reader().await;
+    let mut stream = connect(&running, Some(&client)).await;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    // GET https://it/v1/devices, as RFC 7541 has it.
+    let fields = b"\x82\x87\x04\x0b/v1/devices\x01\x02it";
+    // The first octet of the answer's head: 0x88 is the status 200.
+    let mut ask = async |number: u8| {
+        let head = [&[0, 0, fields.len() as u8, 1, 5, 0, 0, 0, number], &fields[..]].concat();
+        stream.write_all(&head).await.unwrap();
+        loop {
+            let mut frame = [0; 9];
+            stream.read_exact(&mut frame).await.unwrap();
+            let mut rest = vec![0; u32::from_be_bytes([0, frame[0], frame[1], frame[2]]) as usize];
+            stream.read_exact(&mut rest).await.unwrap();
+            if (frame[3], frame[8]) == (1, number) {
+                return rest[0];
+            }
+        }
+    };
+    assert_eq!(timeout(PATIENCE, ask(1)).await.expect("there is no answer"), 0x88);
+    let_in(&running, &issue("Nobody").0).await;
+    // The PING that asks whether the farewell has come is not answered.
+    assert_ne!(timeout(PATIENCE, ask(3)).await.expect("there is no answer"), 0x88);
+}
+
+/// With a caller who is known by the subject of a certificate.
+async fn with_reader() -> (Running, Issued) {
+    let running = with_tls().await;
+    let (root, client) = issue("Reader");
+    let text = fs::read_to_string(running.place.site.config()).unwrap();
+    let caller = "[[caller]]\nname = \"reader\"\ncertificate_subject = \"CN=Reader\"\nroles = [\"read\"]\n";
+    fs::write(running.place.site.config(), text + caller).unwrap();
+    let_in(&running, &root).await;
+    (running, client)
+}
+
+/// Lets in whom a root certifies.
+async fn let_in(running: &Running, root: &Authority) {
+    fs::write(running.place.path("clients.pem"), root.certificate_pem().unwrap()).unwrap();
+    assert!(matches!(running.reload(None).await, Answer::Reloaded { .. }));
 }
 
 #[tokio::test]
