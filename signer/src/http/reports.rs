@@ -13,7 +13,7 @@ use crate::{
     Refusal,
     device_id::DeviceId,
     issuance::{Basis, IssuanceId},
-    ledger::{Ledger, Observed, ProfileList, Reconciled, Request as Order},
+    ledger::{Ledger, Observed, ProfileList, Reconciled, Request as Order, Taken},
     reach,
     refusal::Denied,
     report::{self, AcknowledgementReport},
@@ -32,8 +32,11 @@ pub async fn acknowledge(
     sweep.permit(&issuance.device, issuance.spec.as_ref().map(|spec| &*spec.name))?;
     reach::admit(ledger, &sweep, &issuance.device, &issuance.profile.identifier).await?;
     let PostedJson { body, order } = posted;
-    let answered_at = answered(body.answered_at, &order)?;
-    let taken = ledger.acknowledge(&order, id, body.try_into()?, answered_at).await?.value;
+    let told = answered(body.answered_at, &order).and_then(|answered_at| Ok((body.try_into()?, answered_at)));
+    let taken: Taken = match told {
+        Ok((answer, answered_at)) => ledger.acknowledge(&order, id, answer, answered_at).await?.value,
+        Err(refusal) => taken_before(ledger, &order, "acknowledge", refusal).await?,
+    };
     Ok(Json(json!(taken)))
 }
 
@@ -71,17 +74,17 @@ pub async fn profile_list(
         other => other,
     })?;
     let order = asking.order(&body);
-    let answered_at = answered(answered_at, &order)?;
-    let state = asking.state.clone();
-    let room = order.room.clone();
+    let answered_at = answered(answered_at, &order);
+    let (state, room) = (asking.state.clone(), order.room.clone());
     let list = move || {
         let _room = room;
         let expected = state.catalogue.specs().map(|spec| spec.identifier().to_owned()).collect();
-        report::profile_list(&body, limit, complete, expected, &state.keyring)
+        let list = report::profile_list(&body, limit, complete, expected, &state.keyring)?;
+        Ok(ProfileList { answered_at: answered_at?, ..list })
     };
     let ledger = &asking.service.ledger;
     let reconciled = match off_the_reactor(list).await? {
-        Ok(list) => ledger.reconcile(&order, device.clone(), ProfileList { answered_at, ..list }).await?.value,
+        Ok(list) => ledger.reconcile(&order, device.clone(), list).await?.value,
         Err(refusal) => taken_before(ledger, &order, "profile-list", refusal).await?,
     };
     let Reconciled { installed, foreign, absent, similar, outdated } = reconciled;

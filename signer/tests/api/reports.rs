@@ -262,6 +262,24 @@ async fn an_answer_from_ahead_of_the_clock_is_taken_up_to_five_minutes_and_refus
 }
 
 #[tokio::test]
+async fn what_was_taken_is_answered_so_again_after_the_clock_went_back() {
+    let daemon = Daemon::start().await;
+    let (id, _) = issued(&daemon).await;
+    let at = time::OffsetDateTime::from((daemon.service.clock)());
+    let at = at.format(&time::format_description::well_known::Rfc3339).unwrap();
+    let (list, path) = (document::to_xml(&list_of(&[])).unwrap(), format!("{LIST}?answered_at={at}"));
+    let ask = async || {
+        let listed = daemon.by("report").key("list").header("content-type", "text/xml").post_bytes(&path, &list).await;
+        let body = json!({ "status": "Acknowledged", "answered_at": at });
+        let answer = format!("/v1/issuances/{id}/acknowledgement");
+        [listed.done().body, daemon.by("report").key("answer").post(&answer, body).await.done().body]
+    };
+    let first = ask().await;
+    daemon.turn_back(Duration::from_secs(3600));
+    assert_eq!(ask().await, first);
+}
+
+#[tokio::test]
 async fn a_profile_of_nearly_the_same_identifier_is_told_and_nothing_is_taken_for_gone() {
     let daemon = Daemon::start().await;
     issued(&daemon).await;
