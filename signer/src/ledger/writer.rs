@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io,
     os::unix::fs::MetadataExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -56,6 +56,10 @@ pub(super) struct Writer {
     file: Option<CheckpointFile>,
     /// The ledger that is open.
     inode: Inode,
+    /// SQLite's write-ahead log of the database that is open.
+    log: Inode,
+    /// Whether that was taken away: readers have it open still, so that nothing can be opened in its place.
+    lost_log: bool,
     health: Arc<Mutex<Health>>,
     /// How many writes are announced.
     coming: Arc<AtomicUsize>,
@@ -69,7 +73,7 @@ impl Writer {
         // Where checkpoints or SQLite's log tell of records and there is no ledger, none is made: it would stand in a copy's
         // way.
         let has_content = |path: &Path| fs::metadata(path).is_ok_and(|file| file.len() > 0);
-        let is_told_of = has_content(&options.checkpoints) || has_content(&sqlite::beside(&options.path, "-wal"));
+        let is_told_of = has_content(&options.checkpoints) || has_content(&log_of(&options.path));
         if is_told_of && !options.path.exists() {
             return Err(Fault::Tampered { seq: 1, what: Tampering::CutOff }.into());
         }
@@ -78,10 +82,12 @@ impl Writer {
         opens(&db, &options.keys)?;
         let (file, last) = checkpoint_file(&options.checkpoints)?;
         let inode = Inode::of(&options.path)?;
+        let log = Inode::of(&log_of(&options.path))?;
         let head = chain::head(&db)?;
         let covered = agree(&db, head, last.as_ref(), &options.checkpoint_key)?;
-        let (db, file) = (Some(db), Some(file));
-        let mut writer = Self { options, db, failed: None, head, covered, file, inode, health, coming, _lock: lock };
+        let (db, file, lost_log) = (Some(db), Some(file), false);
+        let mut writer =
+            Self { options, db, failed: None, head, covered, file, inode, log, lost_log, health, coming, _lock: lock };
         writer.append_missing(last.as_ref())?;
         writer.record(&Event::done("ledger-opened").with("version", env!("CARGO_PKG_VERSION")))?;
         Ok(writer)
@@ -185,6 +191,13 @@ impl Writer {
         }
         // What is written to a file that was moved away, the next start would not find.
         self.are_in_place()?;
+        if let Err(error) = self.log.is_at(&log_of(&self.options.path)) {
+            writing.step("ROLLBACK")?;
+            // What was answered goes into the file, where the next start finds it.
+            db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+            self.lost_log = true;
+            return Err(error);
+        }
         writing.step("COMMIT")?;
         self.head = head;
         Ok(checkpoint)
@@ -267,7 +280,12 @@ impl Writer {
     fn heal(&mut self) -> Result<()> {
         // Another file, even a copy, is for the next start: who reads has this one open.
         self.inode.is_at(&self.options.path)?;
+        let log = log_of(&self.options.path);
+        if self.lost_log {
+            self.log.is_at(&log)?;
+        }
         let db = sqlite::open_for_writing(&self.options.path, self.options.busy_timeout)?;
+        (self.log, self.lost_log) = (Inode::of(&log)?, false);
         let head = chain::verify_after(&db, self.head)?;
         let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if sound != "ok" {
@@ -307,6 +325,10 @@ impl Inode {
     fn is_at(&self, path: &Path) -> Result<()> {
         if Self::of(path)? == *self { Ok(()) } else { Err(moved(path)) }
     }
+}
+
+fn log_of(ledger: &Path) -> PathBuf {
+    sqlite::beside(ledger, "-wal")
 }
 
 fn moved(path: &Path) -> Error {

@@ -99,6 +99,26 @@ async fn nothing_is_written_to_a_ledger_that_was_moved_away() {
 }
 
 #[tokio::test]
+async fn nothing_is_written_to_a_log_that_was_taken_away_and_what_was_in_it_is_there_after_a_crash() {
+    let mut stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    assert!(stage.ledger.device(&device("d"), 1).await.unwrap().is_some(), "a connection for questions is open");
+    let log = sqlite::beside(&stage.options.path, "-wal");
+    std::fs::remove_file(&log).unwrap();
+    assert!(stage.ledger.record(draft("d", "V", A)).await.is_err());
+    told(&stage, "cannot be looked at").await;
+    let crashed = stage.path("crashed.db");
+    std::fs::copy(&stage.options.path, &crashed).unwrap();
+    let crashed = Options { path: crashed, checkpoints: stage.path("crashed.jsonl"), ..stage.options.clone() };
+    let known = Ledger::open(crashed).unwrap().device(&device("d"), 9).await.unwrap().unwrap();
+    assert_eq!(known.issuances.len(), 1);
+    let _ = stage.ledger.close().await;
+    stage.open_again().unwrap();
+    issue(&stage, draft("d", "W", A)).await;
+    assert_eq!(stage.check().unwrap().profiles, 2);
+}
+
+#[tokio::test]
 async fn a_checkpoint_file_that_was_moved_away_is_made_anew_with_all_that_was_in_it() {
     let stage = Stage::new();
     issue(&stage, draft("d", "U", A)).await;
