@@ -119,6 +119,21 @@ async fn nothing_is_written_to_a_log_that_was_taken_away_and_what_was_in_it_is_t
 }
 
 #[tokio::test]
+async fn a_log_that_is_back_in_its_place_is_gone_on_with() {
+    let stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    assert!(stage.ledger.device(&device("d"), 1).await.unwrap().is_some(), "a connection for questions is open");
+    let log = sqlite::beside(&stage.options.path, "-wal");
+    std::fs::rename(&log, log.with_extension("away")).unwrap();
+    assert!(stage.ledger.record(draft("d", "V", A)).await.is_err());
+    told(&stage, "cannot be looked at").await;
+    std::fs::rename(log.with_extension("away"), &log).unwrap();
+    healed(&stage).await;
+    issue(&stage, draft("d", "W", A)).await;
+    assert_eq!(stage.check().unwrap().profiles, 2);
+}
+
+#[tokio::test]
 async fn a_checkpoint_file_that_was_moved_away_is_made_anew_with_all_that_was_in_it() {
     let stage = Stage::new();
     issue(&stage, draft("d", "U", A)).await;
