@@ -45,7 +45,9 @@ pub fn run(effort: Effort, report: &mut Report) {
             // A disk that others use is slower by an order of magnitude, which is no loss of ours.
             let goal = if effort.is_measurement { goal } else { goal / 10.0 };
             let rate = raw(&issued, Raw::new, threads, effort.turn);
-            let rows = |turn: Duration| (rate * turn.as_secs_f64()).ceil() as usize;
+            // A campaign is long: with slow keys a second's rows would measure the start and the last sync.
+            let fewest = if effort.is_measurement { FEWEST_ROWS } else { 1 };
+            let rows = |turn: Duration| ((rate * turn.as_secs_f64()).ceil() as usize).max(fewest);
             let own = |turn| batch(&issued, site.path(), rows(turn), out, threads);
             let what = format!("from CSV to {out}, {}", signing(threads));
             report.add(&what, &of, goal, rounds(effort, &issued, threads, own));
@@ -57,7 +59,7 @@ fn signing(threads: usize) -> String {
     format!("{threads} signing thread{}", if threads == 1 { "" } else { "s" })
 }
 
-/// Something that takes about a turn and gives its rate, between two halves of raw signatures on as many threads.
+/// Something that takes about a turn or longer and gives its rate, between two halves of raw signatures on as many threads.
 fn rounds(effort: Effort, issued: &Issued, threads: usize, own: impl Fn(Duration) -> f64) -> Outcome {
     let (count, turn) = if effort.is_measurement { (5, Duration::from_secs(1)) } else { (1, effort.turn) };
     let half = || raw(issued, Raw::new, threads, turn / 2);
@@ -114,6 +116,8 @@ fn csv(folder: &Path, rows: usize) -> Table {
     file.into_inner().unwrap();
     Table::open(File::open(&path).unwrap(), Encoding::Utf8).unwrap()
 }
+
+const FEWEST_ROWS: usize = 40_000;
 
 const SMALL: &str = "format = 1\nidentifier = \"jp.example.ivi-mdm\"\nremoval = \"disallowed\"\n\
                      description = \"Device {{serial}}\"\n[placeholders.serial]\n\
