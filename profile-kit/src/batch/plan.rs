@@ -33,7 +33,7 @@ impl Plan {
     pub fn new(template: &Template, table: &mut Table, options: &Options) -> Result<Self> {
         let device = device(template, table, options)?;
         let name = options.name.clone().unwrap_or_else(|| NamePattern::of_column(&device));
-        let is_there = |name: &str| !table.has_header() || table.columns().iter().any(|column| column == name);
+        let is_there = |name: &str| table.columns().iter().any(|column| column == name);
         let mut problems: Vec<String> = template
             .placeholders()
             .iter()
@@ -81,6 +81,7 @@ impl Plan {
         let (device, recipient) = (place(&device), options.encrypt_to.as_deref().map(&mut place));
         let unused = table.columns().iter().filter(|column| !columns.contains(column)).cloned().collect();
         table.want(&columns);
+        table.watch(template.placeholders().keys());
         Ok(Self { columns, placeholders, device, name, recipient, unused, defaulted })
     }
 

@@ -146,16 +146,20 @@ impl Table {
         self.encoding
     }
 
-    /// Whether every row has the columns of the header: so it is with CSV.
-    pub fn has_header(&self) -> bool {
-        matches!(self.form, Form::Csv(_))
-    }
-
     /// Says which columns the rows are to have from here on, in which order.
     pub(super) fn want(&mut self, columns: &[String]) {
         match &mut self.form {
             Form::Csv(csv) => csv.want(&self.columns, columns),
             Form::JsonLines(lines) => lines.want(columns),
+        }
+    }
+
+    /// Says which names a row's keys are not to miss: those of placeholders, which may have a default. A header is compared
+    /// with them before its rows are read, but each line of JSON Lines has keys of its own.
+    pub(super) fn watch<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
+        match &mut self.form {
+            Form::Csv(_) => {}
+            Form::JsonLines(lines) => lines.watch(names),
         }
     }
 

@@ -52,6 +52,58 @@ fn a_placeholder_that_no_column_fills_is_told_and_a_column_of_nearly_its_name_re
 }
 
 #[test]
+fn json_lines_have_the_columns_of_their_first_object_as_csv_has_those_of_its_header() {
+    let stage = Stage::new(KeySpec::P256);
+    let spec = "format = 1\nidentifier = \"jp.example\"\nremoval = \"disallowed\"\ndescription = \"{{serial}}\"\n\
+                [placeholders.serial]\ndefault = \"C02EXAMPLE\"\n\
+                [[payload]]\ntype = \"com.apple.applicationaccess\"\n";
+    fs::write(stage.path("spec.toml"), spec).unwrap();
+    let tried = |table: &str, more: &[&str]| {
+        fs::write(stage.path("devices.jsonl"), table).unwrap();
+        stage.run(&[&["batch", "spec.toml", "devices.jsonl", "--dry-run"], more].concat())
+    };
+    let told = tried("{\"Serial\":\"A\",\"udid\":\"U-1\"}\n", &[]).failure(1);
+    assert!(told.contains("column \"Serial\" is not placeholder \"serial\": the case of letters counts"), "{told}");
+    let told = tried("{\"udid\":\"U-1\"}\n", &[]).failure(0);
+    assert!(told.contains("placeholder \"serial\" has no column: all rows get its default"), "{told}");
+    for missing in [["--device", "Udid"], ["--name", "{Udid}"], ["--encrypt-to", "Udid"]] {
+        let told = tried("{\"serial\":\"A\",\"udid\":\"U-1\"}\n", &missing).failure(1);
+        assert!(told.contains("there is no column \"Udid\""), "{told}");
+    }
+    fs::write(stage.path("spec.toml"), spec.replace("default", "pattern")).unwrap();
+    let told = tried("{\"udid\":\"U-1\"}\n", &[]).failure(1);
+    assert!(told.contains("placeholder \"serial\" has no column and no default"), "{told}");
+}
+
+#[test]
+fn a_line_with_a_placeholders_key_that_is_no_column_is_not_done_with_the_default() {
+    let stage = Stage::new(KeySpec::P256);
+    let spec = "format = 1\nidentifier = \"jp.example\"\nremoval = \"disallowed\"\n\
+                description = \"{{serial}} {{office}}\"\n[placeholders.serial]\ndefault = \"C02EXAMPLE\"\n\
+                [placeholders.office]\ndefault = \"none\"\n[[payload]]\ntype = \"com.apple.applicationaccess\"\n";
+    fs::write(stage.path("spec.toml"), spec).unwrap();
+    let rows = r#"{"udid":"U-1","serial":"A"}
+{"udid":"U-2","Serial":"B"}
+{"udid":"U-3","serial":"C","SERIAL":"of its own"}
+{"udid":"U-4","serial":"D","office":"Osaka"}
+{"udid":"U-5","serial":"E","Office":"Osaka"}
+{"udid":"U-6"}
+{"udid":"U-7","serial":null,"seat":7}
+"#;
+    fs::write(stage.path("devices.jsonl"), rows).unwrap();
+    let told = stage.run(&["batch", "spec.toml", "devices.jsonl", "--out", "out"]).failure(1);
+    let errors: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("error: devices.jsonl: ")).collect();
+    let expected = [
+        "line 2, column \"Serial\": is not placeholder \"serial\": the case of letters counts",
+        "line 4, column \"office\": is not in the first object, whose keys are the columns",
+        "line 5, column \"Office\": is not placeholder \"office\": the case of letters counts",
+    ];
+    assert_eq!(errors, expected, "{told}");
+    let files: Vec<String> = stage.files("out").into_keys().collect();
+    assert_eq!(files.join(" "), "U-1.mobileconfig U-3.mobileconfig U-6.mobileconfig U-7.mobileconfig manifest.jsonl");
+}
+
+#[test]
 fn a_profile_that_one_cell_breaks_names_its_column() {
     let stage = Stage::new(KeySpec::P256);
     let row = "{\"serial\":\"A\",\"site\":\"\",\"pin\":\"1\"}\n{\"serial\":\"B\",\"site\":\"b\",\"pin\":\"\"}\n";

@@ -22,6 +22,8 @@ pub(super) struct JsonLines {
     first: VecDeque<Line>,
     slots: HashMap<String, usize>,
     wanted: usize,
+    /// The names that no key is to miss, by the same in small letters.
+    watched: HashMap<String, Vec<String>>,
     unused: BTreeSet<String>,
     untold: Vec<String>,
 }
@@ -40,6 +42,7 @@ impl JsonLines {
             first: VecDeque::new(),
             slots: HashMap::new(),
             wanted: 0,
+            watched: HashMap::new(),
             unused: BTreeSet::new(),
             untold: Vec::new(),
         };
@@ -65,6 +68,12 @@ impl JsonLines {
         self.wanted = wanted.len();
     }
 
+    pub(super) fn watch<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
+        for name in names {
+            self.watched.entry(name.to_lowercase()).or_default().push(name.clone());
+        }
+    }
+
     pub(super) fn unused_keys(&mut self) -> Vec<String> {
         std::mem::take(&mut self.untold)
     }
@@ -80,6 +89,9 @@ impl JsonLines {
     fn cells(&mut self, bytes: &[u8]) -> Result<Cells, CellProblem> {
         let object = object(bytes).map_err(CellProblem::of_row)?;
         let mut cells = Cells::empty(self.wanted);
+        if let Some(problem) = self.missed(&object) {
+            return Err(problem);
+        }
         for (key, value) in object.0 {
             match self.slots.get(&key) {
                 None => self.unused(key),
@@ -94,6 +106,19 @@ impl JsonLines {
             }
         }
         Ok(cells)
+    }
+
+    /// A key that fills no placeholder, and looks as if it were to.
+    fn missed(&self, object: &Object<'_>) -> Option<CellProblem> {
+        let is_there = |name: &String| object.0.iter().any(|(key, _)| key == name);
+        object.0.iter().map(|(key, _)| key).filter(|key| !self.slots.contains_key(*key)).find_map(|key| {
+            let names = self.watched.get(&key.to_lowercase())?;
+            if names.contains(key) {
+                return Some(CellProblem::of_cell(key, "is not in the first object, whose keys are the columns"));
+            }
+            let name = names.iter().find(|name| !is_there(name))?;
+            Some(CellProblem::of_cell(key, format!("is not placeholder {name:?}: the case of letters counts")))
+        })
     }
 
     fn unused(&mut self, key: String) {
