@@ -98,10 +98,10 @@ impl Table {
     ///
     /// # Errors
     /// [`Error::Table`] where there is no header, it is not in the encoding, or it names a column twice; where no line is
-    /// an object, it is a JSON array, or JSON Lines are said to have another encoding than UTF-8;
-    /// [`Error::Io`].
+    /// an object, it is a JSON array, or JSON Lines or what has the byte order mark of UTF-8 are said to have another
+    /// encoding; [`Error::Io`].
     pub fn open(file: impl io::Read + io::Seek + Send + 'static, encoding: Encoding) -> Result<Self> {
-        let mut source = Source::open(file)?;
+        let mut source = Source::open(file, encoding)?;
         let first = source.first_byte()?;
         if first == Some(b'[') {
             return Err(refused(

@@ -7,7 +7,7 @@ use std::{
 
 use openssl::sha::Sha256;
 
-use super::refused;
+use super::{Encoding, refused};
 use crate::{Result, batch::store::failed};
 
 pub(super) struct Source {
@@ -21,13 +21,13 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn open(mut file: impl Read + Seek + Send + 'static) -> Result<Self> {
+    pub(super) fn open(mut file: impl Read + Seek + Send + 'static, encoding: Encoding) -> Result<Self> {
         let name = PathBuf::from("the table of devices");
         let (digest, length) = digest(&mut file).map_err(failed(&name, "cannot be read"))?;
         file.seek(SeekFrom::Start(0)).map_err(failed(&name, "cannot be read"))?;
         let hashed = Hashed { inner: Box::new(file), hash: Sha256::new() };
         let mut source = Self { name, reader: BufReader::with_capacity(BUFFER, hashed), digest, length, position: 0 };
-        source.pass_byte_order_mark()?;
+        source.pass_byte_order_mark(encoding)?;
         Ok(source)
     }
 
@@ -66,12 +66,18 @@ impl Source {
         }
     }
 
-    fn pass_byte_order_mark(&mut self) -> Result<()> {
+    fn pass_byte_order_mark(&mut self, encoding: Encoding) -> Result<()> {
         let head = self.peek()?;
         if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
             return Err(refused(0, "is UTF-16: save it as UTF-8"));
         }
         if head.starts_with(b"\xef\xbb\xbf") {
+            if encoding != Encoding::Utf8 {
+                return Err(refused(
+                    0,
+                    format!("begins with the byte order mark of UTF-8, and is said to be {encoding}"),
+                ));
+            }
             self.take(3);
         }
         Ok(())

@@ -157,6 +157,19 @@ fn mixed_encodings_are_told_row_by_row() {
 }
 
 #[test]
+fn a_byte_order_mark_of_another_encoding_than_is_told_is_refused() {
+    let told = "begins with the byte order mark of UTF-8, and is said to be Shift_JIS";
+    for text in ["\u{feff}serial,name\nA,表示ソ\n", "\u{feff}{\"serial\": \"A\"}\n", "\u{feff}"] {
+        assert_eq!(refusal(text, Encoding::ShiftJis), told);
+    }
+    for mark in [b"\xff\xfe", b"\xfe\xff"] {
+        for encoding in [Encoding::Utf8, Encoding::ShiftJis] {
+            assert_eq!(refusal(mark, encoding), "is UTF-16: save it as UTF-8");
+        }
+    }
+}
+
+#[test]
 fn utf_16_and_nothing_at_all_are_told_as_what_they_are() {
     assert_eq!(refusal(b"\xff\xfes\0e\0", Encoding::Utf8), "is UTF-16: save it as UTF-8");
     assert!(refusal("", Encoding::Utf8).starts_with("is empty"));
