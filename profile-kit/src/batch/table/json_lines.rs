@@ -93,16 +93,14 @@ impl JsonLines {
             return Err(problem);
         }
         for (key, value) in object.0 {
-            match self.slots.get(&key) {
-                None => self.unused(key),
-                Some(slot) => match text(value) {
-                    Err(problem) => return Err(CellProblem::of_cell(&key, problem)),
-                    Ok(Some(text)) if text.len() > LARGEST_CELL => {
-                        return Err(CellProblem::of_cell(&key, "is larger than 1 MiB"));
-                    }
-                    Ok(Some(text)) => cells.set(*slot, &text),
-                    Ok(None) => {}
-                },
+            match (self.slots.get(&key), text(value)) {
+                (_, text) if is_too_large(value, &text) => {
+                    return Err(CellProblem::of_cell(&key, "is larger than 1 MiB"));
+                }
+                (None, _) => self.unused(key),
+                (Some(_), Err(problem)) => return Err(CellProblem::of_cell(&key, problem)),
+                (Some(slot), Ok(Some(text))) => cells.set(*slot, &text),
+                (Some(_), Ok(None)) => {}
             }
         }
         Ok(cells)
@@ -198,6 +196,11 @@ fn text(value: &RawValue) -> Result<Option<Cow<'_, str>>, &'static str> {
         text if text.starts_with(['{', '[']) => Err("is an object or an array, not a single value"),
         text => Ok(Some(text.into())),
     }
+}
+
+/// In bytes of the text; of an object or an array, as it is written.
+fn is_too_large(value: &RawValue, text: &Result<Option<Cow<'_, str>>, &str>) -> bool {
+    text.as_ref().map_or(value.get(), |text| text.as_deref().unwrap_or_default()).len() > LARGEST_CELL
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {

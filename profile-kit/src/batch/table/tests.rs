@@ -224,6 +224,24 @@ fn cells_over_one_mebibyte_and_rows_over_four_are_refused() {
     assert_eq!(read[3].1, texts(&["2"]));
 }
 
+#[test]
+fn a_cell_that_nobody_asks_for_has_the_same_bound_in_both_forms() {
+    let read = |text: &str| {
+        let mut table = table(text);
+        table.want(&["a".to_owned()]);
+        let cells = std::iter::from_fn(|| table.next().unwrap().map(|row| row.cells));
+        cells.map(|cells| cells.map(|cells| cells.get(0).map(str::to_owned))).collect::<Vec<_>>()
+    };
+    let (fits, large) = ("x".repeat(LARGEST_CELL), "x".repeat(LARGEST_CELL + 1));
+    let escaped = "\\u00e9".repeat(LARGEST_CELL / 2);
+    let done = |text: &str| Ok(Some(text.to_owned()));
+    let refused = || Err(CellProblem::of_cell("b", "is larger than 1 MiB"));
+    assert_eq!(read(&format!("a,b\n1,{fits}\n2,{large}\n")), [done("1"), refused()]);
+    let values = [format!("{fits:?}"), format!("{large:?}"), format!("[{large:?}]"), format!("\"{escaped}\"")];
+    let lines: String = (1..).zip(values).map(|(row, value)| format!("{{\"a\":{row},\"b\":{value}}}\n")).collect();
+    assert_eq!(read(&lines), [done("1"), refused(), refused(), done("4")]);
+}
+
 /// A table with one long cell that nobody ever holds.
 struct Long {
     position: u64,
