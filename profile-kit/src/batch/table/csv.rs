@@ -20,6 +20,8 @@ pub(super) struct Csv {
 /// The bytes of one record: its fields one after the other, and where each ends.
 struct Record {
     bytes: Vec<u8>,
+    /// What a row is too large with: only where it is written to is the row over.
+    beyond: [u8; 1],
     length: usize,
     ends: Vec<usize>,
     fields: usize,
@@ -45,7 +47,7 @@ enum End {
 impl Csv {
     /// Reads the header.
     pub(super) fn open(source: &mut Source, encoding: Encoding) -> Result<(Self, Vec<String>)> {
-        let record = Record { bytes: vec![0; 4096], length: 0, ends: vec![0; 64], fields: 0 };
+        let record = Record { bytes: vec![0; 4096], beyond: [0], length: 0, ends: vec![0; 64], fields: 0 };
         let mut csv = Self {
             encoding,
             reader: Reader::new(),
@@ -128,11 +130,12 @@ impl Csv {
                 return Ok(Some((line, self.last(end))));
             }
             let (result, taken) = self.record.read(&mut self.reader, input);
+            end = self.record.bounded(end);
             self.lines.pass(&input[..taken]);
             source.take(taken);
             match result {
                 ReadRecordResult::Record => return Ok(Some((line, end))),
-                ReadRecordResult::OutputFull => end = self.record.more_bytes(end),
+                ReadRecordResult::OutputFull => self.record.more_bytes(),
                 ReadRecordResult::OutputEndsFull => end = self.record.more_fields(end),
                 ReadRecordResult::InputEmpty | ReadRecordResult::End => {}
             }
@@ -142,10 +145,12 @@ impl Csv {
     /// How the record ends where the file does: a line end would end it, unless it stands within quotes.
     fn last(&mut self, mut end: End) -> End {
         loop {
-            match self.record.read(&mut self.reader, b"\n").0 {
+            let (result, _) = self.record.read(&mut self.reader, b"\n");
+            end = self.record.bounded(end);
+            match result {
                 ReadRecordResult::Record | ReadRecordResult::End => return end,
                 ReadRecordResult::InputEmpty => return End::Unclosed,
-                ReadRecordResult::OutputFull => end = self.record.more_bytes(end),
+                ReadRecordResult::OutputFull => self.record.more_bytes(),
                 ReadRecordResult::OutputEndsFull => end = self.record.more_fields(end),
             }
         }
@@ -183,24 +188,27 @@ impl Record {
     }
 
     fn read(&mut self, reader: &mut Reader, input: &[u8]) -> (ReadRecordResult, usize) {
-        let (bytes, ends) = (&mut self.bytes[self.length..], &mut self.ends[self.fields..]);
-        let (result, taken, written, ended) = reader.read_record(input, bytes, ends);
+        let bytes = if self.length < LARGEST_ROW { &mut self.bytes[self.length..] } else { &mut self.beyond[..] };
+        let (result, taken, written, ended) = reader.read_record(input, bytes, &mut self.ends[self.fields..]);
         self.length += written;
         self.fields += ended;
         (result, taken)
     }
 
-    /// Room for more, or for what is passed over.
-    fn more_bytes(&mut self, end: End) -> End {
-        if self.bytes.len() < LARGEST_ROW {
-            self.bytes.resize((2 * self.bytes.len()).min(LARGEST_ROW), 0);
+    /// Passes over what was read, where it is more than is kept.
+    fn bounded(&mut self, end: End) -> End {
+        if self.length <= LARGEST_ROW {
             return end;
         }
         self.length = 0;
         if matches!(end, End::Whole) { End::TooLarge } else { end }
     }
 
-    /// Likewise for the fields' ends.
+    fn more_bytes(&mut self) {
+        self.bytes.resize((2 * self.bytes.len()).min(LARGEST_ROW), 0);
+    }
+
+    /// Room for the ends of more fields, or of those that are passed over.
     fn more_fields(&mut self, end: End) -> End {
         if self.ends.len() < MOST_COLUMNS {
             self.ends.resize((2 * self.ends.len()).min(MOST_COLUMNS), 0);

@@ -242,6 +242,26 @@ fn a_cell_that_nobody_asks_for_has_the_same_bound_in_both_forms() {
     assert_eq!(read(&lines), [done("1"), refused(), refused(), done("4")]);
 }
 
+#[test]
+fn a_row_of_exactly_four_mebibytes_is_read() {
+    let (long, header) = ("x".repeat(LARGEST_CELL), "a,b,c,d,e\n");
+    let fits = [(2, texts(&[&long, &long, &long, &long, ""]))];
+    let large = (2, Err("None: the row is larger than 4 MiB; is a quote not closed?".to_owned()));
+    for end in ["\n", "\r\n", ""] {
+        for cell in [long.clone(), format!("{long:?}")] {
+            let row = |last: &str| format!("{cell},{cell},{cell},{cell},{last}{end}");
+            assert!(rows(table(format!("{header}{}", row("")))) == fits, "{end:?}");
+            assert_eq!(rows(table(format!("{header}{}", row("x"))))[0], large, "{end:?}");
+            let read = rows(table(format!("{header}{}1,2,3,4,5", row("x"))));
+            assert!(end.is_empty() || read[1].1 == texts(&["1", "2", "3", "4", "5"]), "{end:?}");
+        }
+    }
+    let object = "{\"a\":\"x\"}";
+    let line = |length: usize| object.to_owned() + &" ".repeat(length - object.len()) + "\n";
+    let read = rows(table(line(LARGEST_ROW) + &line(LARGEST_ROW + 1)));
+    assert_eq!(read, [(1, texts(&["x"])), (2, Err("None: the row is larger than 4 MiB".into()))]);
+}
+
 /// A table with one long cell that nobody ever holds.
 struct Long {
     position: u64,
