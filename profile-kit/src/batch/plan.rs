@@ -149,7 +149,7 @@ impl Plan {
         let problems: Vec<CellProblem> = template.placeholders().iter().filter_map(own).take(MOST_PROBLEMS).collect();
         match (problems.is_empty(), error) {
             (false, _) => problems,
-            (true, Error::Unwritable { .. }) => self.unwritable(cells, error),
+            (true, Error::Unwritable { .. }) => self.unwritable(template, cells, error),
             (true, _) => {
                 let has_column = |name: &&str| self.placeholders.iter().any(|(known, _)| known == name);
                 vec![match template.blamed(error).filter(has_column) {
@@ -160,13 +160,17 @@ impl Plan {
         }
     }
 
-    /// The cell with what XML cannot hold.
-    fn unwritable(&self, cells: &Cells, error: &Error) -> Vec<CellProblem> {
-        let outside = |text: &str| text.chars().find(|c| !document::is_xml_char(*c));
+    /// The cell with what XML cannot hold; of a secret one only where.
+    fn unwritable(&self, template: &Template, cells: &Cells, error: &Error) -> Vec<CellProblem> {
+        let outside = |text: &str| (1_usize..).zip(text.chars()).find(|(_, c)| !document::is_xml_char(*c));
         let found = self.placeholders.iter().find_map(|(name, place)| Some((name, outside(cells.get(*place)?)?)));
         match found {
-            Some((name, c)) => {
-                let problem = format!("XML cannot hold the character U+{:04X}", u32::from(c));
+            Some((name, (number, c))) => {
+                let is_secret = template.placeholders().get(name).is_some_and(|placeholder| placeholder.secret);
+                let problem = match is_secret {
+                    true => format!("XML cannot hold its character {number}"),
+                    false => format!("XML cannot hold the character U+{:04X}", u32::from(c)),
+                };
                 vec![CellProblem::of_cell(name, problem)]
             }
             None => vec![CellProblem::of_row(error.with_causes())],

@@ -339,6 +339,27 @@ fn a_table_in_another_form_does_not_tell_its_secrets() {
 }
 
 #[test]
+fn of_a_secret_that_is_no_text_the_place_is_told_alone() {
+    let stage = Stage::new(KeySpec::P256);
+    let spec = "format = 1\nidentifier = \"x\"\nremoval = \"disallowed\"\n[placeholders.pin]\nsecret = true\n\
+                [placeholders.ssid]\n[[payload]]\ntype = \"com.apple.wifi.managed\"\n\
+                settings = { SSID_STR = \"{{ssid}}\", Password = \"{{pin}}\" }\n";
+    fs::write(stage.path("spec.toml"), spec).unwrap();
+    let rows = b"serial,ssid,pin\nA,x,hunter\xff\nB,\x07,x\nC,x,hunter\x07\n\xe9,x,x\n";
+    fs::write(stage.path("devices.csv"), rows).unwrap();
+    let told = stage.run(&["batch", "spec.toml", "devices.csv", "--dry-run"]).failure(1);
+    let errors: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("error: devices.csv: ")).collect();
+    let hint = "name the encoding if it is another, such as Shift_JIS";
+    let expected = [
+        format!("line 2, column \"pin\": is not UTF-8 at byte 7; {hint}"),
+        "line 3, column \"ssid\": XML cannot hold the character U+0007".to_owned(),
+        "line 4, column \"pin\": XML cannot hold its character 7".to_owned(),
+        format!("line 5, column \"serial\": is not UTF-8 at byte 1; {hint}"),
+    ];
+    assert_eq!(errors, expected);
+}
+
+#[test]
 fn two_rows_do_not_share_a_file() {
     let stage = Stage::new(KeySpec::P256);
     fs::write(stage.path("devices.csv"), "serial,udid,office\nA,1,Tokyo\nB,2,TOKYO\nC,3,Osaka\n").unwrap();
@@ -431,7 +452,7 @@ fn hostile_tables_end_in_clear_errors_in_bounded_memory() {
         "line 3: the row is larger than 4 MiB; is a quote not closed?",
         "line 4: the row has more than 4096 cells",
         "line 5, column \"udid\": XML cannot hold the character U+0000",
-        "line 6, column \"udid\": is not UTF-8: byte 0x93; name the encoding if it is another, such as Shift_JIS",
+        "line 6, column \"udid\": is not UTF-8 at byte 1; name the encoding if it is another, such as Shift_JIS",
         "line 9: the row has a quote that is never closed: everything after it was taken for one cell",
     ];
     assert_eq!(output.status.code(), Some(1), "{told}");

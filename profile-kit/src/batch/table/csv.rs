@@ -63,9 +63,11 @@ impl Csv {
         if let Some(problem) = problem(&end) {
             return Err(refused(line, format!("the header {problem}")));
         }
-        let names = csv.record.fields().map(|field| encoding.decode(field).map(|name| name.trim().to_owned()));
-        let names: Result<Vec<String>, String> = names.collect();
-        csv.header = names.map_err(|problem| refused(line, format!("the header {problem}")))?;
+        let name = |(number, field): (usize, &[u8])| {
+            let refused = |problem| refused(line, format!("cell {number} of the header {problem}"));
+            encoding.decode(field).map(|name| name.trim().to_owned()).map_err(refused)
+        };
+        csv.header = (1..).zip(csv.record.fields()).map(name).collect::<Result<Vec<String>>>()?;
         if let Some((first, second)) = double(&csv.header) {
             // Where there is no header, its names are somebody's data.
             return Err(refused(line, format!("the header has the same name for columns {first} and {second}")));

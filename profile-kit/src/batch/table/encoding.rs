@@ -16,12 +16,12 @@ pub enum Encoding {
 
 impl Encoding {
     /// The text of a cell. Commas, quotes and line ends are no part of any character in either encoding, so that cells
-    /// can be told apart before.
+    /// can be told apart before. That it is none is told without what stands there: it may be a secret.
     pub(super) fn decode(self, bytes: &[u8]) -> Result<Cow<'_, str>, String> {
         match self {
             Encoding::Utf8 => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|cause| {
-                let byte = bytes[cause.valid_up_to()];
-                format!("is not UTF-8: byte {byte:#04x}; name the encoding if it is another, such as Shift_JIS")
+                let byte = cause.valid_up_to() + 1;
+                format!("is not UTF-8 at byte {byte}; name the encoding if it is another, such as Shift_JIS")
             }),
             Encoding::ShiftJis => SHIFT_JIS
                 .decode_without_bom_handling_and_without_replacement(bytes)

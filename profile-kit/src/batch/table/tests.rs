@@ -141,7 +141,7 @@ fn shift_jis_is_read_when_it_is_told() {
     let (bytes, _, _) = encoding_rs::SHIFT_JIS.encode("serial,名前\nA,表示ソ\nB,\"予\"\n");
     let read = rows(Table::open(Cursor::new(bytes.to_vec()), Encoding::ShiftJis).unwrap());
     assert_eq!(read, [(2, texts(&["A", "表示ソ"])), (3, texts(&["B", "予"]))]);
-    assert!(refusal(&bytes, Encoding::Utf8).contains("the header is not UTF-8: byte 0x96; name the encoding"));
+    assert!(refusal(&bytes, Encoding::Utf8).contains("cell 2 of the header is not UTF-8 at byte 1; name the encoding"));
 }
 
 #[test]
