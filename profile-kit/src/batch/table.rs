@@ -4,6 +4,7 @@ mod cells;
 mod csv;
 mod encoding;
 mod json_lines;
+mod quotes;
 mod source;
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,17 @@
 
 use csv_core::{ReadRecordResult, Reader};
 
-use super::{CellProblem, Cells, Encoding, LARGEST_CELL, LARGEST_ROW, MOST_COLUMNS, Read, refused, source::Source};
+use super::{
+    CellProblem, Cells, Encoding, LARGEST_CELL, LARGEST_ROW, MOST_COLUMNS, Read, quotes::Quotes, refused,
+    source::Source,
+};
 use crate::Result;
 
 pub(super) struct Csv {
     encoding: Encoding,
     reader: Reader,
     lines: Lines,
+    quotes: Quotes,
     record: Record,
     /// The names of the columns.
     header: Vec<String>,
@@ -52,6 +56,7 @@ impl Csv {
             encoding,
             reader: Reader::new(),
             lines: Lines { line: 1, is_after_cr: false },
+            quotes: Quotes::default(),
             record,
             header: Vec::new(),
             slots: Vec::new(),
@@ -62,6 +67,9 @@ impl Csv {
         };
         if let Some(problem) = problem(&end) {
             return Err(refused(line, format!("the header {problem}")));
+        }
+        if let Some((cell, problem)) = csv.quotes.problem() {
+            return Err(refused(line, format!("cell {} of the header {problem}", cell + 1)));
         }
         let name = |(number, field): (usize, &[u8])| {
             let refused = |problem| refused(line, format!("cell {number} of the header {problem}"));
@@ -98,6 +106,12 @@ impl Csv {
     }
 
     fn cells(&self) -> Result<Cells, CellProblem> {
+        if let Some((cell, problem)) = self.quotes.problem() {
+            return Err(match self.header.get(cell) {
+                Some(name) => CellProblem::of_cell(name, problem),
+                None => CellProblem::of_row(format!("cell {} {problem}", cell + 1)),
+            });
+        }
         if self.record.fields != self.header.len() {
             let (has, names) = (self.record.fields, self.header.len());
             let hint = if has < names { "" } else { "; is a comma not in quotes?" };
@@ -126,6 +140,7 @@ impl Csv {
         let line = self.lines.line;
         let mut end = End::Whole;
         self.record.clear();
+        self.quotes = Quotes::default();
         loop {
             let input = source.peek()?;
             if input.is_empty() {
@@ -134,6 +149,7 @@ impl Csv {
             let (result, taken) = self.record.read(&mut self.reader, input);
             end = self.record.bounded(end);
             self.lines.pass(&input[..taken]);
+            self.quotes.pass(&input[..taken]);
             source.take(taken);
             match result {
                 ReadRecordResult::Record => return Ok(Some((line, end))),

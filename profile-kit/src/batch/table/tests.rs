@@ -191,6 +191,33 @@ fn a_quote_that_is_never_closed_is_told_at_the_line_where_it_opens() {
 }
 
 #[test]
+fn text_after_a_closing_quote_is_told_with_its_column() {
+    let told = |column: &str| {
+        Err(format!("Some({column:?}): has something after its closing quote; a quote within quotes is doubled"))
+    };
+    for (row, column) in [
+        ("\"x\"y\"z,1", "a"),
+        ("\"x\"y,1", "a"),
+        ("1,\"x\" ", "b"),
+        ("1,\"\"x", "b"),
+        ("\"x\"\"\"\"y\",\"x\"y", "b"),
+        ("\"x\ny\"z\",1", "a"),
+    ] {
+        for end in ["\n", "\r\n", "\r"] {
+            let read = rows(table(format!("a,b{end}{row}{end}\"\"\"x\"\"\",\"y\"{end}x\"y\",{end}\"\",\"\"")));
+            let rest = [texts(&["\"x\"", "y"]), texts(&["x\"y\"", ""]), texts(&["", ""])];
+            let cells: Vec<Texts> = read.into_iter().map(|(_, cells)| cells).collect();
+            assert_eq!(cells, [&[told(column)][..], &rest].concat(), "{row:?}");
+        }
+        assert_eq!(rows(table(format!("a,b\n{row}")))[0].1, told(column), "{row:?}");
+    }
+    assert_eq!(
+        refusal("a,\"b\"c\n", Encoding::Utf8),
+        "line 1, column 1: cell 2 of the header has something after its closing quote; a quote within quotes is doubled"
+    );
+}
+
+#[test]
 fn rows_of_another_width_than_the_header_are_told() {
     let read = rows(table("a,b\n1\n1,2,3\n1,2\n"));
     assert_eq!(read[0].1, Err("None: the row has 1 cells, the header 2".into()));
