@@ -1,6 +1,6 @@
 //! Which column of a table goes where.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{
     NamePattern, Options,
@@ -33,7 +33,7 @@ impl Plan {
     pub fn new(template: &Template, table: &mut Table, options: &Options) -> Result<Self> {
         let device = device(template, table, options)?;
         let name = options.name.clone().unwrap_or_else(|| NamePattern::of_column(&device));
-        let is_there = |name: &str| table.columns().iter().any(|column| column == name);
+        let is_there = |name: &str| !name.is_empty() && table.columns().iter().any(|column| column == name);
         let mut problems: Vec<String> = template
             .placeholders()
             .iter()
@@ -79,7 +79,10 @@ impl Plan {
             place(column);
         }
         let (device, recipient) = (place(&device), options.encrypt_to.as_deref().map(&mut place));
-        let unused = table.columns().iter().filter(|column| !columns.contains(column)).cloned().collect();
+        // Those without a name may be many, and are told as one.
+        let mut known = HashSet::new();
+        let unused = table.columns().iter().filter(|column| !columns.contains(column) && known.insert(*column));
+        let unused = unused.cloned().collect();
         table.want(&columns);
         table.watch(template.placeholders().keys());
         Ok(Self { columns, placeholders, device, name, recipient, unused, defaulted })

@@ -359,6 +359,20 @@ fn of_a_secret_that_is_no_text_the_place_is_told_alone() {
     assert_eq!(errors, expected);
 }
 
+/// As Excel writes columns that were emptied.
+#[test]
+fn columns_without_a_name_are_told_once_and_nothing_asks_for_them() {
+    let stage = Stage::new(KeySpec::P256);
+    for header in ["serial,", "serial,,", "serial,, "] {
+        let row = header.replace("serial", "A").replace(' ', "");
+        fs::write(stage.path("devices.csv"), format!("{header}\n{row}\n")).unwrap();
+        let told = stage.run(&["batch", "spec.toml", "devices.csv", "--dry-run"]).failure(0);
+        assert_eq!(told.matches("column \"\" is used by nothing\n").count(), 1, "{header:?}: {told}");
+        let told = stage.run(&["batch", "spec.toml", "devices.csv", "--dry-run", "--device", ""]).failure(1);
+        assert!(told.contains("there is no column \"\""), "{told}");
+    }
+}
+
 #[test]
 fn two_rows_do_not_share_a_file() {
     let stage = Stage::new(KeySpec::P256);

@@ -252,9 +252,9 @@ fn problem(end: &End) -> Option<String> {
     }
 }
 
-/// Two columns of one name, counted from 1.
+/// Two columns of one name, counted from 1; of those without a name there may be many, which nothing asks for.
 fn double(names: &[String]) -> Option<(usize, usize)> {
-    let mut sorted: Vec<(&String, usize)> = names.iter().zip(1..).collect();
+    let mut sorted: Vec<(&String, usize)> = names.iter().zip(1..).filter(|(name, _)| !name.is_empty()).collect();
     sorted.sort_unstable();
     sorted.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| (pair[0].1, pair[1].1))
 }
