@@ -57,7 +57,7 @@ pub struct Args {
     #[arg(long, value_name = "MANIFEST|DIR", conflicts_with_all = TABLE, conflicts_with_all = KeyOptions::IDS, conflicts_with_all = SIGNING, conflicts_with_all = OVERWRITING, conflicts_with_all = ["overwrite", "join", "out", "resume", "shard"])]
     verify: Option<PathBuf>,
     /// Join the manifests of all shards into one, written to --out or standard output.
-    #[arg(long, value_name = "MANIFEST", num_args = 1.., conflicts_with_all = TABLE, conflicts_with_all = KeyOptions::IDS, conflicts_with_all = SIGNING, conflicts_with_all = OVERWRITING, conflicts_with_all = VERIFYING, conflicts_with_all = ["overwrite", "resume", "shard", "jobs"])]
+    #[arg(long, value_name = "MANIFEST|DIR", num_args = 1.., conflicts_with_all = TABLE, conflicts_with_all = KeyOptions::IDS, conflicts_with_all = SIGNING, conflicts_with_all = OVERWRITING, conflicts_with_all = VERIFYING, conflicts_with_all = ["overwrite", "resume", "shard", "jobs"])]
     join: Vec<PathBuf>,
     /// Where the files go: a folder that is not there yet, FILE.tar or FILE.zip. `profiles` or `overwrites`, unless given.
     #[arg(short = 'o', long, value_name = "DIR|FILE.tar|FILE.zip")]

@@ -35,6 +35,9 @@ fn all_shards_together_are_the_whole() {
     let shards = ["shard2/manifest.jsonl", "shard3/manifest.jsonl", "shard1/manifest.jsonl"];
     stage.bare(&[&["batch", "--out", "joined/manifest.jsonl", "--join"], &shards[..]].concat()).success();
     stage.assert_same("whole", "joined", "shards");
+    let folders = ["shard2", "shard3", "shard1"];
+    stage.bare(&[&["batch", "--out", "by-folders.jsonl", "--join"], &folders[..]].concat()).success();
+    assert!(fs::read(stage.path("by-folders.jsonl")).unwrap() == fs::read(stage.path("whole/manifest.jsonl")).unwrap());
     for (wrong, why) in [
         (&shards[..2], "is shard 2/3, and 2 manifests are given"),
         (&[shards[0], shards[1], shards[1]][..], "is shard 3/3, which is given twice"),

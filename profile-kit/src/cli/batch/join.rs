@@ -3,13 +3,13 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, BufWriter, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use profile_kit::batch::{self, Report};
 use serde_json::json;
 
-use super::Args;
+use super::{Args, manifest};
 use crate::cli::{
     outcome::{Exit, Failure},
     text,
@@ -24,7 +24,8 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
             ));
         }
         let mut out = BufWriter::new(io::stdout().lock());
-        batch::join(&args.join, &mut out, Path::new("standard output")).map_err(|error| Failure::plain(&error))?;
+        batch::join(&manifests(args), &mut out, Path::new("standard output"))
+            .map_err(|error| Failure::plain(&error))?;
         out.flush().map_err(|cause| Failure::io("standard output", "cannot be written", &cause))?;
         return Ok(Exit::Yes);
     };
@@ -41,15 +42,20 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Yes)
 }
 
+fn manifests(args: &Args) -> Vec<PathBuf> {
+    args.join.iter().map(|path| manifest(path)).collect()
+}
+
 /// Into a file that is not there yet, and that is not there after a failure.
 fn into_file(args: &Args, path: &Path) -> Result<Report, Failure> {
     let failed = |doing| move |cause: io::Error| Failure::io(&path.display().to_string(), doing, &cause);
     let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed("cannot be made"))?;
     let mut file = BufWriter::new(file);
-    let joined = batch::join(&args.join, &mut file, path).map_err(|error| Failure::plain(&error)).and_then(|report| {
-        let synced = file.flush().and_then(|()| file.get_ref().sync_all());
-        synced.map(|()| report).map_err(failed("cannot be written"))
-    });
+    let joined =
+        batch::join(&manifests(args), &mut file, path).map_err(|error| Failure::plain(&error)).and_then(|report| {
+            let synced = file.flush().and_then(|()| file.get_ref().sync_all());
+            synced.map(|()| report).map_err(failed("cannot be written"))
+        });
     if joined.is_err() {
         // The failure is what is told.
         let _ = fs::remove_file(path);
