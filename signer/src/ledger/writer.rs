@@ -55,9 +55,9 @@ pub(super) struct Writer {
     /// None where it is to be opened again.
     file: Option<CheckpointFile>,
     /// The ledger that is open.
-    inode: Inode,
-    /// SQLite's write-ahead log of the database that is open.
-    log: Inode,
+    ledger: InPlace,
+    /// SQLite's write-ahead log of it.
+    log: InPlace,
     /// Whether that was taken away: readers have it open still, so that nothing can be opened in its place.
     lost_log: bool,
     health: Arc<Mutex<Health>>,
@@ -81,13 +81,13 @@ impl Writer {
         let db = sqlite::open_for_writing(&options.path, options.busy_timeout)?;
         opens(&db, &options.keys)?;
         let (file, last) = checkpoint_file(&options.checkpoints)?;
-        let inode = Inode::of(&options.path)?;
-        let log = Inode::of(&log_of(&options.path))?;
+        let ledger = InPlace::new(options.path.clone())?;
+        let log = InPlace::new(log_of(&options.path))?;
         let head = chain::head(&db)?;
         let covered = agree(&db, head, last.as_ref(), &options.checkpoint_key)?;
         let (db, file, lost_log) = (Some(db), Some(file), false);
         let mut writer =
-            Self { options, db, failed: None, head, covered, file, inode, log, lost_log, health, coming, _lock: lock };
+            Self { options, db, failed: None, head, covered, file, ledger, log, lost_log, health, coming, _lock: lock };
         writer.append_missing(last.as_ref())?;
         writer.record(&Event::done("ledger-opened").with("version", env!("CARGO_PKG_VERSION")))?;
         Ok(writer)
@@ -191,7 +191,7 @@ impl Writer {
         }
         // What is written to a file that was moved away, the next start would not find.
         self.are_in_place()?;
-        if let Err(error) = self.log.is_at(&log_of(&self.options.path)) {
+        if let Err(error) = self.log.holds() {
             writing.step("ROLLBACK")?;
             // What was answered goes into the file, where the next start finds it.
             db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
@@ -205,7 +205,7 @@ impl Writer {
 
     /// Whether the ledger and its checkpoints are the files still that were opened.
     fn are_in_place(&self) -> Result<()> {
-        self.inode.is_at(&self.options.path)?;
+        self.ledger.holds()?;
         let path = &self.options.checkpoints;
         let is_in_place = self.file.as_ref().map_or(Ok(true), CheckpointFile::is_in_place);
         match is_in_place.map_err(|cause| sqlite::failed(path, UNSEEN, cause))? {
@@ -279,13 +279,12 @@ impl Writer {
     /// next one may succeed although pages of the log were lost.
     fn heal(&mut self) -> Result<()> {
         // Another file, even a copy, is for the next start: who reads has this one open.
-        self.inode.is_at(&self.options.path)?;
-        let log = log_of(&self.options.path);
+        self.ledger.holds()?;
         if self.lost_log {
-            self.log.is_at(&log)?;
+            self.log.holds()?;
         }
         let db = sqlite::open_for_writing(&self.options.path, self.options.busy_timeout)?;
-        (self.log, self.lost_log) = (Inode::of(&log)?, false);
+        (self.log, self.lost_log) = (InPlace::new(log_of(&self.options.path))?, false);
         let head = chain::verify_after(&db, self.head)?;
         let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if sound != "ok" {
@@ -309,26 +308,31 @@ impl Writer {
     }
 }
 
-/// Which file it is that a path leads to.
-#[derive(PartialEq)]
-struct Inode {
-    device: u64,
-    number: u64,
+/// A path, and the file that it led to when that was opened.
+struct InPlace {
+    path: PathBuf,
+    inode: (u64, u64),
 }
 
-impl Inode {
-    fn of(path: &Path) -> Result<Self> {
-        let file = fs::metadata(path).map_err(|cause| sqlite::failed(path, UNSEEN, cause))?;
-        Ok(Self { device: file.dev(), number: file.ino() })
+impl InPlace {
+    fn new(path: PathBuf) -> Result<Self> {
+        Ok(Self { inode: inode_of(&path)?, path })
     }
 
-    fn is_at(&self, path: &Path) -> Result<()> {
-        if Self::of(path)? == *self { Ok(()) } else { Err(moved(path)) }
+    /// Whether it leads to the same file still.
+    fn holds(&self) -> Result<()> {
+        if inode_of(&self.path)? == self.inode { Ok(()) } else { Err(moved(&self.path)) }
     }
 }
 
+fn inode_of(path: &Path) -> Result<(u64, u64)> {
+    let file = fs::metadata(path).map_err(|cause| sqlite::failed(path, UNSEEN, cause))?;
+    Ok((file.dev(), file.ino()))
+}
+
+/// Beside the file itself, whatever link leads there.
 fn log_of(ledger: &Path) -> PathBuf {
-    sqlite::beside(ledger, "-wal")
+    sqlite::beside(&ledger.canonicalize().unwrap_or(ledger.to_owned()), "-wal")
 }
 
 fn moved(path: &Path) -> Error {

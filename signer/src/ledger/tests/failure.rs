@@ -302,6 +302,21 @@ async fn two_ledgers_do_not_share_a_checkpoint_file() {
 }
 
 #[tokio::test]
+async fn a_ledger_that_a_link_leads_to_is_opened_and_gone_on_with() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new();
+    let link = elsewhere.path().join("link.db");
+    std::os::unix::fs::symlink(&stage.options.path, &link).unwrap();
+    stage.ledger.close().await.unwrap();
+    stage.options.path = link;
+    stage.open_again().unwrap();
+    issue(&stage, draft("d", "U", A)).await;
+    stage.reopen().await.unwrap();
+    issue(&stage, draft("d", "V", A)).await;
+    assert_eq!(stage.check().unwrap().profiles, 2);
+}
+
+#[tokio::test]
 async fn a_ledger_of_two_names_is_not_opened_and_one_that_is_gone_is_not_made_beside_its_log() {
     let mut stage = Stage::new();
     issue(&stage, draft("d", "U", A)).await;
