@@ -45,6 +45,8 @@ pub(super) enum Command {
 /// The writer: its database while that works, and what is known to be durable.
 pub(super) struct Writer {
     options: Options,
+    /// None after a failure, unless its log was taken away: that is kept open then, as it is all that still has what was
+    /// answered and is not in the file yet.
     db: Option<Connection>,
     /// When and why it stopped working.
     failed: Option<(Instant, Error)>,
@@ -58,8 +60,6 @@ pub(super) struct Writer {
     ledger: InPlace,
     /// SQLite's write-ahead log of it.
     log: InPlace,
-    /// Whether that was taken away: readers have it open still, so that nothing can be opened in its place.
-    lost_log: bool,
     health: Arc<Mutex<Health>>,
     /// How many writes are announced.
     coming: Arc<AtomicUsize>,
@@ -85,9 +85,9 @@ impl Writer {
         let log = InPlace::new(log_of(&options.path))?;
         let head = chain::head(&db)?;
         let covered = agree(&db, head, last.as_ref(), &options.checkpoint_key)?;
-        let (db, file, lost_log) = (Some(db), Some(file), false);
+        let (db, file) = (Some(db), Some(file));
         let mut writer =
-            Self { options, db, failed: None, head, covered, file, ledger, log, lost_log, health, coming, _lock: lock };
+            Self { options, db, failed: None, head, covered, file, ledger, log, health, coming, _lock: lock };
         writer.append_missing(last.as_ref())?;
         writer.record(&Event::done("ledger-opened").with("version", env!("CARGO_PKG_VERSION")))?;
         Ok(writer)
@@ -191,13 +191,7 @@ impl Writer {
         }
         // What is written to a file that was moved away, the next start would not find.
         self.are_in_place()?;
-        if let Err(error) = self.log.holds() {
-            writing.step("ROLLBACK")?;
-            // What was answered goes into the file, where the next start finds it.
-            db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-            self.lost_log = true;
-            return Err(error);
-        }
+        self.log.holds()?;
         writing.step("COMMIT")?;
         self.head = head;
         Ok(checkpoint)
@@ -250,7 +244,9 @@ impl Writer {
 
     fn fail(&mut self, error: &Error) {
         // With the connection its transaction ends, and what SQLite took for written is read again.
-        self.db = None;
+        self.db = self.db.take().filter(|_| self.log.is_gone());
+        // What does not get there is tried again with each attempt to heal.
+        let _ = self.db.as_ref().map(empty_log);
         self.failed = Some((Instant::now(), error.clone()));
         self.tell(Health::Failing { problem: log::chain(error) });
     }
@@ -280,11 +276,12 @@ impl Writer {
     fn heal(&mut self) -> Result<()> {
         // Another file, even a copy, is for the next start: who reads has this one open.
         self.ledger.holds()?;
-        if self.lost_log {
+        if self.db.is_some() {
+            // Readers have the log open too, so that nothing can be opened in its place.
             self.log.holds()?;
         }
         let db = sqlite::open_for_writing(&self.options.path, self.options.busy_timeout)?;
-        (self.log, self.lost_log) = (InPlace::new(log_of(&self.options.path))?, false);
+        self.log = InPlace::new(log_of(&self.options.path))?;
         let head = chain::verify_after(&db, self.head)?;
         let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if sound != "ok" {
@@ -323,6 +320,14 @@ impl InPlace {
     fn holds(&self) -> Result<()> {
         if inode_of(&self.path)? == self.inode { Ok(()) } else { Err(moved(&self.path)) }
     }
+
+    /// Whether it leads nowhere or elsewhere; not where that cannot be seen.
+    fn is_gone(&self) -> bool {
+        match fs::metadata(&self.path) {
+            Ok(file) => (file.dev(), file.ino()) != self.inode,
+            Err(cause) => cause.kind() == io::ErrorKind::NotFound,
+        }
+    }
 }
 
 fn inode_of(path: &Path) -> Result<(u64, u64)> {
@@ -333,6 +338,15 @@ fn inode_of(path: &Path) -> Result<(u64, u64)> {
 /// Beside the file itself, whatever link leads there.
 fn log_of(ledger: &Path) -> PathBuf {
     sqlite::beside(&ledger.canonicalize().unwrap_or(ledger.to_owned()), "-wal")
+}
+
+/// Puts what was answered, and is in the log only, into the file, where the next start finds it; as far as nobody reads the
+/// ledger as it was before.
+fn empty_log(db: &Connection) -> Result<()> {
+    if !db.is_autocommit() {
+        db.execute_batch("ROLLBACK")?;
+    }
+    Ok(db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
 }
 
 fn moved(path: &Path) -> Error {

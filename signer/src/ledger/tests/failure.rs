@@ -134,6 +134,50 @@ async fn a_log_that_is_back_in_its_place_is_gone_on_with() {
 }
 
 #[tokio::test]
+async fn what_was_in_a_log_that_was_taken_away_is_in_the_file_once_nobody_reads_at_a_moment_before_it() {
+    let stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    assert!(stage.ledger.device(&device("d"), 1).await.unwrap().is_some(), "a connection for questions is open");
+    let reader = stage.intruder();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM audit").unwrap();
+    issue(&stage, draft("d", "V", A)).await;
+    std::fs::remove_file(sqlite::beside(&stage.options.path, "-wal")).unwrap();
+    assert!(stage.ledger.record(draft("d", "W", A)).await.is_err());
+    drop(reader);
+    let crashed = stage.path("crashed.db");
+    let issuances = || {
+        std::fs::copy(&stage.options.path, &crashed).unwrap();
+        let db = rusqlite::Connection::open(&crashed).unwrap();
+        db.query_row("SELECT count(*) FROM issuance", [], |row| row.get::<_, i64>(0)).ok()
+    };
+    let is_there = async {
+        while issuances() != Some(2) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), is_there).await.expect("what was answered would be lost in a crash");
+}
+
+#[tokio::test]
+async fn nothing_is_opened_beside_a_log_that_was_moved_away_with_its_ledger() {
+    let stage = Stage::new();
+    issue(&stage, draft("d", "U", A)).await;
+    assert!(stage.ledger.device(&device("d"), 1).await.unwrap().is_some(), "a connection for questions is open");
+    let [ledger, log] = ["", "-wal"].map(|end| sqlite::beside(&stage.options.path, end));
+    for path in [&ledger, &log] {
+        std::fs::rename(path, sqlite::beside(path, ".away")).unwrap();
+    }
+    assert!(stage.ledger.record(draft("d", "V", A)).await.is_err());
+    std::fs::rename(sqlite::beside(&ledger, ".away"), &ledger).unwrap();
+    told(&stage, "-wal: cannot be looked at").await;
+    assert!(!log.exists(), "none is made in its place");
+    std::fs::rename(sqlite::beside(&log, ".away"), &log).unwrap();
+    healed(&stage).await;
+    issue(&stage, draft("d", "W", A)).await;
+    assert_eq!(stage.check().unwrap().profiles, 2);
+}
+
+#[tokio::test]
 async fn a_checkpoint_file_that_was_moved_away_is_made_anew_with_all_that_was_in_it() {
     let stage = Stage::new();
     issue(&stage, draft("d", "U", A)).await;
