@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    mem::replace,
     pin::Pin,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -55,12 +54,16 @@ pub struct TlsError {
 /// Accepts TLS connections. What it shows can be changed while it runs.
 pub struct Tls {
     acceptor: RwLock<Arc<SslAcceptor>>,
-    clients: watch::Sender<ClientCertificates>,
+    /// Those that let clients in.
+    roots: watch::Sender<Vec<X509>>,
 }
 
-/// Hears where another reload lets in others than those by whom a client was let in.
+/// The root that let a client in, and whether it counts still.
 #[derive(Clone)]
-pub(crate) struct LetIn(watch::Receiver<ClientCertificates>);
+pub(crate) struct LetIn {
+    root: X509,
+    roots: watch::Receiver<Vec<X509>>,
+}
 
 impl Tls {
     /// Reads the settings.
@@ -69,18 +72,19 @@ impl Tls {
     /// [`TlsError`] where a certificate or key cannot be read, or they do not belong together.
     pub fn new(settings: &TlsSettings) -> Result<Self, TlsError> {
         let acceptor = RwLock::new(Arc::new(acceptor(settings)?));
-        Ok(Self { acceptor, clients: watch::Sender::new(settings.clients.clone()) })
+        Ok(Self { acceptor, roots: watch::Sender::new(settings.clients.roots()?) })
     }
 
-    /// Takes new settings for the connections to come. Those of clients with a certificate end where other roots certify
-    /// them from now on.
+    /// Takes new settings for the connections to come. Those of clients whose root is not among them any more end.
     ///
     /// # Errors
     /// As [`new`](Tls::new); then the old settings stay.
     pub fn reload(&self, settings: &TlsSettings) -> Result<(), TlsError> {
-        let new = Arc::new(acceptor(settings)?);
-        *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = new;
-        self.clients.send_if_modified(|clients| replace(clients, settings.clients.clone()) != *clients);
+        let (new, roots) = (Arc::new(acceptor(settings)?), settings.clients.roots()?);
+        let mut acceptor = self.acceptor.write().unwrap_or_else(PoisonError::into_inner);
+        *acceptor = new;
+        // Before anybody is let in by the new ones.
+        self.roots.send_replace(roots);
         Ok(())
     }
 
@@ -89,27 +93,29 @@ impl Tls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        // Before the roots are read that verify it.
-        let let_in = LetIn(self.clients.subscribe());
         let acceptor = self.acceptor.read().unwrap_or_else(PoisonError::into_inner).clone();
         let ssl = Ssl::new(acceptor.context()).map_err(failed("preparing a handshake"))?;
         let mut stream = SslStream::new(ssl, stream).map_err(failed("preparing a handshake"))?;
         Pin::new(&mut stream).accept().await.map_err(failed("the handshake"))?;
-        let certificate = stream.ssl().peer_certificate().map(|certificate| certificate.to_der()).transpose();
-        let certificate = certificate.map_err(failed("reading the client's certificate"))?;
-        Ok((stream, certificate.map(|certificate| (Arc::from(certificate), let_in))))
+        let doing = "reading the client's certificate";
+        let Some(certificate) = stream.ssl().peer_certificate() else { return Ok((stream, None)) };
+        let certificate = certificate.to_der().map_err(failed(doing))?;
+        let root = stream.ssl().verified_chain().and_then(|chain| chain.iter().last()).ok_or_else(|| nothing(doing))?;
+        let let_in = LetIn { root: root.to_owned(), roots: self.roots.subscribe() };
+        Ok((stream, Some((certificate.into(), let_in))))
     }
 }
 
 impl LetIn {
-    /// Whether that has happened.
+    /// Whether it does not.
     pub(crate) fn is_over(&self) -> bool {
-        self.0.has_changed().unwrap_or_default()
+        !self.roots.borrow().contains(&self.root)
     }
 
-    /// Waits until it happens.
+    /// Waits until it does not.
     pub(crate) async fn over(&mut self) {
-        if self.0.changed().await.is_err() {
+        let Self { root, roots } = self;
+        if roots.wait_for(|roots| !roots.contains(root)).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -151,13 +157,13 @@ fn acceptor(settings: &TlsSettings) -> Result<SslAcceptor, TlsError> {
     for certificate in certificates {
         builder.add_extra_chain_cert(certificate).map_err(failed("taking an intermediate"))?;
     }
-    let (mode, roots) = match &settings.clients {
+    let mode = match &settings.clients {
         ClientCertificates::Unasked => return Ok(builder.build()),
-        ClientCertificates::Optional(roots) => (SslVerifyMode::PEER, roots),
-        ClientCertificates::Required(roots) => (SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT, roots),
+        ClientCertificates::Optional(_) => SslVerifyMode::PEER,
+        ClientCertificates::Required(_) => SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT,
     };
     let mut store = X509StoreBuilder::new().map_err(failed("setting up"))?;
-    for root in roots_of(roots)? {
+    for root in settings.clients.roots()? {
         builder.add_client_ca(&root).map_err(failed("taking a client root"))?;
         store.add_cert(root).map_err(failed("taking a client root"))?;
     }
@@ -166,10 +172,13 @@ fn acceptor(settings: &TlsSettings) -> Result<SslAcceptor, TlsError> {
     Ok(builder.build())
 }
 
-fn roots_of(pem: &[u8]) -> Result<Vec<X509>, TlsError> {
-    let doing = "reading the client roots";
-    let roots = certificates(pem, doing)?;
-    if roots.is_empty() { Err(nothing(doing)) } else { Ok(roots) }
+impl ClientCertificates {
+    fn roots(&self) -> Result<Vec<X509>, TlsError> {
+        let (Self::Optional(pem) | Self::Required(pem)) = self else { return Ok(vec![]) };
+        let doing = "reading the client roots";
+        let roots = certificates(pem, doing)?;
+        if roots.is_empty() { Err(nothing(doing)) } else { Ok(roots) }
+    }
 }
 
 fn certificates(pem: &[u8], doing: &'static str) -> Result<Vec<X509>, TlsError> {

@@ -42,7 +42,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub(super) struct Connected {
     pub(super) stream: Box<dyn Duplex>,
     pub(super) peer: Peer,
-    /// How long its client's certificate counts, where it has one.
+    /// By which root its client was let in, where it has a certificate.
     pub(super) let_in: Option<LetIn>,
 }
 

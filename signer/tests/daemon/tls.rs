@@ -36,7 +36,7 @@ async fn who_shows_a_certificate_is_the_caller_that_it_belongs_to() {
 
 #[tokio::test]
 async fn a_connection_ends_where_a_reload_takes_away_the_root_that_let_its_client_in_and_stays_otherwise() {
-    let (running, client) = with_reader().await;
+    let (running, root, client) = with_reader().await;
     let mut stream = connect(&running, Some(&client)).await;
     let mut ask = async || {
         // One that was closed may take the request still.
@@ -49,13 +49,16 @@ async fn a_connection_ends_where_a_reload_takes_away_the_root_that_let_its_clien
     put_server(&running.place, "Server Two");
     assert!(matches!(running.reload(None).await, Answer::Reloaded { .. }));
     assert!(ask().await.starts_with("HTTP/1.1 200"));
-    let_in(&running, &issue("Nobody").0).await;
+    let other = issue("Nobody").0;
+    let_in(&running, &[&other, &root]).await;
+    assert!(ask().await.starts_with("HTTP/1.1 200"), "another root is let in with it");
+    let_in(&running, &[&other]).await;
     assert_eq!(ask().await, "");
 }
 
 #[tokio::test]
 async fn who_is_put_out_and_holds_an_http2_connection_open_all_the_same_is_nobody() {
-    let (running, client) = with_reader().await;
+    let (running, root, client) = with_reader().await;
     let mut stream = connect(&running, Some(&client)).await;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     // GET https://it/v1/devices, as RFC 7541 has it.
@@ -75,25 +78,29 @@ async fn who_is_put_out_and_holds_an_http2_connection_open_all_the_same_is_nobod
         }
     };
     assert_eq!(timeout(PATIENCE, ask(1)).await.expect("there is no answer"), 0x88);
-    let_in(&running, &issue("Nobody").0).await;
+    let other = issue("Nobody").0;
+    let_in(&running, &[&other, &root]).await;
+    assert_eq!(timeout(PATIENCE, ask(3)).await.expect("there is no answer"), 0x88, "another root is let in with it");
+    let_in(&running, &[&other]).await;
     // The PING that asks whether the farewell has come is not answered.
-    assert_ne!(timeout(PATIENCE, ask(3)).await.expect("there is no answer"), 0x88);
+    assert_ne!(timeout(PATIENCE, ask(5)).await.expect("there is no answer"), 0x88);
 }
 
 /// With a caller who is known by the subject of a certificate.
-async fn with_reader() -> (Running, Issued) {
+async fn with_reader() -> (Running, Authority, Issued) {
     let running = with_tls().await;
     let (root, client) = issue("Reader");
     let text = fs::read_to_string(running.place.site.config()).unwrap();
     let caller = "[[caller]]\nname = \"reader\"\ncertificate_subject = \"CN=Reader\"\nroles = [\"read\"]\n";
     fs::write(running.place.site.config(), text + caller).unwrap();
-    let_in(&running, &root).await;
-    (running, client)
+    let_in(&running, &[&root]).await;
+    (running, root, client)
 }
 
-/// Lets in whom a root certifies.
-async fn let_in(running: &Running, root: &Authority) {
-    fs::write(running.place.path("clients.pem"), root.certificate_pem().unwrap()).unwrap();
+/// Lets in whom one of the roots certifies, and nobody else.
+async fn let_in(running: &Running, roots: &[&Authority]) {
+    let roots: Vec<_> = roots.iter().map(|root| root.certificate_pem().unwrap()).collect();
+    fs::write(running.place.path("clients.pem"), roots.concat()).unwrap();
     assert!(matches!(running.reload(None).await, Answer::Reloaded { .. }));
 }
 
