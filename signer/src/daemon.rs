@@ -33,7 +33,7 @@ pub use self::{
 pub use crate::log::chain;
 use crate::{
     config::{self, ConfigError, credentials_directory},
-    file::can_be_written,
+    file::{can_be_made_beside, can_be_written},
     http::{Readiness, mount, routes},
     issuance::Issuance,
     ledger::{self, Clock, Commit, Ledger},
@@ -94,9 +94,13 @@ impl Source {
 }
 
 fn unwritable(ledger: &config::Ledger, audit: &config::Audit) -> Vec<ConfigError> {
-    let files = [(ledger.place.key("path"), &ledger.path), (audit.place.key("checkpoints"), &audit.checkpoints)];
-    let wrong = |(place, path): (_, &PathBuf)| Some(ConfigError::unwritable(place, path, can_be_written(path).err()?));
-    files.into_iter().filter_map(wrong).collect()
+    let (path, checkpoints) = (&ledger.path, &audit.checkpoints);
+    // SQLite's log and the lock lie beside the ledger.
+    let of_ledger = can_be_written(path).and_then(|()| can_be_made_beside(path));
+    let of_ledger = of_ledger.map_err(|cause| ConfigError::unwritable(ledger.place.key("path"), path, cause));
+    let of_checkpoints = can_be_written(checkpoints)
+        .map_err(|cause| ConfigError::unwritable(audit.place.key("checkpoints"), checkpoints, cause));
+    [of_ledger, of_checkpoints].into_iter().filter_map(Result::err).collect()
 }
 
 /// Why a daemon does not start.
