@@ -195,7 +195,10 @@ impl Daemon {
         manager.ready();
         let app = application(&service, stop.clone());
         let ended = server::serve(listeners, app, limits, service.metrics.clone(), stop.clone()).await;
-        // It drains meanwhile, and as long at most.
+        // It drains meanwhile, and as long at most; where nobody said stop, nothing would end it.
+        if stop.phase() == Phase::Serving {
+            operating.abort();
+        }
         let _ = operating.await;
         close(&service, watching, stop).await;
         ended

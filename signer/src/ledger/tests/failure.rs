@@ -9,15 +9,21 @@ fn impatient() -> Stage {
 /// Until it says why it is not healed.
 async fn told(stage: &Stage, problem: &str) {
     let is_told = |health| matches!(health, Health::Failing { problem: told } if told.contains(problem));
-    while !is_told(stage.ledger.health()) {
-        tokio::task::yield_now().await;
-    }
+    comes(stage, problem, is_told).await;
 }
 
 async fn healed(stage: &Stage) {
-    while stage.ledger.health() != Health::Writable {
-        tokio::task::yield_now().await;
-    }
+    comes(stage, "it heals", |health| health == Health::Writable).await;
+}
+
+async fn comes(stage: &Stage, what: &str, is_it: impl Fn(Health) -> bool) {
+    let looking = async {
+        while !is_it(stage.ledger.health()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let came = tokio::time::timeout(Duration::from_secs(60), looking).await;
+    came.unwrap_or_else(|_| panic!("{what}: {:?} after a minute", stage.ledger.health()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
