@@ -59,6 +59,7 @@ mod seen;
 mod shard;
 mod store;
 mod table;
+mod twice;
 mod verify;
 
 use std::sync::atomic::AtomicBool;

@@ -1,8 +1,18 @@
 //! What a batch is gone on with, and what it is not.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{
+    fs,
+    io::{self, Cursor, Read, Seek, SeekFrom},
+    os::unix::fs::symlink,
+    time::{Duration, UNIX_EPOCH},
+};
 
-use profile_kit::pki::{Authority, KeySpec, Leaf};
+use profile_kit::{
+    SignOptions,
+    batch::{Batch, Encoding, Options, Out, Start, Table},
+    pki::{Authority, KeySpec, Leaf},
+    spec,
+};
 
 use crate::stage::{Stage, validity};
 
@@ -234,4 +244,57 @@ fn a_loss_of_power_may_leave_much_behind_the_last_line() {
     fs::write(stage.path("out/manifest.jsonl"), [&cut[..], &vec![0; 17 << 20]].concat()).unwrap();
     stage.run(&[&batch[..], &["--resume"]].concat()).success();
     assert!(fs::read(stage.path("out/manifest.jsonl")).unwrap() == whole);
+}
+
+/// A table that is edited after it was read for its digest.
+struct Edited {
+    first: Cursor<Vec<u8>>,
+    then: Cursor<Vec<u8>>,
+    is_edited: bool,
+}
+
+impl Read for Edited {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_edited { self.then.read(buffer) } else { self.first.read(buffer) }
+    }
+}
+
+impl Seek for Edited {
+    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        self.is_edited = true;
+        Ok(0)
+    }
+}
+
+#[test]
+fn nothing_is_signed_of_a_table_that_is_edited_meanwhile_so_that_a_resume_is_the_whole() {
+    let stage = Stage::new(KeySpec::P256);
+    // More than is read at once.
+    stage.fleet(3_000);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "whole"]).success();
+    let first = fs::read_to_string(stage.path("devices.csv")).unwrap();
+    let text = fs::read_to_string(stage.path("spec.toml")).unwrap();
+    let (template, identity) = (spec::read(&text).unwrap(), stage.identity());
+    let at = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+    let batch = Batch::new(&template, text.as_bytes(), &identity, Options::new(SignOptions::new(at)));
+    for (from, to, out) in [("C02002900", "C02X02900", "late"), ("C02000003", "C02X00003", "early")] {
+        let then = first.replace(from, to);
+        let table = Edited {
+            first: Cursor::new(first.clone().into_bytes()),
+            then: Cursor::new(then.into_bytes()),
+            is_edited: false,
+        };
+        let table = Table::open(table, Encoding::Utf8);
+        let out_of = Out::of(stage.path(out));
+        let told = table.and_then(|table| batch.run(table, &out_of, Start::Fresh, &Default::default(), &mut |_| ()));
+        let told = told.unwrap_err().to_string();
+        assert!(told.starts_with("was changed while it was read"), "{told}");
+        assert!(!stage.path(out).join(format!("{to}.mobileconfig")).exists());
+        stage.run(&["batch", "spec.toml", "devices.csv", "--out", out, "--resume"]).success();
+        let verified = stage.run(&["batch", "--verify", out, "--roots", "roots.pem"]).success();
+        assert_eq!(verified, format!("{out}/manifest.jsonl: 3000 files are what it says, 0 are not\n"));
+        if profile_kit::sign::deterministic_ecdsa() {
+            stage.assert_same("whole", out, from);
+        }
+    }
 }

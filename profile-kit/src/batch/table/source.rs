@@ -1,21 +1,24 @@
 //! The bytes of a table: read once for their digest, then again for their rows.
 
 use std::{
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
-    path::PathBuf,
+    io::{self, BufRead, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use openssl::sha::Sha256;
-
 use super::{Encoding, refused};
-use crate::{Result, batch::store::failed};
+use crate::{
+    Error, Result,
+    batch::{
+        store::failed,
+        twice::{CHANGED, First, Second},
+    },
+};
 
 pub(super) struct Source {
     /// What errors of reading call it.
     pub(super) name: PathBuf,
-    reader: BufReader<Hashed>,
-    digest: [u8; 32],
-    length: u64,
+    reader: Second<Box<dyn Read + Send>>,
     /// Bytes that were taken.
     position: u64,
 }
@@ -23,20 +26,19 @@ pub(super) struct Source {
 impl Source {
     pub(super) fn open(mut file: impl Read + Seek + Send + 'static, encoding: Encoding) -> Result<Self> {
         let name = PathBuf::from("the table of devices");
-        let (digest, length) = digest(&mut file).map_err(failed(&name, "cannot be read"))?;
+        let first = First::read(&mut file).map_err(failed(&name, "cannot be read"))?;
         file.seek(SeekFrom::Start(0)).map_err(failed(&name, "cannot be read"))?;
-        let hashed = Hashed { inner: Box::new(file), hash: Sha256::new() };
-        let mut source = Self { name, reader: BufReader::with_capacity(BUFFER, hashed), digest, length, position: 0 };
+        let mut source = Self { name, reader: Second::new(Box::new(file), Arc::new(first)), position: 0 };
         source.pass_byte_order_mark(encoding)?;
         Ok(source)
     }
 
     pub(super) fn digest(&self) -> [u8; 32] {
-        self.digest
+        self.reader.first().digest()
     }
 
     pub(super) fn length(&self) -> u64 {
-        self.length
+        self.reader.first().length()
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -45,7 +47,7 @@ impl Source {
 
     /// The bytes that come next, read but not taken; none at the end.
     pub(super) fn peek(&mut self) -> Result<&[u8]> {
-        self.reader.fill_buf().map_err(failed(&self.name, "cannot be read"))
+        self.reader.fill_buf().map_err(unread(&self.name))
     }
 
     pub(super) fn take(&mut self, count: usize) {
@@ -57,12 +59,11 @@ impl Source {
         Ok(self.peek()?.iter().copied().find(|byte| !byte.is_ascii_whitespace()))
     }
 
-    /// That the bytes of the second reading were those of the first.
-    pub(super) fn unchanged(&self) -> Result<()> {
-        let now = self.reader.get_ref().hash.clone().finish();
-        match now == self.digest {
-            true => Ok(()),
-            false => Err(refused(0, "was changed while it was read: what was made may be of either version")),
+    /// That at its end nothing stands behind what the first reading found.
+    pub(super) fn unchanged(&mut self) -> Result<()> {
+        match self.reader.has_grown().map_err(unread(&self.name))? {
+            false => Ok(()),
+            true => Err(refused(0, CHANGED)),
         }
     }
 
@@ -84,33 +85,9 @@ impl Source {
     }
 }
 
-/// A reader that keeps the digest of what it read.
-struct Hashed {
-    inner: Box<dyn Read + Send>,
-    hash: Sha256,
-}
-
-impl Read for Hashed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hash.update(&buffer[..count]);
-        Ok(count)
+fn unread(name: &Path) -> impl Fn(io::Error) -> Error {
+    move |cause| match cause.kind() {
+        io::ErrorKind::InvalidData => refused(0, CHANGED),
+        _ => failed(name, "cannot be read")(cause),
     }
 }
-
-fn digest(file: &mut impl Read) -> io::Result<([u8; 32], u64)> {
-    let (mut hash, mut length) = (Sha256::new(), 0);
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        let count = match file.read(&mut buffer) {
-            Ok(0) => return Ok((hash.finish(), length)),
-            Ok(count) => count,
-            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
-            Err(cause) => return Err(cause),
-        };
-        hash.update(&buffer[..count]);
-        length += count as u64;
-    }
-}
-
-const BUFFER: usize = 64 << 10;

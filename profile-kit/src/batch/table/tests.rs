@@ -397,6 +397,6 @@ fn a_table_that_changes_while_it_is_read_is_an_error() {
     let (first, second) = (Cursor::new("a\n1\n"), Cursor::new("a\n1\n2\n"));
     let mut table = Table::open(Changing { first, second, is_second: false }, Encoding::Utf8).unwrap();
     table.want(&["a".to_owned()]);
-    assert!(table.next().unwrap().is_some() && table.next().unwrap().is_some());
+    assert!(table.next().unwrap().is_some());
     assert!(table.next().unwrap_err().to_string().starts_with("was changed while it was read"));
 }
