@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{Certificate, Error, Identity, Place, Result, SignOptions, redact};
 
-pub(super) use reading::{Reading, open};
+pub(super) use reading::{Kept, Reading, open};
 
 /// What was asked: the first line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

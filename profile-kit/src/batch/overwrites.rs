@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     CellProblem, Event, Out, Report, RowProblem, Shard, Start, installed,
-    manifest::{self, DOUBLE, FORMAT, Failed, Head, Kind, Line, Made},
+    manifest::{self, DOUBLE, FORMAT, Failed, Head, Kept, Kind, Line, Made},
     output::{Outcome, Output, Signed, Warning},
     pipeline::{self, Weigh},
     resume,
@@ -131,7 +131,9 @@ impl<'a> Overwrites<'a> {
     }
 
     fn make(&self, out: &Out, start: Start, stop: &AtomicBool, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report> {
-        let (was, identity) = (self.batch()?, self.signer()?);
+        let kept = Kept::new(self.installed)?;
+        let was = self.batch(&kept)?;
+        let identity = self.signer(&was.head)?;
         let head = self.head(&was, &identity, out);
         let resumed = match start {
             Start::Fresh => None,
@@ -153,7 +155,7 @@ impl<'a> Overwrites<'a> {
         thread::scope(|scope| {
             let mut output = Output::open(out, &head, resumed, self.sign.signing_time, scope)?;
             let mut reader = Reader { batch: self, last_row, stop, shared: None, is_stopped: false, same: 0 };
-            let (_, mut reading) = manifest::open(self.installed)?;
+            let (_, mut reading) = kept.open()?;
             output.expect(reading.length());
             let done = pipeline::run(
                 self.jobs,
@@ -174,8 +176,8 @@ impl<'a> Overwrites<'a> {
     }
 
     /// Reads the whole manifest for what it is.
-    fn batch(&self) -> Result<Installed> {
-        let (head, mut reading) = manifest::open(self.installed)?;
+    fn batch(&self, kept: &Kept) -> Result<Installed> {
+        let (head, mut reading) = kept.open()?;
         if head.made == Kind::Overwrites {
             let problem = "is of overwrites, which free already: give the manifest of the batch that is installed";
             return Err(reading.refused(1, problem));
@@ -191,15 +193,15 @@ impl<'a> Overwrites<'a> {
     }
 
     /// The identity with the leaf of the batch.
-    fn signer(&self) -> Result<Identity> {
-        let (head, _) = manifest::open(self.installed)?;
+    fn signer(&self, head: &Head) -> Result<Identity> {
         let leaf = self.identity.certificates().find(|certificate| certificate.fingerprint() == head.leaf);
         match leaf.and_then(|leaf| self.identity.with_leaf(leaf)) {
             Some(identity) => Ok(identity),
             None if self.sign.allow_other_signer => Ok(self.identity.clone()),
-            None => {
-                Err(Error::OtherSigner { offered: self.identity.certificate().fingerprint(), installed: head.leaf })
-            }
+            None => Err(Error::OtherSigner {
+                offered: self.identity.certificate().fingerprint(),
+                installed: head.leaf.clone(),
+            }),
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use profile_kit::{
     Arrival, Os, Removal, SignOptions, SignedProfile,
-    batch::{Out, Overwrites, Start},
+    batch::{Event, Out, Overwrites, Start},
     pki::{Authority, KeySpec, Leaf},
     preflight::{Devices, Question},
 };
@@ -380,4 +380,39 @@ fn the_same_bytes_for_every_device_are_signed_once_and_linked_unless_told_otherw
     stage.run(&[&overwrite[..], &["--out", "each", "--sign-each"]].concat()).success();
     assert_eq!(links("each"), 1);
     stage.run(&["batch", "--verify", "linked", "--roots", "roots.pem"]).success();
+}
+
+/// Overwrites of three files whose manifest becomes another one after it was read, before they are made.
+fn overwrite_of_three(stage: &Stage, then: impl Fn(&str) -> String) -> Result<u64, profile_kit::Error> {
+    stage.fleet(6);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "installed"]).success();
+    let whole = fs::read_to_string(stage.path("installed/manifest.jsonl")).unwrap();
+    stage.cut("installed/manifest.jsonl", 3);
+    let (installed, identity) = (stage.path("installed/manifest.jsonl"), stage.identity());
+    let at = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+    let overwrites = Overwrites::new(&installed, &identity, SignOptions::new(at), at);
+    let mut then = Some(then(&whole));
+    let report = overwrites.run(&Out::of(stage.path("freeing")), Start::Fresh, &AtomicBool::new(false), &mut |event| {
+        if let (Event::Warning(_), Some(then)) = (event, then.take()) {
+            fs::write(&installed, then).unwrap();
+        }
+    });
+    report.map(|report| report.made)
+}
+
+#[test]
+fn the_overwrites_of_a_batch_that_is_still_running_are_those_that_their_head_tells() {
+    let stage = Stage::new(KeySpec::P256);
+    assert_eq!(overwrite_of_three(&stage, str::to_owned).unwrap(), 3);
+    let verified = stage.run(&["batch", "--verify", "freeing", "--roots", "roots.pem"]).success();
+    assert_eq!(verified, "freeing/manifest.jsonl: 3 files are what it says, 0 are not\n");
+}
+
+#[test]
+fn nothing_is_made_of_a_manifest_that_is_edited_meanwhile() {
+    let stage = Stage::new(KeySpec::P256);
+    let swapped = |whole: &str| whole.replace("C02000001", "C02000009").replace("C02000002", "C02000001");
+    let told = overwrite_of_three(&stage, swapped).unwrap_err().with_causes();
+    assert!(told.contains("manifest.jsonl: cannot be read: was changed while it was read"), "{told}");
+    assert_eq!(stage.files("freeing").len(), 1);
 }

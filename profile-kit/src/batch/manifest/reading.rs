@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use openssl::sha::Sha256;
@@ -11,13 +12,19 @@ use openssl::sha::Sha256;
 use super::{FORMAT, Head, Kind, Line, MISCOUNTED, SHARD, Tally, refused};
 use crate::{
     Error, Result,
-    batch::{Shard, store::failed},
+    batch::{
+        Shard,
+        store::failed,
+        twice::{First, Second},
+    },
 };
 
 /// A manifest whose head was read, and its further lines.
 pub struct Reading {
     path: PathBuf,
-    reader: BufReader<File>,
+    reader: Box<dyn BufRead + Send>,
+    /// Bytes of the whole file.
+    length: u64,
     hash: Sha256,
     /// The number of the last line.
     line: usize,
@@ -39,13 +46,41 @@ pub fn open(path: &Path) -> Result<(Head, Reading)> {
     Reading::new(path, file)
 }
 
+/// A manifest that is read several times: nothing that changes meanwhile gets into what is made, and what is written behind
+/// it is not looked at.
+pub struct Kept {
+    path: PathBuf,
+    first: Arc<First>,
+}
+
+impl Kept {
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn new(path: &Path) -> Result<Self> {
+        let first = File::open(path).and_then(|mut file| First::read(&mut file));
+        let first = Arc::new(first.map_err(failed(path, "cannot be read"))?);
+        Ok(Self { path: path.to_owned(), first })
+    }
+
+    /// As [`open`], with what was there at first; an error where that is not there any more.
+    pub fn open(&self) -> Result<(Head, Reading)> {
+        let file = File::open(&self.path).map_err(failed(&self.path, "cannot be read"))?;
+        Reading::of(&self.path, Box::new(Second::new(file, self.first.clone())), self.first.length())
+    }
+}
+
 impl Reading {
     /// Reads the head from a file's start.
     pub fn new(path: &Path, file: File) -> Result<(Head, Self)> {
-        let (path, reader) = (path.to_owned(), BufReader::with_capacity(64 << 10, file));
+        let length = file.metadata().map_or(0, |file| file.len());
+        Self::of(path, Box::new(BufReader::with_capacity(64 << 10, file)), length)
+    }
+
+    fn of(path: &Path, reader: Box<dyn BufRead + Send>, length: u64) -> Result<(Head, Self)> {
         let mut reading = Self {
-            path,
+            path: path.to_owned(),
             reader,
+            length,
             hash: Sha256::new(),
             line: 0,
             position: 0,
@@ -147,7 +182,7 @@ impl Reading {
 
     /// Bytes of the whole file.
     pub fn length(&self) -> u64 {
-        self.reader.get_ref().metadata().map_or(0, |file| file.len())
+        self.length
     }
 
     /// SHA-256 of the lines that were read.
