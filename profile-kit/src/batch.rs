@@ -44,6 +44,7 @@
 //! # Ok::<(), profile_kit::Error>(())
 //! ```
 
+mod archive;
 mod event;
 mod installed;
 mod join;

@@ -1,8 +1,8 @@
 //! The files of an earlier batch, read back in the order of its manifest.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufReader, Read, Seek, SeekFrom},
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     path::Path,
 };
 
@@ -12,7 +12,7 @@ use ::zip::ZipArchive;
 use super::{
     manifest::{Line, Made, Reading},
     name,
-    store::{MANIFEST, Out, failed},
+    store::{MANIFEST, Out, failed, tar::BLOCK},
 };
 use crate::Result;
 
@@ -70,14 +70,38 @@ pub(super) fn surplus(out: &Out, named: u64) -> Option<String> {
 
 fn surplus_of_tar(path: &Path, named: u64) -> io::Result<Option<String>> {
     let mut archive = Archive::new(BufReader::new(File::open(path)?));
+    let mut last = 0;
     for (entry, number) in archive.entries_with_seek()?.zip(1..) {
         let entry = entry?;
         if number > named {
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             return Ok(Some(format!("its archive holds more than it names: {name:?}")));
         }
+        last = entry.raw_file_position().saturating_add(entry.size());
     }
-    Ok((!has_end(path)?).then(|| "its archive has no end: it was cut off".into()))
+    let mut file = archive.into_inner();
+    file.seek(SeekFrom::Start(last))?;
+    rest_of_tar(file, last)
+}
+
+/// What is wrong behind the last file of a tar, where nothing is to be but what fills its block, and the two empty blocks
+/// that POSIX wants; more of them do no harm.
+fn rest_of_tar(mut file: impl BufRead, last: u64) -> io::Result<Option<String>> {
+    let mut position = last;
+    loop {
+        let rest = file.fill_buf()?;
+        if rest.iter().any(|byte| *byte != 0) {
+            return Ok(Some("its archive holds more than it names, behind its end".into()));
+        }
+        let length = rest.len();
+        if length == 0 {
+            break;
+        }
+        file.consume(length);
+        position += length as u64;
+    }
+    let is_ended = position >= last.next_multiple_of(BLOCK) + END && position.is_multiple_of(BLOCK);
+    Ok((!is_ended).then(|| "its archive has no end: it was cut off".into()))
 }
 
 fn surplus_of_zip(path: &Path, named: u64) -> io::Result<Option<String>> {
@@ -93,7 +117,9 @@ impl Files<'_> {
         let size = if is_wanted { made.size } else { 0 };
         let read = match self {
             Files::Folder(_) | Files::Zip(_) if !is_wanted => Ok(Vec::new()),
-            Files::Folder(folder) => regular(&folder.join(&made.file)).and_then(|file| up_to(made.size, file)),
+            Files::Folder(folder) => {
+                regular(&folder.join(&made.file), OpenOptions::new().read(true)).and_then(|file| up_to(made.size, file))
+            }
             Files::Tar(entries) => match entries.next() {
                 None => return Err("is not in the archive, which ends before it".into()),
                 Some(Err(cause)) => Err(cause),
@@ -112,23 +138,10 @@ impl Files<'_> {
     }
 }
 
-/// Whether a tar ends with the two empty blocks that POSIX wants.
-fn has_end(path: &Path) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    if length < TAR_END || !length.is_multiple_of(TAR_BLOCK) {
-        return Ok(false);
-    }
-    file.seek(SeekFrom::Start(length - TAR_END))?;
-    let mut end = Vec::new();
-    file.read_to_end(&mut end)?;
-    Ok(end.iter().all(|byte| *byte == 0))
-}
-
 /// A file that is one: opening what is none may wait for ever.
-fn regular(path: &Path) -> io::Result<File> {
+pub(super) fn regular(path: &Path, how: &OpenOptions) -> io::Result<File> {
     match fs::metadata(path)?.is_file() {
-        true => File::open(path),
+        true => how.open(path),
         false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
     }
 }
@@ -152,9 +165,8 @@ pub(super) fn is_within(file: &str) -> bool {
 
 /// In bytes.
 const USUAL: usize = 64 << 10;
-/// In bytes.
-pub(super) const TAR_BLOCK: u64 = 512;
-const TAR_END: u64 = 2 * TAR_BLOCK;
+/// In bytes: the end of a tar.
+const END: u64 = 2 * BLOCK;
 /// In bytes: no profile is larger.
 const LARGEST: u64 = 64 << 20;
 

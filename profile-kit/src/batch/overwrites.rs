@@ -137,7 +137,7 @@ impl<'a> Overwrites<'a> {
         let head = self.head(&was, &identity, out);
         let resumed = match start {
             Start::Fresh => None,
-            Start::Resume => resume::go_on(out, &head, tell)?,
+            Start::Resume => resume::go_on(out, &head, self.sign.signing_time, tell)?,
         };
         if !was.is_complete {
             tell(Event::Warning("the batch is not complete: only what its manifest names is overwritten"));

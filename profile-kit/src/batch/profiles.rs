@@ -36,7 +36,7 @@ pub(super) fn run(
     let head = head(batch, &table, &plan, out);
     let resumed = match start {
         Start::Fresh => None,
-        Start::Resume => resume::go_on(out, &head, tell)?,
+        Start::Resume => resume::go_on(out, &head, batch.options.sign.signing_time, tell)?,
     };
     if let Some(done) = resumed.as_ref().filter(|done| done.is_complete) {
         return Ok(done.report(out));

@@ -8,12 +8,12 @@ use std::{
     time::SystemTime,
 };
 
-use ::tar::{Archive, Entries};
 use openssl::sha::sha256;
 
 use super::{
     Event, Report,
-    installed::{TAR_BLOCK, is_within, up_to},
+    archive::Tar,
+    installed::{is_within, regular, up_to},
     manifest::{self, CLOCK, Head, Line, Made, Reading, Tally},
     store::{Out, failed},
 };
@@ -65,7 +65,12 @@ fn moment(out: &Out, what: &str, of: impl Fn(&Head) -> Option<&String>) -> Resul
 /// # Errors
 /// [`Error::Manifest`] where it was made of something else, or what it names is not there;
 /// [`Error::Io`] where another process writes it, or it is that of a zip.
-pub(super) fn go_on(out: &Out, head: &Head, tell: &mut dyn FnMut(Event<'_>)) -> Result<Option<Resumed>> {
+pub(super) fn go_on(
+    out: &Out,
+    head: &Head,
+    written: SystemTime,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> Result<Option<Resumed>> {
     let path = out.manifest();
     let Some(manifest) = opened(&path)? else { return Ok(None) };
     manifest::lock(&manifest, &path)?;
@@ -91,7 +96,7 @@ pub(super) fn go_on(out: &Out, head: &Head, tell: &mut dyn FnMut(Event<'_>)) -> 
         return Err(reading.refused(0, problem));
     }
     let done = match out {
-        Out::Tar(path) => in_tar(path, &mut reading)?,
+        Out::Tar(path) => in_tar(path, written, &mut reading)?,
         _ => in_folder(out.path(), &mut reading)?,
     };
     let (is_complete, length) = (reading.is_at_end(), done.length());
@@ -123,7 +128,7 @@ impl Resumed {
 }
 
 fn opened(path: &Path) -> Result<Option<File>> {
-    match OpenOptions::new().read(true).write(true).open(path) {
+    match regular(path, OpenOptions::new().read(true).write(true)) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
         file => file.map(Some).map_err(failed(path, "cannot be read")),
     }
@@ -159,45 +164,43 @@ struct Named {
 
 fn in_folder(folder: &Path, reading: &mut Reading) -> Result<Done> {
     let path = |made: &Made| folder.join(&made.file);
-    let has_size = |made: &Made| fs::metadata(path(made)).is_ok_and(|file| file.len() == made.size);
-    let done = walk(reading, |made| has_size(made).then_some(0))?;
-    done.compare(reading, |Named { made, .. }| up_to(made.size, File::open(path(made))?))?;
-    Ok(done)
-}
-
-fn in_tar(path: &Path, reading: &mut Reading) -> Result<Done> {
-    let cannot = failed(path, "cannot be read");
-    let file = match File::open(path) {
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return walk(reading, |_| None),
-        file => file.map_err(&cannot)?,
+    let cannot = |made: &Made, cause| failed(&path(made), "cannot be read")(cause);
+    let size = |made: &Made| match fs::metadata(path(made)) {
+        Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        file => file.map(|file| Some(file.len())).map_err(|cause| cannot(made, cause)),
     };
-    let mut archive = Archive::new(BufReader::new(file));
-    let mut entries = archive.entries_with_seek().map_err(&cannot)?;
-    let done = walk(reading, |made| start_of(&mut entries, made))?;
-    let mut file = archive.into_inner();
-    done.compare(reading, |Named { made, start, .. }| {
-        file.seek(SeekFrom::Start(*start))?;
-        up_to(made.size, file.by_ref().take(made.size))
+    let done = walk(reading, |made| Ok(size(made)?.filter(|size| *size == made.size).map(|_| 0)))?;
+    done.compare(reading, |Named { made, .. }| {
+        let found = File::open(path(made)).and_then(|file| up_to(made.size, file));
+        found.map_err(|cause| cannot(made, cause))
     })?;
     Ok(done)
 }
 
-/// Where the bytes of the next entry begin, if it is what a line names.
-fn start_of<R: Read>(entries: &mut Entries<'_, R>, made: &Made) -> Option<u64> {
-    let entry = entries.next()?.ok()?;
-    let is_it = entry.path_bytes().as_ref() == made.file.as_bytes() && entry.size() == made.size;
-    is_it.then(|| entry.raw_file_position())
+fn in_tar(path: &Path, written: SystemTime, reading: &mut Reading) -> Result<Done> {
+    let cannot = failed(path, "cannot be read");
+    let mut file = match File::open(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return walk(reading, |_| Ok(None)),
+        file => file.map_err(&cannot)?,
+    };
+    let mut tar = Tar::open(path, written).map_err(&cannot)?;
+    let done = walk(reading, |made| tar.next(made).map_err(&cannot))?;
+    done.compare(reading, |Named { made, start, .. }| {
+        let found = file.seek(SeekFrom::Start(*start)).and_then(|_| up_to(made.size, (&mut file).take(made.size)));
+        found.map_err(&cannot)
+    })?;
+    Ok(done)
 }
 
-/// Looks for what was done; `start` tells where a file begins that has the name and size of a line.
-fn walk(reading: &mut Reading, mut start: impl FnMut(&Made) -> Option<u64>) -> Result<Done> {
+/// Looks for what was done; `start` tells where a file begins that is there as a line says, its bytes aside.
+fn walk(reading: &mut Reading, mut start: impl FnMut(&Made) -> Result<Option<u64>>) -> Result<Done> {
     let mut last = VecDeque::new();
     while let Some(line) = reading.next()? {
         let Line::Made(made) = line else { continue };
         if !is_within(&made.file) {
             return Err(reading.refused(reading.line(), "names a file that is not in the batch's folder"));
         }
-        let start = start(&made).ok_or_else(|| changed(reading, reading.line(), &made))?;
+        let start = start(&made)?.ok_or_else(|| changed(reading, reading.line(), &made))?;
         last.push_back(Named { line: reading.line(), made, start });
         if last.len() > LAST {
             last.pop_front();
@@ -208,17 +211,16 @@ fn walk(reading: &mut Reading, mut start: impl FnMut(&Made) -> Option<u64>) -> R
 
 impl Done {
     /// Compares the last files by their digests: with them a crash may have meddled.
-    fn compare(&self, reading: &Reading, mut read: impl FnMut(&Named) -> io::Result<Vec<u8>>) -> Result<()> {
-        let mut is_changed = |named: &&Named| !read(named).is_ok_and(|bytes| hex(&sha256(&bytes)) == named.made.signed);
-        match self.0.iter().find(|named| is_changed(named)) {
-            Some(Named { line, made, .. }) => Err(changed(reading, *line, made)),
-            None => Ok(()),
-        }
+    fn compare(&self, reading: &Reading, mut read: impl FnMut(&Named) -> Result<Vec<u8>>) -> Result<()> {
+        self.0.iter().try_for_each(|named| match hex(&sha256(&read(named)?)) == named.made.signed {
+            true => Ok(()),
+            false => Err(changed(reading, named.line, &named.made)),
+        })
     }
 
     /// Where the last file ends in a tar.
     fn length(&self) -> u64 {
-        self.0.back().map_or(0, |Named { made, start, .. }| start + made.size.next_multiple_of(TAR_BLOCK))
+        self.0.back().map_or(0, |Named { made, start, .. }| start + made.size)
     }
 }
 

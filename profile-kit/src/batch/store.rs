@@ -1,8 +1,8 @@
 //! Where a batch's files go: a folder, a tar or a zip.
 
 mod directory;
-mod tar;
-mod zip;
+pub(super) mod tar;
+pub(super) mod zip;
 
 use std::{
     fs::File,

@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    CellProblem, Event, NamePattern, Out, Progress, Report, RowProblem, installed,
+    CellProblem, Event, NamePattern, Out, Progress, Report, RowProblem,
+    archive::Archive,
+    installed,
     manifest::{self, DEVICE, DOUBLE, Head, Line, Made, NAME},
     pipeline::{self, Weigh},
     seen::Seen,
@@ -16,6 +18,7 @@ use crate::{
     certificate::hex,
     identity::shown,
     sha256::sha256,
+    template::date,
     verify::{Verification, Verifier, VerifyOptions},
 };
 
@@ -53,6 +56,8 @@ pub fn verify(
     let out = Out::beside(path);
     let (mut names, pattern) = (Seen::new(), Pattern::of(&head));
     let (mut made, mut failed) = (0_u64, 0_u64);
+    let written = date(&head.signing_time).ok_or_else(|| reading.refused(1, "its signing time is no date"))?;
+    let mut archive = Archive::open(&out, written.into())?;
     let length = reading.length();
     pipeline::run(
         jobs,
@@ -66,6 +71,7 @@ pub fn verify(
                         false
                     }
                     Line::Made(made) => {
+                        let bytes = archive.take(&made, bytes);
                         let claim = Claim { made, bytes, line: number as u64, position };
                         !stop.load(Ordering::Relaxed) && hand(claim)
                     }
@@ -91,10 +97,13 @@ pub fn verify(
         },
     )?;
     let (told, is_complete) = (reading.told(), reading.is_at_end());
-    if let Some(problem) = is_complete.then(|| installed::surplus(&out, told.made)).flatten() {
+    let is_stopped = stop.load(Ordering::Relaxed);
+    if is_complete
+        && !is_stopped
+        && let Some(problem) = installed::surplus(&out, told.made).or_else(|| archive.end())
+    {
         return Err(reading.refused(0, problem));
     }
-    let is_stopped = stop.load(Ordering::Relaxed);
     Ok(Report { rows: told.rows, made, failed, resumed: 0, is_complete, is_stopped, manifest: Some(path.to_owned()) })
 }
 

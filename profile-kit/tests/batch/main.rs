@@ -12,3 +12,4 @@ mod resume;
 mod shards;
 mod stage;
 mod tables;
+mod tampered;

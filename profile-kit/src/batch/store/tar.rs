@@ -24,18 +24,15 @@ impl Tar {
     /// Goes on after so many bytes; what comes behind them goes.
     pub fn reopen(path: &Path, written: SystemTime, length: u64) -> io::Result<Self> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        // What fills the last block is written anew.
         file.set_len(length)?;
-        file.seek(SeekFrom::Start(length))?;
+        file.set_len(length.next_multiple_of(BLOCK))?;
+        file.seek(SeekFrom::End(0))?;
         Ok(Self::at_end(file, written))
     }
 
     fn at_end(file: File, written: SystemTime) -> Self {
-        let mut header = Header::new_gnu();
-        header.set_entry_type(EntryType::Regular);
-        header.set_mode(0o644);
-        // One time for all, or the same input would give another archive.
-        header.set_mtime(written.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()));
-        Self { builder: Builder::new(BufWriter::with_capacity(BUFFER, file)), header }
+        Self { builder: Builder::new(BufWriter::with_capacity(BUFFER, file)), header: header(written) }
     }
 
     pub fn put(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -58,4 +55,26 @@ impl Tar {
     }
 }
 
+/// All that stands before a file's bytes: a header, and another one with the name where that is long.
+///
+/// # Errors
+/// A name that no tar takes.
+pub(in crate::batch) fn heading(name: &str, size: u64, written: SystemTime) -> io::Result<Vec<u8>> {
+    let (mut builder, mut header) = (Builder::new(Vec::new()), header(written));
+    header.set_size(size);
+    builder.append_data(&mut header, name, io::empty())?;
+    Ok(std::mem::take(builder.get_mut()))
+}
+
+fn header(written: SystemTime) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(EntryType::Regular);
+    header.set_mode(0o644);
+    // One time for all, or the same input would give another archive.
+    header.set_mtime(written.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()));
+    header
+}
+
+/// In bytes.
+pub(in crate::batch) const BLOCK: u64 = 512;
 const BUFFER: usize = 256 << 10;

@@ -20,10 +20,7 @@ pub(in crate::batch) struct Zip {
 impl Zip {
     pub fn create(path: &Path, written: SystemTime) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).read(true).create_new(true).open(path)?;
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .unix_permissions(0o644)
-            .last_modified_time(date_time(written));
+        let options = options(written);
         Ok(Self { handle: file.try_clone()?, writer: Some(ZipWriter::new(Once::new(file))), options })
     }
 
@@ -91,6 +88,14 @@ impl Seek for Once {
         self.position = self.unless_failed(there, |file| file.seek(SeekFrom::Start(there)))?;
         Ok(self.position)
     }
+}
+
+/// What every entry says of its file.
+pub(in crate::batch) fn options(written: SystemTime) -> SimpleFileOptions {
+    SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .unix_permissions(0o644)
+        .last_modified_time(date_time(written))
 }
 
 fn cause(error: ZipError) -> io::Error {

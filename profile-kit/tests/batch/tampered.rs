@@ -1,0 +1,174 @@
+//! What a verification sees in a manifest and an archive that somebody changed.
+
+use std::fs;
+
+use profile_kit::pki::KeySpec;
+
+use crate::stage::Stage;
+
+/// What is changed, and how.
+type Change = (&'static str, fn(&[u8]) -> Vec<u8>);
+
+/// Three files in an archive, and what is told once its bytes are others; nothing where it is good.
+fn told_of_archive(out: &str, changes: &[Change]) -> Vec<(String, String)> {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(3);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", out]).success();
+    let whole = fs::read(stage.path(out)).unwrap();
+    let told = |(what, change): &Change| {
+        fs::write(stage.path(out), change(&whole)).unwrap();
+        let output = stage.output(&["batch", "--verify", out, "--roots", "roots.pem"]);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(i32::from(!told.is_empty())), "{what}: {told}");
+        ((*what).to_owned(), told)
+    };
+    changes.iter().map(told).collect()
+}
+
+/// A tar with another byte in its first header, whose checksum fits.
+fn with_header(tar: &[u8], place: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut tar = tar.to_vec();
+    tar[place..place + bytes.len()].copy_from_slice(bytes);
+    tar[148..156].fill(b' ');
+    let sum: u32 = tar[..512].iter().map(|byte| u32::from(*byte)).sum();
+    tar[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    tar
+}
+
+#[test]
+fn an_entry_of_a_tar_that_is_no_file_any_more_or_another_one_is_told() {
+    let changes: &[Change] = &[
+        ("a symbolic link", |tar| with_header(tar, 156, b"2")),
+        ("a hard link", |tar| with_header(tar, 156, b"1")),
+        ("a folder", |tar| with_header(tar, 156, b"5")),
+        ("a device", |tar| with_header(tar, 156, b"3")),
+        ("a global header", |tar| with_header(tar, 156, b"g")),
+        ("with the name of a link", |tar| with_header(tar, 157, b"/etc/passwd")),
+        ("with all rights", |tar| with_header(tar, 100, b"0004777\0")),
+        ("another's", |tar| with_header(tar, 108, b"0000001\0")),
+    ];
+    for (what, told) in told_of_archive("out.tar", changes) {
+        assert!(told.contains("C02000000.mobileconfig: ") && told.contains("archive"), "{what}: {told}");
+    }
+    assert_eq!(told_of_archive("out.tar", &[("nothing", |tar| tar.to_vec())])[0].1, "");
+}
+
+#[test]
+fn what_stands_behind_the_end_of_a_tar_is_told() {
+    const END: [u8; 1024] = [0; 1024];
+    fn entry(tar: &[u8]) -> &[u8] {
+        &tar[..(tar.len() - END.len()) / 3]
+    }
+    let changes: &[Change] = &[
+        ("another tar", |tar| [tar, tar].concat()),
+        ("an entry, and an end", |tar| [tar, entry(tar), &END].concat()),
+        ("an entry", |tar| [tar, entry(tar)].concat()),
+        ("bytes before an end", |tar| [tar, &[1; 512], &END].concat()),
+        ("bytes between the blocks of the end", |tar| [&tar[..tar.len() - 512], &[1; 512], &END].concat()),
+    ];
+    for (what, told) in told_of_archive("out.tar", changes) {
+        assert!(told.contains("its archive holds more than it names"), "{what}: {told}");
+    }
+    // As some programs fill their last record.
+    assert_eq!(told_of_archive("out.tar", &[("zeros", |tar| [tar, &[0; 8192]].concat())])[0].1, "");
+}
+
+/// Where the table of contents of a zip begins.
+fn central(zip: &[u8]) -> usize {
+    zip.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap()
+}
+
+/// A zip in which the first file is there twice, in the table of contents as well.
+fn with_double(zip: &[u8]) -> Vec<u8> {
+    let start = central(zip);
+    let end = zip.len() - 22;
+    let number = |place: usize| u32::from_le_bytes(zip[place..place + 4].try_into().unwrap());
+    let records: Vec<usize> = (start..end).filter(|place| zip[*place..].starts_with(b"PK\x01\x02")).collect();
+    let mut evil = zip[..number(records[1] + 42) as usize].to_vec();
+    let last = evil.len() - 1;
+    evil[last] ^= 1;
+    let shifted = |record: &[u8], by: u32| {
+        let mut record = record.to_vec();
+        let offset = u32::from_le_bytes(record[42..46].try_into().unwrap()) + by;
+        record[42..46].copy_from_slice(&offset.to_le_bytes());
+        record
+    };
+    let by = u32::try_from(evil.len()).unwrap();
+    let mut all = [&evil[..], &zip[..start]].concat();
+    let begin = u32::try_from(all.len()).unwrap();
+    all.extend_from_slice(&zip[records[0]..records[1]]);
+    for (place, next) in records.iter().zip(records[1..].iter().chain([&end])) {
+        all.extend(shifted(&zip[*place..*next], by));
+    }
+    let size = u32::try_from(all.len()).unwrap() - begin;
+    let mut tail = zip[end..].to_vec();
+    tail[8..10].copy_from_slice(&4_u16.to_le_bytes());
+    tail[10..12].copy_from_slice(&4_u16.to_le_bytes());
+    tail[12..16].copy_from_slice(&size.to_le_bytes());
+    tail[16..20].copy_from_slice(&begin.to_le_bytes());
+    [all, tail].concat()
+}
+
+#[test]
+fn a_zip_that_unpacks_to_something_else_is_told() {
+    let changes: &[Change] = &[
+        ("a name twice", with_double),
+        ("bytes before it", |zip| [&b"#!/bin/sh\n"[..], zip].concat()),
+        ("another zip before it", |zip| [zip, zip].concat()),
+        ("a symbolic link", |zip| {
+            let mut zip = zip.to_vec();
+            let place = central(&zip) + 38;
+            zip[place..place + 4].copy_from_slice(&(0o120_777_u32 << 16).to_le_bytes());
+            zip
+        }),
+        ("another name for who reads it as a stream", |zip| {
+            let mut zip = zip.to_vec();
+            zip[30] = b'D';
+            zip
+        }),
+        ("a comment", |zip| {
+            let mut zip = zip.to_vec();
+            let place = zip.len() - 2;
+            zip[place] = 4;
+            [&zip[..], b"evil"].concat()
+        }),
+    ];
+    for (what, told) in told_of_archive("out.zip", changes) {
+        assert!(told.contains("out.zip.manifest.jsonl: its archive is not what was written: "), "{what}: {told}");
+    }
+    assert_eq!(told_of_archive("out.zip", &[("nothing", |zip| zip.to_vec())])[0].1, "");
+}
+
+#[test]
+fn a_tar_with_many_long_names_and_a_zip_are_what_was_written() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(300);
+    let name = format!("{}-{{serial}}.mobileconfig", "n".repeat(120));
+    for out in ["out.tar", "out.zip"] {
+        stage.run(&["batch", "spec.toml", "devices.csv", "--out", out, "--name", &name, "--fan-out"]).success();
+        stage.run(&["batch", "--verify", out, "--roots", "roots.pem"]).success();
+        stage.run(&["batch", "--overwrite", out, "--out", &format!("freeing-{out}")]).success();
+        stage.run(&["batch", "--verify", &format!("freeing-{out}"), "--roots", "roots.pem"]).success();
+    }
+}
+
+#[test]
+fn a_tar_that_was_tampered_with_is_not_gone_on_with() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(6);
+    let batch = ["batch", "spec.toml", "devices.csv", "--out", "out.tar"];
+    stage.run(&batch).success();
+    let whole = fs::read(stage.path("out.tar")).unwrap();
+    for (place, bytes) in [(156, &b"2"[..]), (157, b"/etc/passwd"), (100, b"0004777\0")] {
+        stage.cut("out.tar.manifest.jsonl", 4);
+        let tampered = with_header(&whole, place, bytes);
+        fs::write(stage.path("out.tar"), &tampered).unwrap();
+        let told = stage.run(&[&batch[..], &["--resume"]].concat()).failure(1);
+        let expected = "line 2, column 1: names C02000000.mobileconfig, which is not there as it was made";
+        assert!(told.contains(expected), "{told}");
+        assert!(fs::read(stage.path("out.tar")).unwrap() == tampered);
+    }
+    fs::write(stage.path("out.tar"), &whole).unwrap();
+    stage.run(&[&batch[..], &["--resume"]].concat()).success();
+    assert!(!profile_kit::sign::deterministic_ecdsa() || fs::read(stage.path("out.tar")).unwrap() == whole);
+}
