@@ -1,9 +1,10 @@
 //! What a batch is gone on with, and what it is not.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     io::{self, Cursor, Read, Seek, SeekFrom},
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
+    process::Command,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -137,6 +138,54 @@ fn a_manifest_of_something_else_is_left_alone() {
     let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out", "--resume"]).failure(1);
     assert!(told.contains("is not the first line of a manifest"), "{told}");
     assert_eq!(fs::read(stage.path("out/manifest.jsonl")).unwrap(), br#"{"mine":1}"#);
+}
+
+#[test]
+fn a_manifest_that_is_no_file_is_refused_and_not_waited_for() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(2);
+    fs::create_dir(stage.path("out")).unwrap();
+    assert!(Command::new("mkfifo").arg(stage.path("out/manifest.jsonl")).status().unwrap().success());
+    let binary = env!("CARGO_BIN_EXE_profile-kit");
+    let resume = stage.signing(&["batch", "spec.toml", "devices.csv", "--out", "out", "--resume"]);
+    // Without the time as well, which is read from the manifest then.
+    for arguments in [&resume[..], &resume[..resume.len() - 2]] {
+        let mut command = Command::new("timeout");
+        let ended = command
+            .args(["-s", "KILL", "20", binary])
+            .args(arguments)
+            .current_dir(stage.folder.path())
+            .output()
+            .unwrap();
+        let told = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{told}");
+        assert!(told.contains("error: out/manifest.jsonl: cannot be read: it is no regular file"), "{told}");
+    }
+}
+
+#[test]
+fn what_keeps_a_resume_from_a_file_is_told() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(4);
+    let batch = ["batch", "spec.toml", "devices.csv", "--out", "out"];
+    stage.run(&batch).success();
+    stage.cut("out/manifest.jsonl", 3);
+    let path = stage.path("out/C02000001.mobileconfig");
+    let bytes = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    symlink("C02000001.mobileconfig", &path).unwrap();
+    let told = stage.run(&[&batch[..], &["--resume"]].concat()).failure(2);
+    assert!(told.contains("error: out/C02000001.mobileconfig: cannot be read: "), "{told}");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, bytes).unwrap();
+    // As it is for somebody who may not read it; who is root may.
+    fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
+    if fs::read(&path).is_err() {
+        let told = stage.run(&[&batch[..], &["--resume"]].concat()).failure(2);
+        assert!(told.contains("C02000001.mobileconfig: cannot be read: Permission denied"), "{told}");
+    } else {
+        println!("skipped: root may read what nobody may");
+    }
 }
 
 #[test]
