@@ -120,7 +120,7 @@ impl<'scope> Output<'scope> {
         scope: &'scope Scope<'scope, 'env>,
     ) -> Result<Self> {
         let syncer = store.syncer().map_err(out.failed("cannot be opened"))?;
-        let committer = Committer::start(scope, syncer, out.path().to_owned(), manifest, out.manifest());
+        let committer = Committer::start(scope, syncer, out.path().to_owned(), manifest, out.manifest())?;
         Ok(Self {
             out: out.clone(),
             store,

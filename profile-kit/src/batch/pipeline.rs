@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{self, Receiver, Sender, SyncSender},
@@ -10,6 +11,7 @@ use std::{
     thread::{self, Scope, ScopedJoinHandle},
 };
 
+use super::store::failed;
 use crate::Result;
 
 /// What there is to do, and how much memory it takes.
@@ -23,7 +25,8 @@ pub(super) trait Weigh {
 /// not depend on how much there is.
 ///
 /// # Errors
-/// The first of any of them; what was taken before it came in order and without a gap.
+/// The first of any of them, or that no thread could be started; what was taken before it came in order and without a
+/// gap.
 pub(super) fn run<Item: Weigh + Send, Made: Send, State>(
     jobs: usize,
     read: impl FnOnce(&mut dyn FnMut(Item) -> bool) -> Result<()> + Send,
@@ -32,7 +35,7 @@ pub(super) fn run<Item: Weigh + Send, Made: Send, State>(
     take: impl FnMut(Made) -> Result<()>,
 ) -> Result<()> {
     thread::scope(|scope| {
-        let (begun, made) = Begun::new(scope, jobs, read, &state, &work);
+        let (begun, made) = Begun::new(scope, jobs, read, &state, &work)?;
         begun.end(made, take)
     })
 }
@@ -51,16 +54,27 @@ pub(super) fn run_and_finish<Item: Weigh + Send, Made: Send, Finished: Send, Sta
     take: impl FnMut(Finished) -> Result<()>,
 ) -> Result<()> {
     thread::scope(|scope| {
-        let (begun, made) = Begun::new(scope, jobs, read, &state, &work);
+        let (begun, made) = Begun::new(scope, jobs, read, &state, &work)?;
         let (to_taker, finished) = mpsc::channel();
         let (made, threads) = (Arc::new(Mutex::new(made)), begun.jobs.div_ceil(WORKERS_OF_A_FINISHER));
         for _ in 0..threads {
             let (finisher, made, finish) = (Hand(to_taker.clone()), made.clone(), &finish);
-            scope.spawn(move || finisher.finish(&made, finish));
+            spawn(scope, move || finisher.finish(&made, finish))?;
         }
         drop((made, to_taker));
         begun.end(finished, take)
     })
+}
+
+/// Starts a thread, as [`Scope::spawn`] does.
+///
+/// # Errors
+/// [`Error::Io`](crate::Error::Io) where the system gives none, when `spawn` would panic.
+pub(super) fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, T>> {
+    thread::Builder::new().spawn_scoped(scope, work).map_err(failed(Path::new("a thread"), "cannot be started"))
 }
 
 /// Those who read and work, under way.
@@ -71,14 +85,15 @@ struct Begun<'scope> {
 }
 
 impl<'scope> Begun<'scope> {
-    /// Starts them; what they made comes out of the channel.
+    /// Starts them; what they made comes out of the channel. Where not all can be started, those that were find their
+    /// channels closed, and end.
     fn new<'env, Item: Weigh + Send + 'scope, Made: Send + 'scope, State>(
         scope: &'scope Scope<'scope, 'env>,
         jobs: usize,
         read: impl FnOnce(&mut dyn FnMut(Item) -> bool) -> Result<()> + Send + 'scope,
         state: &'scope (impl Fn() -> Result<State> + Sync),
         work: &'scope (impl Fn(&mut State, Item) -> Result<Made> + Sync),
-    ) -> (Self, Receiver<Handed<Made>>) {
+    ) -> Result<(Self, Receiver<Handed<Made>>)> {
         let jobs = jobs.clamp(1, MOST_JOBS);
         let ahead = 2 * jobs + SPARE_CHUNKS;
         let (put_back, places) = mpsc::channel();
@@ -86,13 +101,13 @@ impl<'scope> Begun<'scope> {
         let (to_next, made) = mpsc::channel();
         let chunks = Arc::new(Mutex::new(chunks));
         (0..ahead).for_each(|_| put_back.send(()).expect("its other end is here"));
-        let reader =
-            scope.spawn(move || Chunks { chunk: Vec::new(), bytes: 0, number: 0, places, to_workers }.fill(read));
+        let chunked = Chunks { chunk: Vec::new(), bytes: 0, number: 0, places, to_workers };
+        let reader = spawn(scope, move || chunked.fill(read))?;
         for _ in 0..jobs {
             let (worker, chunks) = (Hand(to_next.clone()), chunks.clone());
-            scope.spawn(move || worker.work(&chunks, state, work));
+            spawn(scope, move || worker.work(&chunks, state, work))?;
         }
-        (Self { jobs, reader, put_back }, made)
+        Ok((Self { jobs, reader, put_back }, made))
     }
 
     /// Takes all that comes, in order, and waits for the reader.

@@ -13,3 +13,4 @@ mod shards;
 mod stage;
 mod tables;
 mod tampered;
+mod threads;

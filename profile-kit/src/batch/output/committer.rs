@@ -12,6 +12,7 @@ use crate::{
     Result,
     batch::{
         output::folder_of,
+        pipeline,
         store::{Syncer, failed},
     },
 };
@@ -62,10 +63,10 @@ impl<'scope> Committer<'scope> {
         files: PathBuf,
         mut manifest: File,
         path: PathBuf,
-    ) -> Self {
+    ) -> Result<Self> {
         let (groups, waiting) = mpsc::sync_channel::<Group>(MOST_WAITING);
         let named = path.clone();
-        let thread = scope.spawn(move || {
+        let thread = pipeline::spawn(scope, move || {
             while let Ok(mut group) = waiting.recv() {
                 // One sync for all that wait: where the disk is slow, it is the syncs that take the time.
                 waiting.try_iter().for_each(|next| group.append(next));
@@ -73,8 +74,8 @@ impl<'scope> Committer<'scope> {
                 manifest.write_all(&group.lines).map_err(failed(&named, "cannot be written"))?;
             }
             Ok(manifest)
-        });
-        Self { groups: Some(groups), thread: Some(thread), path }
+        })?;
+        Ok(Self { groups: Some(groups), thread: Some(thread), path })
     }
 
     /// Hands a group over; waits while another one waits.
