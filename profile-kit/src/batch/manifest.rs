@@ -200,6 +200,8 @@ pub(super) const FORMAT: u64 = 1;
 pub(super) const DOUBLE: &str = "names a file that a line before names";
 /// Of a last line.
 const MISCOUNTED: &str = "does not count what the lines before it say";
+/// What is wrong with a count behind which something stands.
+const NOT_LAST: &str = "is the count, and more stands behind it";
 /// The option that says by which clock overwrites were judged.
 pub(super) const CLOCK: &str = "now";
 /// The option that names the device's column.

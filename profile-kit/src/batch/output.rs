@@ -106,7 +106,9 @@ impl<'scope> Output<'scope> {
     ) -> Result<Self> {
         let Resumed { tally, position, length, mut manifest, .. } = resumed;
         let path = out.manifest();
-        let cut = manifest.set_len(position).and_then(|()| manifest.seek(SeekFrom::End(0)));
+        // On the disk before anything is written there: what was cut off is not to come back behind the last line.
+        let cut = manifest.set_len(position).and_then(|()| manifest.sync_all());
+        let cut = cut.and_then(|()| manifest.seek(SeekFrom::End(0)));
         cut.map_err(failed(&path, "cannot be cut"))?;
         let store = Store::reopen(out, written, length)?;
         Self::new(out, store, manifest, tally, scope)

@@ -172,3 +172,24 @@ fn a_tar_that_was_tampered_with_is_not_gone_on_with() {
     stage.run(&[&batch[..], &["--resume"]].concat()).success();
     assert!(!profile_kit::sign::deterministic_ecdsa() || fs::read(stage.path("out.tar")).unwrap() == whole);
 }
+
+#[test]
+fn nothing_may_stand_behind_the_count() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(3);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out"]).success();
+    let manifest = fs::read_to_string(stage.path("out/manifest.jsonl")).unwrap();
+    for more in ["garbage\nmore\n", "\n", "half", "\0\0\0"] {
+        fs::write(stage.path("out/manifest.jsonl"), format!("{manifest}{more}")).unwrap();
+        for what in [
+            &["batch", "--verify", "out"][..],
+            &["batch", "--overwrite", "out", "--out", "freeing"],
+            &["batch", "spec.toml", "devices.csv", "--out", "out", "--resume"],
+        ] {
+            let told = stage.run(what).failure(1);
+            let expected = "error: out/manifest.jsonl: line 5, column 1: is the count, and more stands behind it";
+            assert!(told.contains(expected), "{more:?}: {told}");
+        }
+        assert!(!stage.path("freeing").exists());
+    }
+}

@@ -9,7 +9,7 @@ use std::{
 
 use openssl::sha::Sha256;
 
-use super::{FORMAT, Head, Kind, Line, MISCOUNTED, SHARD, Tally, refused};
+use super::{FORMAT, Head, Kind, Line, MISCOUNTED, NOT_LAST, SHARD, Tally, refused};
 use crate::{
     Error, Result,
     batch::{
@@ -107,7 +107,8 @@ impl Reading {
     /// not count.
     ///
     /// # Errors
-    /// [`Error::Manifest`] for a line that is none of a manifest or out of order, and where one is missing.
+    /// [`Error::Manifest`] for a line that is none of a manifest or out of order, where one is missing, and where anything
+    /// stands behind the count.
     pub fn next(&mut self) -> Result<Option<Line>> {
         let before = self.position;
         let Some(bytes) = self.bytes()? else { return Ok(None) };
@@ -121,6 +122,9 @@ impl Reading {
             Err(_) => return Err(self.refused(self.line, "is not a line of a manifest")),
         };
         self.admit(&line).map_err(|problem| self.refused(self.line, problem))?;
+        if self.is_at_end && !self.buffer()?.is_empty() {
+            return Err(self.refused(self.line, NOT_LAST));
+        }
         Ok(Some(line))
     }
 
@@ -208,10 +212,15 @@ impl Reading {
         Ok(Some(bytes))
     }
 
+    /// What comes next, as far as it was read; nothing at the end.
+    fn buffer(&mut self) -> Result<&[u8]> {
+        self.reader.fill_buf().map_err(failed(&self.path, "cannot be read"))
+    }
+
     /// Whether the line that is being read ends somewhere: what a loss of power left behind the last one does not.
     fn has_an_end(&mut self) -> Result<bool> {
         loop {
-            let more = self.reader.fill_buf().map_err(failed(&self.path, "cannot be read"))?;
+            let more = self.buffer()?;
             if more.is_empty() || more.contains(&b'\n') {
                 return Ok(!more.is_empty());
             }
