@@ -179,14 +179,34 @@ pub(super) fn signing(options: &SignOptions, identity: &Identity) -> BTreeMap<St
     told
 }
 
-/// Two runs at once would write over each other.
+/// Two runs at once would write over each other. Who has the lock of a file that stands there no more, since another run
+/// took it for one that was never begun, has nothing.
 pub(super) fn lock(file: &File, path: &Path) -> Result<()> {
-    file.try_lock()
-        .map_err(|cause| match cause {
-            fs::TryLockError::WouldBlock => io::Error::new(io::ErrorKind::WouldBlock, "another process writes it"),
-            fs::TryLockError::Error(cause) => cause,
-        })
-        .map_err(failed(path, "cannot be locked"))
+    let others = || io::Error::new(io::ErrorKind::WouldBlock, "another process writes it");
+    let locked = file.try_lock().map_err(|cause| match cause {
+        fs::TryLockError::WouldBlock => others(),
+        fs::TryLockError::Error(cause) => cause,
+    });
+    let held = locked.and_then(|()| is_at(file, path)).and_then(|is_there| is_there.then_some(()).ok_or_else(others));
+    held.map_err(failed(path, "cannot be locked"))
+}
+
+/// Whether a path leads to the very file that was opened there.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+
+    let id = |file: fs::Metadata| (file.dev(), file.ino());
+    match fs::metadata(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(false),
+        there => Ok(id(there?) == id(file.metadata()?)),
+    }
+}
+
+/// Elsewhere no file that is open is removed.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
 }
 
 pub(super) fn refused(path: &Path, line: usize, problem: impl Into<String>) -> Error {
@@ -210,3 +230,24 @@ pub(super) const DEVICE: &str = "device";
 pub(super) const NAME: &str = "name";
 /// The option that a joined manifest has no more.
 pub(super) const SHARD: &str = "shard";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_of_a_file_that_gave_way_to_another_holds_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("manifest.jsonl");
+        let create = || File::create_new(&path).unwrap();
+        // Made by one run, and removed by another before it was locked.
+        let first = create();
+        fs::remove_file(&path).unwrap();
+        let told = |file: &File| lock(file, &path).map_err(|error| error.with_causes());
+        let others = Err(format!("{}: cannot be locked: another process writes it", path.display()));
+        assert_eq!(told(&first), others);
+        let second = create();
+        assert_eq!((told(&first), told(&second)), (others.clone(), Ok(())));
+        assert_eq!(told(&File::open(&path).unwrap()), others);
+    }
+}
