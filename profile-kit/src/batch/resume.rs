@@ -15,7 +15,7 @@ use super::{
     archive::Tar,
     installed::{is_within, regular, up_to},
     manifest::{self, CLOCK, Head, Line, Made, Reading, Tally},
-    store::{Out, failed},
+    store::{Out, Store, failed},
 };
 use crate::{Error, Result, certificate::hex, redact, template::date};
 
@@ -75,6 +75,8 @@ pub(super) fn go_on(
     let Some(manifest) = opened(&path)? else { return Ok(None) };
     manifest::lock(&manifest, &path)?;
     if !is_begun(&manifest, &path)? {
+        // What else is there may be somebody else's, and the manifest with it.
+        Store::admit(out)?;
         fs::remove_file(&path).map_err(failed(&path, "cannot be removed"))?;
         return Ok(None);
     }
@@ -232,6 +234,6 @@ fn changed(reading: &Reading, line: usize, made: &Made) -> Error {
 const NO_ZIP: &str = "a zip has its table of contents at its end: begin again elsewhere";
 const LONGEST_HEAD: u64 = 1 << 20;
 /// How a head begins.
-const HEAD: &[u8] = br#"{"format":"#;
+const HEAD: &[u8] = br#"{"format":1,"made":""#;
 /// Files that are compared by their digests, not only by their sizes.
 const LAST: usize = 1024;

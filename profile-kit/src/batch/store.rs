@@ -90,7 +90,7 @@ pub(super) enum Store {
 }
 
 impl Store {
-    /// That nothing is there yet; makes the folder where it is one.
+    /// That nothing is there yet, a manifest aside; makes the folder where it is one.
     pub fn admit(out: &Out) -> Result<()> {
         let admitted = match out {
             Out::Directory(path) => Directory::create(path).map(drop),

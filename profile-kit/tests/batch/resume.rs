@@ -138,6 +138,24 @@ fn a_manifest_of_something_else_is_left_alone() {
     let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out", "--resume"]).failure(1);
     assert!(told.contains("is not the first line of a manifest"), "{told}");
     assert_eq!(fs::read(stage.path("out/manifest.jsonl")).unwrap(), br#"{"mine":1}"#);
+    // It begins as a manifest does, and has no line's end.
+    fs::write(stage.path("out/manifest.jsonl"), r#"{"format":1,"results":[]}"#).unwrap();
+    let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out", "--resume"]).failure(1);
+    assert!(told.contains("is not the first line of a manifest"), "{told}");
+    assert_eq!(fs::read(stage.path("out/manifest.jsonl")).unwrap(), br#"{"format":1,"results":[]}"#);
+}
+
+#[test]
+fn an_archive_without_a_first_line_is_somebody_elses() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(2);
+    fs::write(stage.path("out.tar.manifest.jsonl"), "{\"form").unwrap();
+    fs::write(stage.path("out.tar"), "the user's own").unwrap();
+    let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out.tar", "--resume"]).failure(2);
+    assert!(told.contains("error: out.tar: cannot be made: it is there already"), "{told}");
+    assert_eq!(fs::read_to_string(stage.path("out.tar.manifest.jsonl")).unwrap(), "{\"form");
+    fs::remove_file(stage.path("out.tar")).unwrap();
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out.tar", "--resume"]).success();
 }
 
 #[test]
@@ -199,6 +217,7 @@ fn a_folder_with_files_and_without_a_first_line_is_not_told_to_resume() {
         let told = stage.run(&["batch", "spec.toml", "devices.csv", "--out", out, "--resume"]).failure(2);
         let why = "it is not empty, and no manifest in it says that a batch was begun there: give another place";
         assert!(told.contains(&format!("error: {out}: cannot be made: {why}\n")), "{told}");
+        assert_eq!(fs::read_to_string(stage.path(out).join("manifest.jsonl")).unwrap(), manifest);
     }
 }
 

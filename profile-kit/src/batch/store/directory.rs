@@ -2,10 +2,12 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File, OpenOptions},
+    fs::{self, DirEntry, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
+
+use super::MANIFEST;
 
 pub(in crate::batch) struct Directory {
     path: PathBuf,
@@ -18,10 +20,11 @@ pub(in crate::batch) struct Directory {
 }
 
 impl Directory {
-    /// A new folder, or one that is there and empty.
+    /// A new folder, or one that is there and empty, a manifest aside.
     pub fn create(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
-        if fs::read_dir(path)?.next().is_some() {
+        let is_manifest = |entry: &io::Result<DirEntry>| entry.as_ref().is_ok_and(|it| it.file_name() == MANIFEST);
+        if !fs::read_dir(path)?.all(|entry| is_manifest(&entry)) {
             return Err(io::Error::new(
                 io::ErrorKind::DirectoryNotEmpty,
                 "it is not empty, and no manifest in it says that a batch was begun there: give another place",
