@@ -121,6 +121,10 @@ impl<'scope> Output<'scope> {
         tally: Tally,
         scope: &'scope Scope<'scope, 'env>,
     ) -> Result<Self> {
+        if !matches!(out, Out::Directory(_)) {
+            // Its files are synced with it, and its name is not. A folder's whole file system is.
+            folder_of(out.path()).and_then(|folder| folder.sync_all()).map_err(out.failed("cannot be written"))?;
+        }
         let syncer = store.syncer().map_err(out.failed("cannot be opened"))?;
         let committer = Committer::start(scope, syncer, out.path().to_owned(), manifest, out.manifest())?;
         Ok(Self {

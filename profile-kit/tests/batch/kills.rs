@@ -164,6 +164,26 @@ fn no_line_of_the_manifest_is_written_before_its_files_are_synced() {
     }
 }
 
+/// A file that is on the disk, and its name not, is lost with the power.
+#[test]
+fn an_archives_name_is_on_the_disk_before_a_line_names_what_is_in_it() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(100);
+    for out in ["out.tar", "out.zip"] {
+        let Some(calls) = stage.traced(&format!("batch spec.toml devices.csv --quiet --out {out}")) else {
+            println!("skipped: strace is missing or may not trace");
+            return;
+        };
+        let folder = format!("<{}>)", stage.folder.path().canonicalize().unwrap().display());
+        let is_made = |call: &&str| call.contains(&format!("\"{out}\"")) && call.contains("O_CREAT");
+        let mut after = calls.lines().skip_while(|call| !is_made(call)).take_while(|call| !is_manifest_write(call));
+        assert!(
+            after.any(|call| call.contains("fsync(") && call.contains(&folder) && call.ends_with("= 0")),
+            "{out}: {calls}"
+        );
+    }
+}
+
 fn is_manifest_write(call: &str) -> bool {
     call.contains("write(") && call.contains("manifest.jsonl>")
 }

@@ -97,10 +97,19 @@ impl Stage {
         Command::new("sh").args(["-c", &command]).current_dir(self.folder.path()).env("NO_COLOR", "1").output().unwrap()
     }
 
-    /// The calls that write and sync; `None` where the program cannot be traced.
+    /// The calls that open, write and sync; `None` where the program cannot be traced.
     pub fn traced(&self, arguments: &str) -> Option<String> {
         let mut strace = Command::new("strace");
-        strace.args(["-f", "-y", "-o", "calls", "-e", "signal=none", "-e", "trace=write,syncfs,fdatasync"]);
+        strace.args([
+            "-f",
+            "-y",
+            "-o",
+            "calls",
+            "-e",
+            "signal=none",
+            "-e",
+            "trace=openat,write,syncfs,fdatasync,fsync",
+        ]);
         strace.arg(env!("CARGO_BIN_EXE_profile-kit")).args(self.signing(&arguments.split(' ').collect::<Vec<_>>()));
         let output = strace.current_dir(self.folder.path()).output().ok()?;
         output.status.success().then(|| fs::read_to_string(self.path("calls")).unwrap())
