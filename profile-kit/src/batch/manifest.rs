@@ -165,10 +165,10 @@ pub(super) fn written(line: &impl Serialize) -> Vec<u8> {
 
 /// What decides a signature's bytes, besides the leaf: options, and the intermediates that every file has in it.
 pub(super) fn signing(options: &SignOptions, identity: &Identity) -> BTreeMap<String, String> {
-    let mut told = BTreeMap::from([("digest".to_owned(), options.digest.to_string())]);
+    let mut told = BTreeMap::from([(DIGEST.to_owned(), options.digest.to_string())]);
     let intermediates: Vec<String> = identity.chain().iter().skip(1).map(Certificate::fingerprint).collect();
     if !intermediates.is_empty() {
-        told.insert("chain".into(), intermediates.join(","));
+        told.insert(CHAIN.into(), intermediates.join(","));
     }
     if !options.allow.is_empty() {
         let mut codes: Vec<String> = options.allow.iter().map(ToString::to_string).collect();
@@ -228,6 +228,14 @@ pub(super) const CLOCK: &str = "now";
 pub(super) const DEVICE: &str = "device";
 /// The option that says how files are named.
 pub(super) const NAME: &str = "name";
+/// The option that says where the files are.
+pub(super) const OUT: &str = "out";
+/// The option that spreads them over sub-folders.
+pub(super) const FAN_OUT: &str = "fan_out";
+/// The option that names the digest of the signatures.
+pub(super) const DIGEST: &str = "digest";
+/// The option that names the intermediate certificates.
+pub(super) const CHAIN: &str = "chain";
 /// The option that a joined manifest has no more.
 pub(super) const SHARD: &str = "shard";
 

@@ -207,7 +207,7 @@ impl<'a> Overwrites<'a> {
 
     fn head(&self, was: &Installed, identity: &Identity, out: &Out) -> Head {
         let mut options = manifest::signing(&self.sign, identity);
-        options.insert("out".into(), out.kind().into());
+        options.insert(manifest::OUT.into(), out.kind().into());
         let form = match self.form.for_target(self.target) {
             PasswordForm::Empty => "empty",
             PasswordForm::Omitted | PasswordForm::Auto => "omitted",

@@ -143,12 +143,12 @@ fn unused_column(column: &str) -> String {
 fn head(batch: &Batch<'_>, table: &Table, plan: &Plan, out: &Out) -> Head {
     let Options { sign, device: _, name: _, fan_out, encrypt_to, shard, jobs: _ } = &batch.options;
     let mut options = manifest::signing(sign, batch.identity);
-    options.insert("out".into(), out.kind().into());
+    options.insert(manifest::OUT.into(), out.kind().into());
     options.insert(manifest::DEVICE.into(), plan.device_column().into());
     options.insert(manifest::NAME.into(), plan.name.to_string());
     options.insert("encoding".into(), table.encoding().to_string());
     if *fan_out {
-        options.insert("fan_out".into(), "yes".into());
+        options.insert(manifest::FAN_OUT.into(), "yes".into());
     }
     if let Some(column) = encrypt_to {
         options.insert("encrypt_to".into(), column.clone());

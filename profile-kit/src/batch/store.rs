@@ -64,6 +64,9 @@ impl Out {
         }
     }
 
+    /// The words in a manifest.
+    pub(super) const KINDS: [&str; 3] = ["directory", "tar", "zip"];
+
     /// The word in the manifest.
     pub(super) fn kind(&self) -> &'static str {
         match self {

@@ -1,22 +1,24 @@
 //! Whether the files of a batch are what its manifest says.
 
+mod asked;
+
 use std::{
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use self::asked::Asked;
 use super::{
-    CellProblem, Event, NamePattern, Out, Progress, Report, RowProblem,
+    CellProblem, Event, Out, Progress, Report, RowProblem,
     archive::Archive,
     installed,
-    manifest::{self, DEVICE, DOUBLE, Head, Line, Made, NAME},
+    manifest::{self, DOUBLE, Line, Made},
     pipeline::{self, Weigh},
     seen::Seen,
 };
 use crate::{
     Profile, Result, TrustStore,
     certificate::hex,
-    identity::shown,
     sha256::sha256,
     template::date,
     verify::{Verification, Verifier, VerifyOptions},
@@ -38,8 +40,10 @@ impl Weigh for Claim {
 }
 
 /// Verifies every file that a manifest names: its bytes, its signature and whose it is, its content, identifier and
-/// UUIDs; where a store is given also trust. In the report `made` are the files that are as they should be, `failed` those
-/// that are not, and it is complete where the manifest has its end.
+/// UUIDs; where a store is given also trust. An archive has to be the very one that was written. What the manifest says
+/// that only the table or the spec could show is taken as it stands; where files are named by more than their device, a
+/// note says so. In the report `made` are the files that are as they should be, `failed` those that are not, and it is
+/// complete where the manifest has its end.
 ///
 /// # Errors
 /// [`Error::Manifest`](crate::Error::Manifest) where it is none, or is not true to itself;
@@ -54,7 +58,11 @@ pub fn verify(
 ) -> Result<Report> {
     let (head, mut reading) = manifest::open(path)?;
     let out = Out::beside(path);
-    let (mut names, pattern) = (Seen::new(), Pattern::of(&head));
+    let mut names = Seen::new();
+    let asked = Asked::new(&head, &out).map_err(|problem| reading.refused(1, problem))?;
+    if let Some(doubt) = asked.doubt() {
+        tell(Event::Note(doubt));
+    }
     let (mut made, mut failed) = (0_u64, 0_u64);
     let written = date(&head.signing_time).ok_or_else(|| reading.refused(1, "its signing time is no date"))?;
     let mut archive = Archive::open(&out, written.into())?;
@@ -81,7 +89,7 @@ pub fn verify(
             double.map_or(Ok(()), Err)
         },
         || Ok(Verifier::new(store, options.clone())),
-        |verifier, claim| Ok((claim.position, claim.check(verifier, &head, pattern.as_ref()))),
+        |verifier, claim| Ok((claim.position, claim.check(verifier, &asked))),
         |(position, checked)| {
             match checked {
                 Ok(()) => made += 1,
@@ -108,7 +116,7 @@ pub fn verify(
 }
 
 impl Claim {
-    fn check(self, verifier: &mut Verifier<'_>, head: &Head, pattern: Option<&Pattern>) -> Result<(), RowProblem> {
+    fn check(self, verifier: &mut Verifier<'_>, asked: &Asked<'_>) -> Result<(), RowProblem> {
         let Self { made, bytes, line, position: _ } = self;
         let wrong = |problem: String| RowProblem {
             row: made.row,
@@ -121,45 +129,9 @@ impl Claim {
             return Err(wrong("is not the file that was made: its bytes are others".into()));
         }
         let found = verifier.verify(&bytes).map_err(|error| wrong(error.with_causes()))?;
-        if pattern.is_some_and(|pattern| !pattern.names(&made)) {
-            return Err(wrong(format!("is not how the file of device {:?} is named", made.device)));
-        }
-        signature(&found, head).and_then(|()| content(&found, &made)).map_err(wrong)
+        let checked = asked.line(&made).and_then(|()| asked.signature(&found)).and_then(|()| content(&found, &made));
+        checked.map_err(wrong)
     }
-}
-
-/// How files are named, where that is by nothing but their device.
-struct Pattern(NamePattern);
-
-impl Pattern {
-    fn of(head: &Head) -> Option<Self> {
-        let pattern = NamePattern::of_column(head.options.get(DEVICE)?);
-        (head.options.get(NAME)? == &pattern.to_string()).then_some(Self(pattern))
-    }
-
-    /// Whether a line's file is its device's, in whatever sub-folder.
-    fn names(&self, made: &Made) -> bool {
-        let name = made.file.rsplit_once('/').map_or(&*made.file, |(_, name)| name);
-        self.0.name(|_| Some(&made.device)).is_ok_and(|wanted| wanted == name)
-    }
-}
-
-fn signature(found: &Verification, head: &Head) -> Result<(), String> {
-    let verdict = found.verdict();
-    if !verdict.is_good() {
-        return Err(format!("{verdict}: {}", found.problem().unwrap_or_default()));
-    }
-    let [signer] = found.signers.as_slice() else {
-        return Err("has more than one signer".into());
-    };
-    let leaf = signer.certificate.as_ref().map(crate::Certificate::fingerprint);
-    if leaf.as_ref() != Some(&head.leaf) {
-        return Err("is signed by another certificate than the manifest says".into());
-    }
-    if signer.signing_time.map(shown).as_ref() != Some(&head.signing_time) {
-        return Err("is signed at another time than the manifest says".into());
-    }
-    Ok(())
 }
 
 fn content(found: &Verification, made: &Made) -> Result<(), String> {

@@ -193,3 +193,51 @@ fn nothing_may_stand_behind_the_count() {
         assert!(!stage.path("freeing").exists());
     }
 }
+
+#[test]
+fn a_head_that_was_edited_is_told_where_the_files_show_it() {
+    let stage = Stage::new(KeySpec::P256);
+    stage.fleet(3);
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out"]).success();
+    stage.run(&["batch", "spec.toml", "devices.csv", "--out", "out.tar"]).success();
+    stage.run(&["batch", "--overwrite", "out", "--out", "freeing"]).success();
+    let row = |problem: &str| format!("line 2: C02000000.mobileconfig: {problem}");
+    let head = |problem: &str| format!("manifest.jsonl: line 1, column 1: {problem}");
+    for (out, from, to, why) in [
+        ("out", "\"spec\":", "\"sepc\":", head("names no spec")),
+        ("out", "SHA-256", "SHA-512", row("is signed with SHA-256, and the manifest says SHA-512")),
+        ("out", "\"digest\":\"SHA-256\",", "", head("its option digest is missing")),
+        ("out", "\"out\":\"directory\"", "\"out\":\"directoryx\"", head("its option out is none that there is")),
+        ("out", "\"out\":\"directory\"", "\"was\":\"directory\"", head("its option out is missing")),
+        ("out.tar", "\"out\":\"tar\"", "\"out\":\"zip\"", head("its option out is zip, and its files are in a tar")),
+        ("out", "\"name\":\"{serial}", "\"name\":\"serial}", head("its option name is none: ")),
+        ("out", "\"name\":", "\"nome\":", head("its option name is missing")),
+        ("out", "\"name\":\"{serial}", "\"name\":\"x{serial}", row("is not how the file of device")),
+        ("out", "\"device\":\"serial\",\"di", "\"divice\":\"serial\",\"di", head("its option device is missing")),
+        ("out", "\"encoding\"", "\"fan_out\":\"yes\",\"encoding\"", row("is not how the file of device")),
+        ("out", "\"encoding\"", "\"chain\":\"00\",\"encoding\"", row("has other certificates in it than")),
+        ("out", "\"made\":\"profiles\"", "\"made\":\"overwrites\"", row("is no overwrite")),
+        ("freeing", "\"made\":\"overwrites\"", "\"made\":\"profiles\"", head("its option device is missing")),
+    ] {
+        let path = stage.path(&match out {
+            "out.tar" => "out.tar.manifest.jsonl".to_owned(),
+            folder => format!("{folder}/manifest.jsonl"),
+        });
+        let whole = fs::read_to_string(&path).unwrap();
+        assert!(whole.contains(from), "{from}");
+        fs::write(&path, whole.replacen(from, to, 1)).unwrap();
+        let told = stage.run(&["batch", "--verify", out]).failure(1);
+        assert!(told.contains(&why), "{from} {to}: {told}");
+        fs::write(&path, whole).unwrap();
+    }
+    // What the table alone knows cannot be asked; that is told.
+    let path = stage.path("out/manifest.jsonl");
+    let whole = fs::read_to_string(&path).unwrap();
+    fs::write(&path, whole.replace("{serial}.mobileconfig", "{udid}.mobileconfig")).unwrap();
+    let output = stage.output(&["batch", "--verify", "out"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && told.contains("note: out/manifest.jsonl: the files are named by "), "{told}");
+    let summary = stage.run(&["batch", "--verify", "out", "--format", "json"]).success();
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    assert!(summary["results"][0]["notes"][0].as_str().unwrap().starts_with("the files are named by "), "{summary}");
+}

@@ -78,6 +78,11 @@ impl Told {
         &self.errors
     }
 
+    /// What was told besides, for machines.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     /// How many more there were.
     pub fn more_errors(&self) -> u64 {
         self.more_errors

@@ -36,6 +36,7 @@ pub fn run(args: &Args, path: &Path) -> Result<Exit, Failure> {
             "good": report.made,
             "bad": report.failed,
             "complete": report.is_complete,
+            "notes": told.notes(),
             "errors": told.errors(),
             "more_errors": told.more_errors(),
         })])?,
