@@ -199,7 +199,24 @@ struct Header {
     shortest: bool,
 }
 
+/// Nearly all have one octet for the tag, and three at most for the length.
+#[inline]
 fn header(bytes: &[u8], at: usize) -> Result<Header> {
+    let usual = |tag: u8, content: usize, length: usize, shortest: bool| {
+        let is_usual = tag & HIGH_TAG != HIGH_TAG && length <= bytes.len() - content;
+        is_usual.then_some(Header { tag, content, length: Some(length), shortest })
+    };
+    let header = match bytes[at..] {
+        [tag, length @ 0..=0x7f, ..] => usual(tag, at + 2, length.into(), true),
+        [tag, 0x81, length, ..] => usual(tag, at + 3, length.into(), length > 0x7f),
+        [tag, 0x82, high, low, ..] => usual(tag, at + 4, u16::from_be_bytes([high, low]).into(), high != 0),
+        _ => None,
+    };
+    header.map_or_else(|| any_header(bytes, at), Ok)
+}
+
+#[cold]
+fn any_header(bytes: &[u8], at: usize) -> Result<Header> {
     let cut = || malformed(bytes.len(), format!("it ends within the element that begins at byte {at}"));
     let tag = *bytes.get(at).ok_or_else(cut)?;
     let mut next = at + 1;
@@ -366,6 +383,20 @@ mod tests {
         let whole = b"\x30\x80\x30\x06\x04\x01a\x04\x01b\x24\x80\x04\x01c\x00\x00\x00\x00";
         assert_eq!(survey(whole).unwrap().end, whole.len());
         assert!((0..whole.len()).all(|length| survey(&whole[..length]).is_err()));
+    }
+
+    #[test]
+    fn reads_a_usual_header_as_any() {
+        let told = |header: Result<Header>| match header {
+            Ok(Header { tag, content, length, shortest }) => Ok((tag, content, length, shortest)),
+            Err(error) => Err(error.to_string()),
+        };
+        for (tag, first) in (0..=255_u8).flat_map(|tag| (0..=255_u8).map(move |first| (tag, first))) {
+            for length in [&[][..], &[0, 0], &[0, 9], &[0, 0x80], &[1, 0], &[0x90, 0x90], &[0xff]] {
+                let bytes = [&[0xee, tag, first], length, &[0; 260][..usize::from(tag) + 2]].concat();
+                assert_eq!(told(header(&bytes, 1)), told(any_header(&bytes, 1)), "{tag:02x} {first:02x} {length:02x?}");
+            }
+        }
     }
 
     #[test]
