@@ -21,6 +21,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     Digest,
     audit::{Checkpoint, CheckpointFile, CheckpointVerifier},
+    config::PUT_BACK,
     file::{folder_of, sync_folder},
     keyring::{Holding, Keyring},
     ledger::{self, Archive, Check, LedgerKeys, sqlite},
@@ -117,10 +118,7 @@ pub enum BackupError {
         problem: String,
     },
     /// Another key made it than the configuration names.
-    #[error(
-        "the backup needs the ledger's key {wanted}, and {keys} is {found}: put back the files that it was made with; where \
-         the seal key was changed, name the one before in ledger.former_seal_keys"
-    )]
+    #[error("the backup needs the ledger's key {wanted}, and {keys} is {found}: {PUT_BACK}")]
     OtherKey {
         /// Its name in the backup.
         wanted: String,

@@ -108,6 +108,10 @@ pub struct Ledger {
     pub place: Place,
 }
 
+/// What helps where other keys sealed a ledger than those that are named.
+pub(crate) const PUT_BACK: &str = "put back the files that it was made with; where the seal key was changed, name the one \
+                                   before in ledger.former_seal_keys";
+
 impl Ledger {
     /// Which keys open the ledger, and in which files they are: for who has to put one of them right.
     pub fn keys_told(&self) -> String {

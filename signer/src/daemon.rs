@@ -32,7 +32,7 @@ pub use self::{
 };
 pub use crate::log::chain;
 use crate::{
-    config::{self, ConfigError, credentials_directory},
+    config::{self, ConfigError, PUT_BACK, credentials_directory},
     file::{can_be_made_beside, can_be_written},
     http::{Readiness, mount, routes},
     issuance::Issuance,
@@ -82,13 +82,17 @@ impl Source {
     /// # Errors
     /// As [`load`](Source::load), those of the record last.
     pub fn load_to_start(&self) -> Result<State, Vec<ConfigError>> {
-        let loaded = self.load();
-        // Whatever else is wrong.
-        let record = config::record_of(&self.config, self.credentials.as_deref());
-        let unwritable = record.map(|(ledger, audit)| unwritable(&ledger, &audit)).unwrap_or_default();
-        match loaded {
-            Ok(state) if unwritable.is_empty() => Ok(state),
-            loaded => Err(loaded.err().into_iter().flatten().chain(unwritable).collect()),
+        match self.load() {
+            Ok(state) => match unwritable(&state.config.ledger, &state.config.audit) {
+                none if none.is_empty() => Ok(state),
+                errors => Err(errors),
+            },
+            Err(mut errors) => {
+                // Whatever else is wrong, as far as the configuration says where the record is to be.
+                let record = config::record_of(&self.config, self.credentials.as_deref());
+                errors.extend(record.into_iter().flat_map(|(ledger, audit)| unwritable(&ledger, &audit)));
+                Err(errors)
+            }
         }
     }
 }
@@ -114,11 +118,7 @@ pub enum StartError {
     #[error("the ledger does not open")]
     Ledger(#[from] ledger::Error),
     /// Other keys sealed what is in the ledger than those that the configuration names.
-    #[error(
-        "ledger {}: {keys} does not open it: put back the files that it was made with; where the seal key was changed, name \
-         the one before in ledger.former_seal_keys",
-        path.display()
-    )]
+    #[error("ledger {}: {keys} does not open it: {PUT_BACK}", path.display())]
     LedgerKey {
         /// The ledger's file.
         path: PathBuf,
