@@ -7,13 +7,14 @@ use std::{
     io,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Poll, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use axum::http::Request;
 use hyper::{
     body::Incoming,
+    rt::ReadBufCursor,
     server::conn::{http1, http2},
     service::service_fn,
 };
@@ -23,6 +24,7 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    sync::oneshot,
     time::{sleep, sleep_until, timeout},
 };
 
@@ -120,8 +122,15 @@ impl Opened {
         });
         let ends = Ends { stop: exchange.stop.clone(), let_in: let_in.clone() };
         if protocol == Protocol::Http2 {
-            let mut connection = http2(limits).serve_connection(wire, service);
-            return supervise(Pin::new(&mut connection), &activity, limits, ends, true).await;
+            let (lent, back) = Lent::new(wire);
+            let mut connection = http2(limits).serve_connection(lent, service);
+            let end = supervise(Pin::new(&mut connection), &activity, limits, ends, true).await;
+            drop(connection);
+            // What the client still sends, such as room for more, is not read.
+            if let (End::Closed, Ok(wire)) = (&end, back.await) {
+                linger(wire.into_inner()).await;
+            }
+            return end;
         }
         let mut connection = http1(limits).serve_connection(wire, service);
         let end = supervise(Pin::new(&mut connection), &activity, limits, ends, false).await;
@@ -132,6 +141,64 @@ impl Opened {
             _ => {}
         }
         end
+    }
+}
+
+/// A wire that comes back from a connection that does not give it: hyper's of HTTP/2.
+struct Lent {
+    wire: Option<TokioIo<Wire>>,
+    back: Option<oneshot::Sender<TokioIo<Wire>>>,
+}
+
+impl Lent {
+    fn new(wire: TokioIo<Wire>) -> (Self, oneshot::Receiver<TokioIo<Wire>>) {
+        let (back, comes) = oneshot::channel();
+        (Self { wire: Some(wire), back: Some(back) }, comes)
+    }
+
+    fn wire(self: Pin<&mut Self>) -> Pin<&mut TokioIo<Wire>> {
+        Pin::new(self.get_mut().wire.as_mut().expect("it is given back at the end"))
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let (Some(wire), Some(back)) = (self.wire.take(), self.back.take()) {
+            // Nobody may wait for it any more.
+            let _ = back.send(wire);
+        }
+    }
+}
+
+impl hyper::rt::Read for Lent {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        self.wire().poll_read(cx, to)
+    }
+}
+
+impl hyper::rt::Write for Lent {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.wire().poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire().poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire().poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.wire.as_ref().is_some_and(hyper::rt::Write::is_write_vectored)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.wire().poll_write_vectored(cx, bytes)
     }
 }
 
@@ -255,7 +322,7 @@ async fn say_late(mut wire: Wire) {
     }
 }
 
-/// Reads on for a moment after the answer to a body that was not read: closing at once would make the kernel of the
+/// Reads on for a moment after an answer where the client may still send: closing at once would make the kernel of the
 /// other side throw the answer away (RFC 9112 §9.6).
 async fn linger(mut wire: Wire) {
     let mut thrown_away = [0; 4096];
